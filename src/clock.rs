@@ -1,0 +1,91 @@
+//! Time, from outside: the pure stages take it as a value, and tests set it by hand.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A source of time.
+pub trait Clock: Send + Sync + 'static {
+    /// Time since some moment in the past that stays the same; never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// Time since the Unix epoch, for dates in cookies.
+    fn unix(&self) -> Duration;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// Starts counting now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn unix(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// A clock that stands still until it is told to advance, for tests. Clones share their time.
+///
+/// ```
+/// use std::time::Duration;
+/// use http_session::clock::{Clock, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let before = clock.elapsed();
+/// clock.advance(Duration::from_secs(90));
+/// assert_eq!(clock.elapsed() - before, Duration::from_secs(90));
+/// ```
+#[derive(Clone, Default)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock at 2024-01-01 00:00:00 UTC.
+    #[must_use]
+    pub fn new() -> Self {
+        let clock = Self::default();
+        clock.advance(Duration::from_secs(1_704_067_200));
+        clock
+    }
+
+    /// Moves the time on.
+    pub fn advance(&self, by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn elapsed(&self) -> Duration {
+        self.unix()
+    }
+
+    fn unix(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManualClock").field(&self.unix()).finish()
+    }
+}

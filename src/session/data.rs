@@ -1,0 +1,265 @@
+//! Between the user's struct and the row: what the derive implements, and what its code calls.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::MergeConflict;
+use crate::record::{Field, Fields, RawJson};
+use crate::store::SessionStore;
+
+/// A struct that can be a session: written by `#[derive(Session)]`, never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session: it does not derive `Session`",
+    label = "this type is no session data",
+    note = "write `#[derive(http_session::Session)]` above the struct"
+)]
+pub trait SessionData: Sized {
+    /// The fields that are stored, in the struct's order, without the identity.
+    #[doc(hidden)]
+    const FIELDS: &'static [Field];
+
+    /// Whether one field is the window on the row's identity (R5).
+    #[doc(hidden)]
+    const HAS_IDENTITY: bool;
+
+    #[doc(hidden)]
+    fn decode(reader: &mut FieldReader<'_>) -> Result<Self, Unreadable>;
+
+    #[doc(hidden)]
+    fn encode(&self, writer: &mut FieldWriter<'_>);
+
+    /// The identity alone, for a handle that watches it while the handler works.
+    #[doc(hidden)]
+    fn encode_identity(&self, writer: &mut FieldWriter<'_>);
+}
+
+/// A session with an `#[session(identity)]` field: it can sign in and out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no identity field, so nobody can sign in to it",
+    label = "this session has no identity",
+    note = "mark one `Option` field of the struct: `#[session(identity)] user: Option<UserId>`"
+)]
+pub trait HasIdentity: SessionData {
+    /// What identifies a user: the type inside of the field's `Option`.
+    type Identity;
+
+    #[doc(hidden)]
+    fn identity_mut(&mut self) -> &mut Option<Self::Identity>;
+}
+
+/// Whether a store can keep this session: one with an identity or with merge rules needs
+/// [`ConditionalCommit`](crate::store::ConditionalCommit). Written by the derive.
+pub trait StorableIn<S: SessionStore>: SessionData {}
+
+/// A field that this view cannot do without does not decode: for this view there is no session (R16).
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Unreadable(());
+
+/// A problem of one field that the request survives, reported as an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldProblem {
+    /// The stored value does not decode; the default stands in for it.
+    Undecodable,
+    /// The value cannot be written; the commit fails.
+    Unencodable,
+}
+
+/// Hands the row's raw values to the derive's code.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FieldReader<'a> {
+    fields: &'a Fields,
+    identity: Option<&'a RawJson>,
+}
+
+impl<'a> FieldReader<'a> {
+    pub(crate) fn new(fields: &'a Fields, identity: Option<&'a RawJson>) -> Self {
+        Self { fields, identity }
+    }
+
+    /// A field: its value, or its default when it is missing or does not decode (R15, R16).
+    pub fn field<V>(
+        &mut self,
+        field: &'static Field,
+        decode: impl FnOnce(&[u8]) -> Result<V, serde_json::Error>,
+        default: impl FnOnce() -> V,
+    ) -> Result<V, Unreadable> {
+        let Some(raw) = self.fields.read(field) else {
+            return Ok(default());
+        };
+        match decode(raw) {
+            Ok(value) => Ok(value),
+            Err(_) if field.required => {
+                report_undecodable(field.name);
+                Err(Unreadable(()))
+            }
+            Err(_) => {
+                report_undecodable(field.name);
+                Ok(default())
+            }
+        }
+    }
+
+    /// The identity.
+    pub fn identity<V>(
+        &mut self,
+        decode: impl FnOnce(&[u8]) -> Result<V, serde_json::Error>,
+    ) -> Result<Option<V>, Unreadable> {
+        let Some(raw) = self.identity else {
+            return Ok(None);
+        };
+        decode(raw.as_bytes()).map(Some).map_err(|_| {
+            report_undecodable("identity");
+            Unreadable(())
+        })
+    }
+}
+
+#[cold]
+fn report_undecodable(field: &'static str) {
+    tracing::warn!(name: "session.field.undecodable", field, "a stored field does not decode");
+}
+
+/// Takes what changed from the derive's code.
+#[doc(hidden)]
+pub struct FieldWriter<'a> {
+    pub(crate) base: &'a Fields,
+    pub(crate) base_identity: Option<&'a RawJson>,
+    pub(crate) scratch: Vec<u8>,
+    pub(crate) changed: &'a mut dyn ChangeSink,
+}
+
+/// Where changes go: the request's slot.
+pub(crate) trait ChangeSink {
+    fn field(&mut self, field: &'static Field, value: &[u8]);
+    /// A required field that was never stored: to be stored along with whatever else is written.
+    fn fill(&mut self, field: &'static Field, value: &[u8]);
+    fn identity(&mut self, value: Option<&[u8]>);
+    fn unencodable(&mut self, field: &'static str);
+}
+
+impl std::fmt::Debug for FieldWriter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FieldWriter")
+    }
+}
+
+impl FieldWriter<'_> {
+    /// A field: compared with the bytes it came from, and where these differ, by value (an equal value is no change).
+    pub fn field<V: PartialEq>(
+        &mut self,
+        field: &'static Field,
+        value: &V,
+        encode: impl FnOnce(&V, &mut Vec<u8>) -> Result<(), serde_json::Error>,
+        decode: impl FnOnce(&[u8]) -> Result<V, serde_json::Error>,
+        default: impl FnOnce() -> V,
+    ) {
+        self.scratch.clear();
+        if encode(value, &mut self.scratch).is_err() {
+            self.changed.unencodable(field.name);
+            return;
+        }
+        let raw = self.base.read(field);
+        if raw == Some(self.scratch.as_slice()) {
+            return;
+        }
+        let before = raw.and_then(|raw| decode(raw).ok()).unwrap_or_else(default);
+        if before != *value {
+            self.changed.field(field, &self.scratch);
+        } else if field.required && raw.is_none() {
+            self.changed.fill(field, &self.scratch);
+        }
+    }
+
+    /// The identity: compared like a field.
+    pub fn identity<V: PartialEq>(
+        &mut self,
+        value: &Option<V>,
+        encode: impl FnOnce(&V, &mut Vec<u8>) -> Result<(), serde_json::Error>,
+        decode: impl FnOnce(&[u8]) -> Result<V, serde_json::Error>,
+    ) {
+        let Some(value) = value else {
+            if self.base_identity.is_some() {
+                self.changed.identity(None);
+            }
+            return;
+        };
+        self.scratch.clear();
+        if encode(value, &mut self.scratch).is_err() {
+            self.changed.unencodable("identity");
+            return;
+        }
+        let same = self.base_identity.is_some_and(|raw| {
+            raw.as_bytes() == self.scratch.as_slice() || decode(raw.as_bytes()).is_ok_and(|before| before == *value)
+        });
+        if !same {
+            self.changed.identity(Some(&self.scratch));
+        }
+    }
+}
+
+/// Reads a value from raw JSON.
+#[doc(hidden)]
+pub fn decode<V: DeserializeOwned>(raw: &[u8]) -> Result<V, serde_json::Error> {
+    serde_json::from_slice(raw)
+}
+
+/// Writes a value as raw JSON.
+#[doc(hidden)]
+pub fn encode<V: Serialize>(value: &V, raw: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(raw, value)
+}
+
+/// serde_json's deserializer as a `with` module sees it.
+#[doc(hidden)]
+pub type JsonDeserializer<'a> = serde_json::Deserializer<serde_json::de::SliceRead<'a>>;
+
+/// serde_json's serializer as a `with` module sees it.
+#[doc(hidden)]
+pub type JsonSerializer<'a> = serde_json::Serializer<&'a mut Vec<u8>>;
+
+/// Reads a value through a `with` module.
+#[doc(hidden)]
+pub fn decode_with<V>(
+    raw: &[u8],
+    deserialize: impl for<'a, 'b> FnOnce(&'a mut JsonDeserializer<'b>) -> Result<V, serde_json::Error>,
+) -> Result<V, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(raw);
+    let value = deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Writes a value through a `with` module.
+#[doc(hidden)]
+pub fn encode_with<V>(
+    value: &V,
+    raw: &mut Vec<u8>,
+    serialize: impl for<'a, 'b> FnOnce(&V, &'a mut JsonSerializer<'b>) -> Result<(), serde_json::Error>,
+) -> Result<(), serde_json::Error> {
+    let mut serializer = serde_json::Serializer::new(raw);
+    serialize(value, &mut serializer)
+}
+
+/// Joins two changes of a field by its merge rule: decode, join, encode. Empty stands for absent, which is the default. A
+/// stored value that does not decode gives way to ours.
+#[doc(hidden)]
+pub fn merge_field<V>(
+    base: &[u8],
+    theirs: &[u8],
+    ours: &[u8],
+    decode: impl Fn(&[u8]) -> Result<V, serde_json::Error>,
+    encode: impl Fn(&V, &mut Vec<u8>) -> Result<(), serde_json::Error>,
+    default: impl Fn() -> V,
+    join: impl FnOnce(V, V, V) -> Result<V, MergeConflict>,
+) -> Result<Vec<u8>, MergeConflict> {
+    let value = |raw: &[u8]| if raw.is_empty() { Some(default()) } else { decode(raw).ok() };
+    let (Some(base), Some(theirs_value), Some(ours_value)) = (value(base), value(theirs), value(ours)) else {
+        return Ok(ours.to_vec());
+    };
+    let merged = join(base, theirs_value, ours_value)?;
+    let mut raw = Vec::new();
+    encode(&merged, &mut raw).map_err(|_| MergeConflict::new())?;
+    Ok(raw)
+}

@@ -1,0 +1,247 @@
+//! Merge rules: what becomes of a field that two requests changed at the same moment.
+//!
+//! `#[session(merge = "..")]` names a rule, or a function `fn(base: T, theirs: T, ours: T) -> T`. Without one a field is
+//! replaced: the request that commits last wins. Each rule is a trait, so that a type of yours can take part.
+//!
+//! | rule | trait | result |
+//! |---|---|---|
+//! | `add` | [`MergeAdd`] | theirs, and what we added |
+//! | `max`, `min` | [`MergeMax`], [`MergeMin`] | the larger, the smaller |
+//! | `append` | [`MergeAppend`] | theirs, and the tail that we appended |
+//! | `union` | [`MergeUnion`] | what either has, less what either took away |
+//! | `keys` | [`MergeKeys`] | each key by itself |
+//! | `reject` | none | the second commit fails, with a 409 |
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+/// Counters: `merge = "add"`.
+#[diagnostic::on_unimplemented(
+    message = "`merge = \"add\"` does not work on `{Self}`",
+    label = "this type cannot be counted up",
+    note = "`add` is for numbers and `Duration`; implement `MergeAdd` for `{Self}` or choose another rule"
+)]
+pub trait MergeAdd: Sized {
+    /// `theirs` and the difference of `ours` and `base`; saturates.
+    #[must_use]
+    fn merge_add(base: Self, theirs: Self, ours: Self) -> Self;
+}
+
+macro_rules! merge_add_integer {
+    ($($integer:ty)*) => {$(
+        impl MergeAdd for $integer {
+            fn merge_add(base: Self, theirs: Self, ours: Self) -> Self {
+                let sum = theirs as i128 + (ours as i128 - base as i128);
+                sum.clamp(Self::MIN as i128, Self::MAX as i128) as Self
+            }
+        }
+    )*};
+}
+
+merge_add_integer!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
+macro_rules! merge_add_float {
+    ($($float:ty)*) => {$(
+        impl MergeAdd for $float {
+            fn merge_add(base: Self, theirs: Self, ours: Self) -> Self {
+                theirs + (ours - base)
+            }
+        }
+    )*};
+}
+
+merge_add_float!(f32 f64);
+
+impl MergeAdd for Duration {
+    fn merge_add(base: Self, theirs: Self, ours: Self) -> Self {
+        match ours.checked_sub(base) {
+            Some(added) => theirs.saturating_add(added),
+            None => theirs.saturating_sub(base.saturating_sub(ours)),
+        }
+    }
+}
+
+/// High-water marks: `merge = "max"`.
+#[diagnostic::on_unimplemented(
+    message = "`merge = \"max\"` does not work on `{Self}`",
+    label = "values of this type have no order",
+    note = "`max` needs `PartialOrd`"
+)]
+pub trait MergeMax: Sized {
+    /// The larger of `theirs` and `ours`.
+    #[must_use]
+    fn merge_max(base: Self, theirs: Self, ours: Self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialOrd> MergeMax for T {
+    fn merge_max(_base: Self, theirs: Self, ours: Self) -> Self {
+        if theirs > ours { theirs } else { ours }
+    }
+}
+
+/// Low-water marks: `merge = "min"`.
+#[diagnostic::on_unimplemented(
+    message = "`merge = \"min\"` does not work on `{Self}`",
+    label = "values of this type have no order",
+    note = "`min` needs `PartialOrd`"
+)]
+pub trait MergeMin: Sized {
+    /// The smaller of `theirs` and `ours`.
+    #[must_use]
+    fn merge_min(base: Self, theirs: Self, ours: Self) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialOrd> MergeMin for T {
+    fn merge_min(_base: Self, theirs: Self, ours: Self) -> Self {
+        if theirs < ours { theirs } else { ours }
+    }
+}
+
+/// Lists that grow at the end: `merge = "append"`.
+#[diagnostic::on_unimplemented(
+    message = "`merge = \"append\"` does not work on `{Self}`",
+    label = "nothing can be appended to this type",
+    note = "`append` is for `Vec`, `VecDeque` and `String`; implement `MergeAppend` for `{Self}` or choose another rule"
+)]
+pub trait MergeAppend: Sized {
+    /// `theirs`, then the tail that we added to `base`. When we replaced the list and they appended: ours, then their tail.
+    /// When both replaced it: ours.
+    #[must_use]
+    fn merge_append(base: Self, theirs: Self, ours: Self) -> Self;
+}
+
+impl<T: PartialEq> MergeAppend for Vec<T> {
+    fn merge_append(base: Self, mut theirs: Self, mut ours: Self) -> Self {
+        if ours.starts_with(&base) {
+            theirs.extend(ours.drain(base.len()..));
+            theirs
+        } else {
+            if theirs.starts_with(&base) {
+                ours.extend(theirs.drain(base.len()..));
+            }
+            ours
+        }
+    }
+}
+
+impl<T: PartialEq> MergeAppend for VecDeque<T> {
+    fn merge_append(base: Self, theirs: Self, ours: Self) -> Self {
+        Vec::merge_append(base.into(), theirs.into(), ours.into()).into()
+    }
+}
+
+impl MergeAppend for String {
+    fn merge_append(base: Self, mut theirs: Self, mut ours: Self) -> Self {
+        if let Some(tail) = ours.strip_prefix(base.as_str()) {
+            theirs.push_str(tail);
+            theirs
+        } else {
+            if let Some(tail) = theirs.strip_prefix(base.as_str()) {
+                ours.push_str(tail);
+            }
+            ours
+        }
+    }
+}
+
+/// Sets: `merge = "union"`.
+#[diagnostic::on_unimplemented(
+    message = "`merge = \"union\"` does not work on `{Self}`",
+    label = "this type is no set",
+    note = "`union` is for `HashSet` and `BTreeSet`; implement `MergeUnion` for `{Self}` or choose another rule"
+)]
+pub trait MergeUnion: Sized {
+    /// What either request has, less what either took away.
+    #[must_use]
+    fn merge_union(base: Self, theirs: Self, ours: Self) -> Self;
+}
+
+impl<T: Eq + Hash, S: BuildHasher> MergeUnion for HashSet<T, S> {
+    fn merge_union(base: Self, mut theirs: Self, ours: Self) -> Self {
+        for removed in base.iter().filter(|item| !ours.contains(*item)) {
+            theirs.remove(removed);
+        }
+        theirs.extend(ours.into_iter().filter(|item| !base.contains(item)));
+        theirs
+    }
+}
+
+impl<T: Ord> MergeUnion for BTreeSet<T> {
+    fn merge_union(base: Self, mut theirs: Self, ours: Self) -> Self {
+        for removed in base.iter().filter(|item| !ours.contains(*item)) {
+            theirs.remove(removed);
+        }
+        theirs.extend(ours.into_iter().filter(|item| !base.contains(item)));
+        theirs
+    }
+}
+
+/// Maps, each key by itself: `merge = "keys"`.
+#[diagnostic::on_unimplemented(
+    message = "`merge = \"keys\"` does not work on `{Self}`",
+    label = "this type is no map",
+    note = "`keys` is for `HashMap` and `BTreeMap`; implement `MergeKeys` for `{Self}` or choose another rule"
+)]
+pub trait MergeKeys: Sized {
+    /// `theirs`, with the keys that we inserted, changed or removed. Of one key, ours wins.
+    #[must_use]
+    fn merge_keys(base: Self, theirs: Self, ours: Self) -> Self;
+}
+
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> MergeKeys for HashMap<K, V, S> {
+    fn merge_keys(base: Self, mut theirs: Self, ours: Self) -> Self {
+        for removed in base.keys().filter(|key| !ours.contains_key(*key)) {
+            theirs.remove(removed);
+        }
+        theirs.extend(ours.into_iter().filter(|(key, value)| base.get(key) != Some(value)));
+        theirs
+    }
+}
+
+impl<K: Ord, V: PartialEq> MergeKeys for BTreeMap<K, V> {
+    fn merge_keys(base: Self, mut theirs: Self, ours: Self) -> Self {
+        for removed in base.keys().filter(|key| !ours.contains_key(*key)) {
+            theirs.remove(removed);
+        }
+        theirs.extend(ours.into_iter().filter(|(key, value)| base.get(key) != Some(value)));
+        theirs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn add_counts_both_and_saturates() {
+        assert_eq!(u8::merge_add(5, 7, 6), 8);
+        assert_eq!(u8::merge_add(5, 1, 2), 0);
+        assert_eq!(i64::merge_add(0, i64::MAX, 1), i64::MAX);
+        assert_eq!(u64::merge_add(0, u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(
+            Duration::merge_add(Duration::from_secs(9), Duration::from_secs(5), Duration::from_secs(2)),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn append_joins_whichever_tail_was_added() {
+        assert_eq!(Vec::merge_append(vec![1], vec![1, 2], vec![1, 3]), [1, 2, 3]);
+        assert_eq!(Vec::merge_append(vec![1], vec![1, 2], vec![9]), [9, 2]);
+        assert_eq!(Vec::merge_append(vec![1], vec![8], vec![9]), [9]);
+        assert_eq!(String::merge_append("a".into(), "ab".into(), "ac".into()), "abc");
+    }
+
+    #[test]
+    fn union_and_keys_honour_what_either_removed() {
+        let set = |items: &[i32]| items.iter().copied().collect::<BTreeSet<_>>();
+        assert_eq!(BTreeSet::merge_union(set(&[1, 2]), set(&[1, 2, 3]), set(&[2, 4])), set(&[2, 3, 4]));
+        let map = |items: &[(i32, i32)]| items.iter().copied().collect::<BTreeMap<_, _>>();
+        let merged =
+            BTreeMap::merge_keys(map(&[(1, 1), (2, 2)]), map(&[(1, 9), (2, 2), (3, 3)]), map(&[(1, 1), (4, 4)]));
+        assert_eq!(merged, map(&[(1, 9), (3, 3), (4, 4)]));
+    }
+}

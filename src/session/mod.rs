@@ -1,0 +1,6 @@
+//! The typed session.
+
+pub(crate) mod data;
+pub mod merge;
+
+pub use data::{HasIdentity, SessionData, StorableIn};

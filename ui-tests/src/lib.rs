@@ -1,0 +1,1 @@
+//! The compile errors are part of the interface.
