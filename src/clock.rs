@@ -5,16 +5,52 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A source of time.
+/// A source of time, for [`Builder::clock`](crate::config::Builder::clock) and `MemoryStore::clock`.
+///
+/// ```
+/// use std::time::Duration;
+/// use http_session::clock::{Clock, SystemClock};
+///
+/// /// Runs ten times as fast.
+/// struct Fast(SystemClock);
+///
+/// impl Clock for Fast {
+///     fn elapsed(&self) -> Duration {
+///         self.0.elapsed() * 10
+///     }
+///
+///     fn unix(&self) -> Duration {
+///         self.0.unix()
+///     }
+/// }
+/// ```
 pub trait Clock: Send + Sync + 'static {
-    /// Time since some moment in the past that stays the same; never goes back.
+    /// Time since some moment in the past that stays the same; never goes back. For lifetimes and lateness.
+    ///
+    /// ```
+    /// # use http_session::clock::{Clock, SystemClock};
+    /// let clock = SystemClock::new();
+    /// assert!(clock.elapsed() <= clock.elapsed());
+    /// ```
     fn elapsed(&self) -> Duration;
 
-    /// Time since the Unix epoch, for dates in cookies.
+    /// Time since the Unix epoch, for dates in cookies (express format: `Expires`).
+    ///
+    /// ```
+    /// # use http_session::clock::{Clock, ManualClock};
+    /// assert_eq!(ManualClock::new().unix().as_secs(), 1_704_067_200);
+    /// ```
     fn unix(&self) -> Duration;
 }
 
-/// The machine's clock.
+/// The machine's clock: monotonic for [`elapsed`](Clock::elapsed), the system's time for [`unix`](Clock::unix). The default
+/// everywhere.
+///
+/// ```
+/// # use http_session::clock::SystemClock;
+/// # use http_session::MemoryStore;
+/// let store = MemoryStore::new().clock(SystemClock::new());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     start: Instant,
@@ -22,6 +58,11 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// Starts counting now.
+    ///
+    /// ```
+    /// # use http_session::clock::{Clock, SystemClock};
+    /// assert!(SystemClock::new().elapsed().as_secs() < 60);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { start: Instant::now() }
@@ -59,7 +100,13 @@ impl Clock for SystemClock {
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock at 2024-01-01 00:00:00 UTC.
+    /// A clock at 2024-01-01 00:00:00 UTC. (`ManualClock::default()` is one at the Unix epoch.)
+    ///
+    /// ```
+    /// # use http_session::clock::{Clock, ManualClock};
+    /// let (clock, other) = (ManualClock::new(), ManualClock::new());
+    /// assert_eq!(clock.unix(), other.unix());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         let clock = Self::default();
@@ -67,7 +114,16 @@ impl ManualClock {
         clock
     }
 
-    /// Moves the time on.
+    /// Moves the time on, for all clones.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use http_session::clock::{Clock, ManualClock};
+    /// let clock = ManualClock::new();
+    /// let (shared, before) = (clock.clone(), clock.unix());
+    /// clock.advance(Duration::from_millis(1500));
+    /// assert_eq!(shared.unix() - before, Duration::from_millis(1500));
+    /// ```
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.0.fetch_add(nanos, Ordering::SeqCst);

@@ -32,37 +32,184 @@ macro_rules! rule_error {
         impl StdError for $name {}
     };
 }
-pub(crate) use rule_error;
 
 rule_error!(
-    /// A text that cannot be a session id.
+    /// A text that cannot be a session id. Given by `SessionId::try_from`.
+    ///
+    /// ```
+    /// # use http_session::SessionId;
+    /// assert_eq!(SessionId::try_from("").unwrap_err().to_string(), "a session id has 1 to 1024 bytes");
+    /// ```
     InvalidSessionId,
     "a session id has 1 to 1024 bytes"
 );
 rule_error!(
+    /// Bytes that are too weak to be a [`Secret`](crate::Secret) (R25). Given by `Secret::try_from`.
+    ///
+    /// ```
+    /// # use http_session::{Secret, error::InvalidSecret};
+    /// let error: InvalidSecret = Secret::try_from("keyboard cat").unwrap_err();
+    /// ```
+    InvalidSecret,
+    "a secret has at least 32 bytes, and they are not all the same"
+);
+rule_error!(
+    /// No bytes at all, where [`Secret::express`](crate::Secret::express) takes a secret of any other length.
+    ///
+    /// ```
+    /// # use http_session::{Secret, error::EmptySecret};
+    /// let error: EmptySecret = Secret::express("").unwrap_err();
+    /// ```
+    EmptySecret,
+    "a secret has at least one byte"
+);
+rule_error!(
+    /// A text that cannot be a [`CookieName`](crate::CookieName).
+    ///
+    /// ```
+    /// # use http_session::{CookieName, error::InvalidCookieName};
+    /// let error: InvalidCookieName = CookieName::try_from("s id").unwrap_err();
+    /// ```
+    InvalidCookieName,
+    "a cookie name has 1 to 256 letters, digits or !#$%&'*+-.^_`|~, and no prefix of its own"
+);
+rule_error!(
+    /// A text that cannot be a [`CookiePath`](crate::CookiePath).
+    ///
+    /// ```
+    /// # use http_session::{CookiePath, error::InvalidCookiePath};
+    /// let error: InvalidCookiePath = CookiePath::try_from("shop").unwrap_err();
+    /// ```
+    InvalidCookiePath,
+    "a cookie path begins with `/` and has at most 1024 visible ASCII characters without `;`"
+);
+rule_error!(
+    /// A text that cannot be a [`CookieDomain`](crate::CookieDomain).
+    ///
+    /// ```
+    /// # use http_session::{CookieDomain, error::InvalidCookieDomain};
+    /// let error: InvalidCookieDomain = CookieDomain::try_from("example.com:443").unwrap_err();
+    /// ```
+    InvalidCookieDomain,
+    "a cookie domain has at most 253 characters, in labels of 1 to 63 letters, digits and inner hyphens"
+);
+rule_error!(
     /// Bytes that are no block of fields ([`Fields::from_bytes`](crate::record::Fields::from_bytes)).
+    ///
+    /// ```
+    /// # use http_session::{error::InvalidFields, record::Fields};
+    /// let error: InvalidFields = Fields::from_bytes(b"cut off").unwrap_err();
+    /// ```
     InvalidFields,
     "the stored fields are cut off or malformed"
 );
 rule_error!(
-    /// A merge rule that refuses to join two changes, as `merge = "reject"` always does.
+    /// A merge rule that refuses to join two changes, as `merge = "reject"` always does. The response is a 409.
+    ///
+    /// ```
+    /// # use http_session::error::MergeConflict;
+    /// assert_eq!(MergeConflict::refuse().to_string(), "another request changed the same field");
+    /// ```
     MergeConflict,
     "another request changed the same field"
 );
 
 impl MergeConflict {
-    /// Refuses to join two changes: the commit fails as a whole, and the response is a 409.
+    /// Refuses to join two changes: the commit fails as a whole, and the response is a 409. For a [`MergeFn`] of your own.
+    ///
+    /// [`MergeFn`]: crate::record::MergeFn
+    ///
+    /// ```
+    /// use http_session::error::MergeConflict;
+    ///
+    /// fn only_once(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Vec<u8>, MergeConflict> {
+    ///     if theirs == base { Ok(ours.to_vec()) } else { Err(MergeConflict::refuse()) }
+    /// }
+    /// ```
     #[must_use]
     pub const fn refuse() -> Self {
         Self::new()
     }
 }
 
+/// Why [`Secret::from_env`](crate::Secret::from_env) gave no secret. Tells the variable's name, never its value (R26).
+///
+/// ```
+/// # use http_session::Secret;
+/// let error = Secret::from_env("SURELY_NOT_SET").unwrap_err();
+/// assert_eq!(error.to_string(), "the environment variable `SURELY_NOT_SET` is not set");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretFromEnvError {
+    variable: Box<str>,
+    weak: Option<InvalidSecret>,
+}
+
+impl SecretFromEnvError {
+    #[cold]
+    pub(crate) fn not_set(variable: &str) -> Self {
+        Self { variable: variable.into(), weak: None }
+    }
+
+    #[cold]
+    pub(crate) fn weak(variable: &str, rule: InvalidSecret) -> Self {
+        Self { variable: variable.into(), weak: Some(rule) }
+    }
+
+    /// Whether the variable is not there at all; otherwise it is there and breaks R25.
+    ///
+    /// ```
+    /// # use http_session::Secret;
+    /// let secret = match Secret::from_env("SURELY_NOT_SET") {
+    ///     Err(error) if error.is_not_set() => Secret::random(), // on a developer's machine
+    ///     other => other?,
+    /// };
+    /// # Ok::<_, http_session::error::SecretFromEnvError>(())
+    /// ```
+    #[must_use]
+    pub const fn is_not_set(&self) -> bool {
+        self.weak.is_none()
+    }
+}
+
+/// The same sentence as `Display`: a `?` in `main` prints this one.
+impl fmt::Debug for SecretFromEnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for SecretFromEnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.weak {
+            None => write!(f, "the environment variable `{}` is not set", self.variable),
+            Some(rule) => {
+                write!(
+                    f,
+                    "the environment variable `{}` holds no secret: {rule}; `openssl rand -hex 32` makes one",
+                    self.variable
+                )
+            }
+        }
+    }
+}
+
+impl StdError for SecretFromEnvError {}
+
 /// What is wrong with a store, or with a call to it.
+///
+/// ```
+/// use http_session::error::{StoreError, StoreErrorKind};
+///
+/// fn try_again(error: &StoreError) -> bool {
+///     // Of `Unknown` nobody can tell whether the write happened.
+///     error.kind() == StoreErrorKind::Unavailable
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// A row that this store cannot read.
+    /// A row that this store cannot read, or a session that does not decode.
     Corrupt,
     /// No room that the session may take (R14).
     Full,
@@ -78,20 +225,39 @@ pub enum StoreErrorKind {
 ///
 /// `Display` tells the kind alone: a driver's message may hold a URL with a password (R26). The driver's error is the
 /// [`source`](StdError::source), for code that knows what it logs.
+///
+/// ```
+/// use http_session::error::{StoreError, StoreErrorKind};
+///
+/// let driver = std::io::Error::other("postgres://app:hunter2@db refused the connection");
+/// let error = StoreError::new(StoreErrorKind::Unavailable).with_source(driver);
+/// assert_eq!(error.to_string(), "the session store is unavailable");
+/// ```
 pub struct StoreError {
     kind: StoreErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl StoreError {
-    /// An error of a kind.
+    /// An error of a kind, for authors of stores.
+    ///
+    /// ```
+    /// # use http_session::error::{StoreError, StoreErrorKind};
+    /// let error = StoreError::new(StoreErrorKind::Full);
+    /// ```
     #[cold]
     #[must_use]
     pub const fn new(kind: StoreErrorKind) -> Self {
         Self { kind, source: None }
     }
 
-    /// With the driver's error.
+    /// With the driver's error. It is neither logged nor shown to the client.
+    ///
+    /// ```
+    /// # use http_session::error::{StoreError, StoreErrorKind};
+    /// let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    /// let error = StoreError::new(StoreErrorKind::Unknown).with_source(timeout);
+    /// ```
     #[cold]
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -99,6 +265,11 @@ impl StoreError {
     }
 
     /// The kind.
+    ///
+    /// ```
+    /// # use http_session::error::{StoreError, StoreErrorKind};
+    /// assert_eq!(StoreError::new(StoreErrorKind::Full).kind(), StoreErrorKind::Full);
+    /// ```
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -126,5 +297,159 @@ impl fmt::Display for StoreError {
 impl StdError for StoreError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
+    }
+}
+
+/// Why a handler gets no session (R16, R18, R22). As a response it is [`status`](Self::status) and
+/// [`body_text`](Self::body_text); with the feature `axum` it is an `IntoResponse`.
+///
+/// ```
+/// use http_session::Session;
+/// use http_session::error::SessionRejection;
+///
+/// # #[derive(Session)] struct Visit { views: u64 }
+/// async fn views(extensions: &http::Extensions) -> Result<u64, SessionRejection> {
+///     match Session::<Visit>::extract(extensions).await {
+///         Ok(session) => Ok(session.views),
+///         Err(SessionRejection::StoreFailed) => Ok(0), // the page works without
+///         Err(rejection) => Err(rejection),
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionRejection {
+    /// The response of this request has been committed already.
+    Closed,
+    /// The request did not pass a session layer.
+    NoLayer,
+    /// The request's path is outside of the cookie's path, or ignored by configuration.
+    OutsidePath,
+    /// The store failed to load the session.
+    StoreFailed,
+    /// The identity or a required field of the stored session does not decode; nothing was overwritten.
+    Unreadable,
+}
+
+impl SessionRejection {
+    /// The status of the response: 503 when the store failed, else 500, the service's own mistake.
+    ///
+    /// ```
+    /// # use http_session::error::SessionRejection;
+    /// assert_eq!(SessionRejection::StoreFailed.status(), 503);
+    /// ```
+    #[must_use]
+    pub const fn status(self) -> http::StatusCode {
+        match self {
+            Self::StoreFailed => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::Closed | Self::NoLayer | Self::OutsidePath | Self::Unreadable => {
+                http::StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    /// The text of the response: what went wrong, nothing of the session.
+    ///
+    /// ```
+    /// # use http_session::error::SessionRejection;
+    /// assert_eq!(SessionRejection::StoreFailed.body_text(), "the session store is unavailable");
+    /// ```
+    #[must_use]
+    pub const fn body_text(self) -> &'static str {
+        match self {
+            Self::Closed => "the session of this request has been committed already",
+            Self::NoLayer => {
+                "this request did not pass a session layer: add `.layer(sessions.layer())` around the handler"
+            }
+            Self::OutsidePath => {
+                "there is no session here: the path is outside of the session cookie's path, or ignored"
+            }
+            Self::StoreFailed => "the session store is unavailable",
+            Self::Unreadable => "the stored session cannot be read by this handler",
+        }
+    }
+}
+
+impl fmt::Display for SessionRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.body_text())
+    }
+}
+
+impl StdError for SessionRejection {}
+
+/// Why an awaited call (`save`, `take`, `reload`, a detached session's `save`) did not happen.
+///
+/// ```
+/// use http_session::Session;
+/// use http_session::error::SaveError;
+///
+/// #[derive(Session)]
+/// struct Login {
+///     nonce: Option<String>,
+/// }
+///
+/// async fn redeem(mut session: Session<Login>) -> Result<Option<String>, SaveError> {
+///     match session.take(|login| login.nonce.take()).await {
+///         Err(SaveError::Conflict) => Ok(None), // another request was first
+///         taken => taken,
+///     }
+/// }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SaveError {
+    /// A field was changed by another request, and its rule, or the gate, refuses to join the two (R13).
+    Conflict,
+    /// A change of identity, a `regenerate` or the session's end waits in this request: it is committed with the response,
+    /// or by `sign_out` or `destroy`, not by a save (R12).
+    IdentityPending,
+    /// The session is gone: destroyed or expired. Nothing was created (R8).
+    Missing,
+    /// There is no session in this request, or its response has been committed already; or the generator of ids
+    /// gave no valid one.
+    NoSession,
+    /// The store failed.
+    Store(StoreError),
+    /// Another request rotated or ended the session since it was loaded (R4), or the request came with a late cookie (R6), or
+    /// with two sessions (R3).
+    Superseded,
+    /// The session is larger than the configured limit (R14).
+    TooLarge,
+    /// A field does not serialise.
+    Unencodable,
+    /// The cookie of a new session cannot travel on this connection, so nobody could ever find it (express: a Secure cookie
+    /// over http).
+    Unsendable,
+}
+
+impl fmt::Display for SaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Conflict => "another request changed the same field",
+            Self::IdentityPending => "a change of identity is pending; it is committed with the response",
+            Self::Missing => "the session no longer exists",
+            Self::NoSession => "there is no session in this request",
+            Self::Store(_) => "the session store failed",
+            Self::Superseded => "another request rotated or ended the session",
+            Self::TooLarge => "the session is larger than the limit",
+            Self::Unencodable => "a session field does not serialise",
+            Self::Unsendable => "the session cookie cannot travel on this connection",
+        })
+    }
+}
+
+impl StdError for SaveError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for SaveError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }

@@ -23,7 +23,8 @@ use crate::error::InvalidSessionId;
 /// assert_eq!(id.as_str(), "kUeB2YVgRXuVqz1nXbW3oA");
 /// # Ok::<_, http_session::error::InvalidSessionId>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[doc(alias = "sessionID")]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(SmallVec<[u8; 32]>);
 
 /// Bytes of entropy in a selector.
@@ -47,15 +48,37 @@ impl SessionId {
     }
 
     /// The id as text, for a store's key or a background job's note. Treat it like a password in the express format.
+    ///
+    /// ```
+    /// # use http_session::SessionId;
+    /// # let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
+    /// let key = format!("session:{}", id.as_str());
+    /// # assert_eq!(key, "session:kUeB2YVgRXuVqz1nXbW3oA");
+    /// # Ok::<_, http_session::error::InvalidSessionId>(())
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The id as bytes; the same as the text's.
+    ///
+    /// ```
+    /// # use http_session::SessionId;
+    /// # let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
+    /// assert_eq!(id.as_bytes(), id.as_str().as_bytes());
+    /// # Ok::<_, http_session::error::InvalidSessionId>(())
+    /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Copies the bytes as a whole, which a derived `Clone` would do one by one.
+impl Clone for SessionId {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
     }
 }
 

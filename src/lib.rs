@@ -1,30 +1,147 @@
-//! Typed HTTP sessions for hyper, tower and axum.
+//! Typed, compile-time configured HTTP sessions for hyper, tower and axum.
+//!
+//! A session is your own struct. The configuration is checked by the compiler. What a request does to its session reaches the
+//! store as one atomic, conditional write of the fields that changed: requests that run at the same moment keep each other's
+//! fields, and a session that was ended stays so.
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http::{Request, Response};
+//! use http_session::{MemoryStore, Secret, Session, SessionConfig};
+//!
+//! #[derive(Session)]
+//! struct Visit {
+//!     views: u64,
+//!     #[session(identity)] // a change is a login or logout: the session rotates by itself
+//!     user: Option<u64>,
+//!     #[session(merge = "append", keep = "sign_in")] // comes along at login
+//!     cart: Vec<String>,
+//! }
+//!
+//! async fn hello<B>(_: Request<B>, mut session: Session<Visit>) -> Result<Response<String>, Infallible> {
+//!     session.views += 1;
+//!     Ok(Response::new(format!("{} views", session.views)))
+//! }
+//!
+//! let sessions = SessionConfig::builder()
+//!     .secret(Secret::random()) // in production: Secret::from_env("SESSION_SECRET")?
+//!     .store(MemoryStore::new())
+//!     .build();
+//!
+//! let service = sessions.service(hello::<()>); // a hyper service
+//! let app: axum::Router = axum::Router::new().layer(sessions.layer()); // a layer for tower and axum
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`struct@Session`]: the handle in a handler; [`derive@Session`]: the attributes of your struct
+//! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
+//! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
+//! - [`SessionStore`]: the contract, for authors of stores
+//!
+//! # One request
+//!
+//! | stage | module | pure |
+//! |---|---|---|
+//! | [1 cookie](guide::_1_cookie) | `cookie::request` | yes |
+//! | [2 token](guide::_2_token) | `token` | yes |
+//! | [3 load](guide::_3_load) | `middleware::load` | IO |
+//! | [4 handler](guide::_4_handler) | yours | |
+//! | [5 changes](guide::_5_changes) | `session::changes` | yes |
+//! | [6 decide](guide::_6_decide) | `decide` | yes |
+//! | [7 commit](guide::_7_commit) | `middleware::commit` | IO |
+//! | [8 set_cookie](guide::_8_set_cookie) | `cookie::set_cookie` | yes |
+//!
+//! The pure stages have no clock, no randomness and no IO inside.
+//!
+//! # Crate features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `derive` | yes | `#[derive(Session)]` |
+//! | `memory` | yes | [`MemoryStore`] |
+//! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
+//! | `tower` | | [`SessionConfig::layer`]: a tower layer |
+//! | `axum` | | [`struct@Session`] as an axum extractor |
+//!
+//! # Runtime
+//!
+//! Waiting for a store uses tokio's timer; a commit whose client has gone is finished in a tokio task.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "hyper", feature = "tower")),
+    allow(dead_code, unused_imports, reason = "without a front nothing calls the middleware")
+)]
 
+// 1. cookie: find ours in a request; 8. set_cookie: write ours into a response
+mod cookie;
+
+// 2. token: what a cookie must be before anything in it is used
+mod token;
+
+// 3. load, 4. handler, 7. commit
+pub mod middleware;
+
+// 5. changes: the typed session, and what a request changed
+pub mod session;
+
+// 6. decide: what happens in the store, and what cookie goes out
+mod decide;
+
+// What the stages work with
 pub mod clock;
+pub mod config;
 pub mod error;
 mod id;
 pub mod record;
-pub mod session;
 pub mod store;
 
-pub use id::SessionId;
-pub use session::merge;
+// The manual
+pub mod guide;
+
+#[cfg(feature = "axum")]
+mod axum;
+
+#[doc(inline)]
+pub use self::config::{
+    Activity, CommitOn, Cookie, ExpressSecret, IdShape, Removal, Resave, SaveUninitialized, Secret, SessionConfig,
+    StoredAttributes, Transport, TrustedProxy, Unset,
+};
+pub use self::cookie::{CookieDomain, CookieName, CookiePath, Priority, SameSite, SessionCookie};
+pub use self::id::SessionId;
+#[doc(inline)]
+pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, merge};
 #[cfg(feature = "memory")]
-pub use store::MemoryStore;
+#[doc(inline)]
+pub use self::store::MemoryStore;
+#[doc(inline)]
+pub use self::store::SessionStore;
 
 #[cfg(feature = "derive")]
 pub use http_session_macros::Session;
 
+// So that the derive's code can be tested from inside.
+#[cfg(test)]
+extern crate self as http_session;
+
 /// What the derive's code calls. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::error::MergeConflict;
     pub use crate::record::{Field, Keep};
     pub use crate::session::data::{
-        FieldReader, FieldWriter, HasIdentity, JsonDeserializer, JsonSerializer, SessionData, StorableIn, Unreadable,
-        decode, decode_with, encode, encode_with, merge_field,
+        DefaultValue, FieldCodec, FieldDefault, FieldReader, FieldWriter, HasIdentity, JsonDeserializer, JsonResult,
+        JsonSerializer, SessionData, StorableIn, Unreadable, decode, decode_with, encode, encode_with, merge_field,
+        reject_change,
     };
     pub use crate::store::{ConditionalCommit, SessionStore};
     pub use serde::Serialize;
     pub use serde::de::DeserializeOwned;
+    pub use std::vec::Vec;
 }
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,13 +1,25 @@
 //! Between the user's struct and the row: what the derive implements, and what its code calls.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::MergeConflict;
-use crate::record::{Field, Fields, RawJson};
+use crate::record::{Field, FieldCursor, Fields, RawJson};
 use crate::store::SessionStore;
 
-/// A struct that can be a session: written by `#[derive(Session)]`, never by hand.
+/// A struct that can be a session: written by [`#[derive(Session)]`](derive@crate::Session), never by hand.
+///
+/// ```
+/// use http_session::{Session, SessionData};
+///
+/// #[derive(Session)]
+/// struct Visit {
+///     views: u64,
+/// }
+///
+/// fn peek<T: SessionData>(session: &Session<T>) -> bool {
+///     session.is_new()
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session: it does not derive `Session`",
     label = "this type is no session data",
@@ -28,12 +40,34 @@ pub trait SessionData: Sized {
     #[doc(hidden)]
     fn encode(&self, writer: &mut FieldWriter<'_>);
 
+    /// Moves the fields that are never stored over from the value that this one replaces.
+    #[doc(hidden)]
+    fn carry_skipped(&mut self, _before: &mut Self) {}
+
     /// The identity alone, for a handle that watches it while the handler works.
     #[doc(hidden)]
     fn encode_identity(&self, writer: &mut FieldWriter<'_>);
 }
 
-/// A session with an `#[session(identity)]` field: it can sign in and out.
+/// A session with an `#[session(identity)]` field: it can sign in and out (R5). Written by the derive.
+///
+/// ```
+/// use http_session::{HasIdentity, Session};
+///
+/// #[derive(Session)]
+/// struct Visit {
+///     #[session(identity)]
+///     user: Option<u64>,
+/// }
+///
+/// fn welcome<T: HasIdentity>(mut session: Session<T>, user: T::Identity) {
+///     session.sign_in(user);
+/// }
+///
+/// # fn handler(session: Session<Visit>) {
+/// welcome(session, 42);
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no identity field, so nobody can sign in to it",
     label = "this session has no identity",
@@ -49,6 +83,25 @@ pub trait HasIdentity: SessionData {
 
 /// Whether a store can keep this session: one with an identity or with merge rules needs
 /// [`ConditionalCommit`](crate::store::ConditionalCommit). Written by the derive.
+///
+/// ```
+/// use http_session::session::StorableIn;
+/// use http_session::{MemoryStore, Session};
+///
+/// #[derive(Session)]
+/// struct Visit {
+///     #[session(merge = "add")]
+///     views: u64,
+/// }
+///
+/// fn fits<T: StorableIn<MemoryStore>>() {}
+/// fits::<Visit>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session: it does not derive `Session`",
+    label = "this type is no session data",
+    note = "write `#[derive(http_session::Session)]` above the struct"
+)]
 pub trait StorableIn<S: SessionStore>: SessionData {}
 
 /// A field that this view cannot do without does not decode: for this view there is no session (R16).
@@ -56,26 +109,17 @@ pub trait StorableIn<S: SessionStore>: SessionData {}
 #[derive(Debug)]
 pub struct Unreadable(());
 
-/// A problem of one field that the request survives, reported as an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FieldProblem {
-    /// The stored value does not decode; the default stands in for it.
-    Undecodable,
-    /// The value cannot be written; the commit fails.
-    Unencodable,
-}
-
 /// Hands the row's raw values to the derive's code.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct FieldReader<'a> {
-    fields: &'a Fields,
+    fields: FieldCursor<'a>,
     identity: Option<&'a RawJson>,
 }
 
 impl<'a> FieldReader<'a> {
     pub(crate) fn new(fields: &'a Fields, identity: Option<&'a RawJson>) -> Self {
-        Self { fields, identity }
+        Self { fields: FieldCursor::new(fields), identity }
     }
 
     /// A field: its value, or its default when it is missing or does not decode (R15, R16).
@@ -124,7 +168,7 @@ fn report_undecodable(field: &'static str) {
 /// Takes what changed from the derive's code.
 #[doc(hidden)]
 pub struct FieldWriter<'a> {
-    pub(crate) base: &'a Fields,
+    pub(crate) base: FieldCursor<'a>,
     pub(crate) base_identity: Option<&'a RawJson>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) changed: &'a mut dyn ChangeSink,
@@ -199,9 +243,9 @@ impl FieldWriter<'_> {
     }
 }
 
-/// Reads a value from raw JSON.
+/// Reads a value from raw JSON. (Not `DeserializeOwned`: rustc says more about `Deserialize`.)
 #[doc(hidden)]
-pub fn decode<V: DeserializeOwned>(raw: &[u8]) -> Result<V, serde_json::Error> {
+pub fn decode<'de, V: Deserialize<'de>>(raw: &'de [u8]) -> Result<V, serde_json::Error> {
     serde_json::from_slice(raw)
 }
 
@@ -209,6 +253,43 @@ pub fn decode<V: DeserializeOwned>(raw: &[u8]) -> Result<V, serde_json::Error> {
 #[doc(hidden)]
 pub fn encode<V: Serialize>(value: &V, raw: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     serde_json::to_writer(raw, value)
+}
+
+/// What reading or writing JSON gives.
+#[doc(hidden)]
+pub type JsonResult<V> = Result<V, serde_json::Error>;
+
+/// How a field of the struct is read and written. The derive implements it once for each field, by its place in the struct, so
+/// that a trait which the field's type lacks is reported once.
+#[doc(hidden)]
+pub trait FieldCodec<const PLACE: usize, V> {
+    fn decode(raw: &[u8]) -> JsonResult<V>;
+    fn encode(value: &V, raw: &mut Vec<u8>) -> JsonResult<()>;
+}
+
+/// The value of a field that is not stored. The derive implements it once for each field, by its place in the struct.
+#[doc(hidden)]
+pub trait FieldDefault<const PLACE: usize, V> {
+    fn default() -> V;
+}
+
+/// `Default`, with a message that fits a field.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, and a field of a session needs one for when it is not stored yet",
+    label = "this type does not implement `Default`",
+    note = "derive `Default` for `{Self}`, write `#[session(default = value)]` on the field, or make the field an `Option`"
+)]
+pub trait DefaultValue {
+    fn default_value() -> Self;
+}
+
+// The message above says more than one about `Default` itself.
+#[diagnostic::do_not_recommend]
+impl<V: Default> DefaultValue for V {
+    fn default_value() -> Self {
+        Self::default()
+    }
 }
 
 /// serde_json's deserializer as a `with` module sees it.
@@ -263,3 +344,23 @@ pub fn merge_field<V>(
     encode(&merged, &mut raw).map_err(|_| MergeConflict::new())?;
     Ok(raw)
 }
+
+/// `merge = "reject"`: ours, unless theirs is another value than the one that was loaded. One that does not decode is.
+#[doc(hidden)]
+pub fn reject_change<V: PartialEq>(
+    base: &[u8],
+    theirs: &[u8],
+    ours: &[u8],
+    decode: impl Fn(&[u8]) -> JsonResult<V>,
+    default: impl Fn() -> V,
+) -> Result<Vec<u8>, MergeConflict> {
+    let value = |raw: &[u8]| if raw.is_empty() { Some(default()) } else { decode(raw).ok() };
+    match (value(base), value(theirs)) {
+        (Some(base), Some(theirs)) if base == theirs => Ok(ours.to_vec()),
+        _ => Err(MergeConflict::refuse()),
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "derive")]
+mod tests;

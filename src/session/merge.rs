@@ -11,19 +11,61 @@
 //! | `union` | [`MergeUnion`] | what either has, less what either took away |
 //! | `keys` | [`MergeKeys`] | each key by itself |
 //! | `reject` | none | the second commit fails, with a 409 |
+//!
+//! ```
+//! #[derive(http_session::Session)]
+//! struct Draft {
+//!     #[session(merge = longest)]
+//!     text: String,
+//! }
+//!
+//! fn longest(_base: String, theirs: String, ours: String) -> String {
+//!     if theirs.len() > ours.len() { theirs } else { ours }
+//! }
+//! ```
+//!
+//! A merge function may run several times for one commit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-/// Counters: `merge = "add"`.
+/// Counters: `merge = "add"`. For whole numbers of up to 64 bits, `f32`, `f64` and `Duration`; a type of yours may
+/// implement it.
+///
+/// ```
+/// use http_session::Session;
+/// use http_session::merge::MergeAdd;
+///
+/// #[derive(Session)]
+/// struct Visit {
+///     #[session(merge = "add")]
+///     spent: Cents,
+/// }
+///
+/// #[derive(Default, PartialEq, serde::Serialize, serde::Deserialize)]
+/// struct Cents(u64);
+///
+/// impl MergeAdd for Cents {
+///     fn merge_add(base: Self, theirs: Self, ours: Self) -> Self {
+///         Self(u64::merge_add(base.0, theirs.0, ours.0))
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"add\"` does not work on `{Self}`",
     label = "this type cannot be counted up",
     note = "`add` is for numbers and `Duration`; implement `MergeAdd` for `{Self}` or choose another rule"
 )]
 pub trait MergeAdd: Sized {
-    /// `theirs` and the difference of `ours` and `base`; saturates.
+    /// `theirs` and the difference of `ours` and `base`. Whole numbers and `Duration` saturate.
+    ///
+    /// ```
+    /// use http_session::merge::MergeAdd;
+    ///
+    /// // Loaded 5; another request has stored 7; we counted to 6.
+    /// assert_eq!(u64::merge_add(5, 7, 6), 8);
+    /// ```
     #[must_use]
     fn merge_add(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -62,14 +104,28 @@ impl MergeAdd for Duration {
     }
 }
 
-/// High-water marks: `merge = "max"`.
+/// High-water marks: `merge = "max"`. For every type that is `PartialOrd`.
+///
+/// ```
+/// #[derive(http_session::Session)]
+/// struct Visit {
+///     #[session(merge = "max")]
+///     best_score: u32,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"max\"` does not work on `{Self}`",
     label = "values of this type have no order",
     note = "`max` needs `PartialOrd`"
 )]
 pub trait MergeMax: Sized {
-    /// The larger of `theirs` and `ours`.
+    /// The larger of `theirs` and `ours`; ours where they have no order, as NaN.
+    ///
+    /// ```
+    /// use http_session::merge::MergeMax;
+    ///
+    /// assert_eq!(u64::merge_max(0, 7, 6), 7);
+    /// ```
     #[must_use]
     fn merge_max(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -81,14 +137,28 @@ impl<T: PartialOrd> MergeMax for T {
     }
 }
 
-/// Low-water marks: `merge = "min"`.
+/// Low-water marks: `merge = "min"`. For every type that is `PartialOrd`; of an `Option`, `None` is the smallest.
+///
+/// ```
+/// #[derive(http_session::Session)]
+/// struct Visit {
+///     #[session(merge = "min", default = u32::MAX)]
+///     best_time: u32,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"min\"` does not work on `{Self}`",
     label = "values of this type have no order",
     note = "`min` needs `PartialOrd`"
 )]
 pub trait MergeMin: Sized {
-    /// The smaller of `theirs` and `ours`.
+    /// The smaller of `theirs` and `ours`; ours where they have no order, as NaN.
+    ///
+    /// ```
+    /// use http_session::merge::MergeMin;
+    ///
+    /// assert_eq!(u64::merge_min(9, 7, 6), 6);
+    /// ```
     #[must_use]
     fn merge_min(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -100,7 +170,15 @@ impl<T: PartialOrd> MergeMin for T {
     }
 }
 
-/// Lists that grow at the end: `merge = "append"`.
+/// Lists that grow at the end: `merge = "append"`. For `Vec`, `VecDeque` and `String`; a type of yours may implement it.
+///
+/// ```
+/// #[derive(http_session::Session)]
+/// struct Visit {
+///     #[session(merge = "append")]
+///     cart: Vec<String>,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"append\"` does not work on `{Self}`",
     label = "nothing can be appended to this type",
@@ -109,6 +187,12 @@ impl<T: PartialOrd> MergeMin for T {
 pub trait MergeAppend: Sized {
     /// `theirs`, then the tail that we added to `base`. When we replaced the list and they appended: ours, then their tail.
     /// When both replaced it: ours.
+    ///
+    /// ```
+    /// use http_session::merge::MergeAppend;
+    ///
+    /// assert_eq!(Vec::merge_append(vec![1], vec![1, 2], vec![1, 3]), [1, 2, 3]);
+    /// ```
     #[must_use]
     fn merge_append(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -147,7 +231,15 @@ impl MergeAppend for String {
     }
 }
 
-/// Sets: `merge = "union"`.
+/// Sets: `merge = "union"`. For `HashSet` and `BTreeSet`; a type of yours may implement it.
+///
+/// ```
+/// #[derive(http_session::Session)]
+/// struct Visit {
+///     #[session(merge = "union")]
+///     seen: std::collections::BTreeSet<u64>,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"union\"` does not work on `{Self}`",
     label = "this type is no set",
@@ -155,6 +247,15 @@ impl MergeAppend for String {
 )]
 pub trait MergeUnion: Sized {
     /// What either request has, less what either took away.
+    ///
+    /// ```
+    /// use std::collections::BTreeSet;
+    /// use http_session::merge::MergeUnion;
+    ///
+    /// // They added 3, we took 1 away.
+    /// let merged = BTreeSet::merge_union([1, 2].into(), [1, 2, 3].into(), [2].into());
+    /// assert_eq!(merged, [2, 3].into());
+    /// ```
     #[must_use]
     fn merge_union(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -179,7 +280,15 @@ impl<T: Ord> MergeUnion for BTreeSet<T> {
     }
 }
 
-/// Maps, each key by itself: `merge = "keys"`.
+/// Maps, each key by itself: `merge = "keys"`. For `HashMap` and `BTreeMap`; a type of yours may implement it.
+///
+/// ```
+/// #[derive(http_session::Session)]
+/// struct Visit {
+///     #[session(merge = "keys")]
+///     quantities: std::collections::HashMap<String, u32>,
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"keys\"` does not work on `{Self}`",
     label = "this type is no map",
@@ -187,6 +296,15 @@ impl<T: Ord> MergeUnion for BTreeSet<T> {
 )]
 pub trait MergeKeys: Sized {
     /// `theirs`, with the keys that we inserted, changed or removed. Of one key, ours wins.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use http_session::merge::MergeKeys;
+    ///
+    /// // They changed "a", we inserted "b".
+    /// let merged = BTreeMap::merge_keys([("a", 1)].into(), [("a", 2)].into(), [("a", 1), ("b", 5)].into());
+    /// assert_eq!(merged, [("a", 2), ("b", 5)].into());
+    /// ```
     #[must_use]
     fn merge_keys(base: Self, theirs: Self, ours: Self) -> Self;
 }

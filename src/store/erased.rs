@@ -154,22 +154,31 @@ impl<S: SessionStore> ErasedStore for Arc<S> {
     }
 }
 
-/// A store chosen at run time.
+/// A store chosen at run time. A store that panics is one that failed; so is one that promised to be
+/// [instant](SessionStore::is_instant) and waits. It does not speak the express format and does not enumerate.
 ///
 /// ```
 /// use http_session::store::AnyStore;
 /// use http_session::{MemoryStore, Secret, SessionConfig};
 ///
 /// let store = AnyStore::new(MemoryStore::new());
-/// # let secret = Secret::try_from([7, 1].repeat(16))?;
-/// let sessions: SessionConfig<AnyStore> = SessionConfig::builder().secret(secret).store(store).build();
-/// # Ok::<_, http_session::error::InvalidSecret>(())
+/// let sessions: SessionConfig<AnyStore> = SessionConfig::builder().secret(Secret::random()).store(store).build();
 /// ```
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn ErasedStore>);
 
 impl AnyStore {
     /// Hides the type of a store that commits conditionally.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, store::AnyStore};
+    /// let small = true;
+    /// let store = if small {
+    ///     AnyStore::new(MemoryStore::new().max_sessions(1000))
+    /// } else {
+    ///     AnyStore::new(MemoryStore::new()) // another type as well
+    /// };
+    /// ```
     #[must_use]
     pub fn new<S: ConditionalCommit>(store: S) -> Self {
         Self::erase(Arc::new(store))

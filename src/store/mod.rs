@@ -20,11 +20,23 @@ mod erased;
 mod memory;
 
 pub use erased::AnyStore;
-pub(crate) use erased::{ErasedStore, Visit};
+pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, MemoryUsage};
 
 /// Answer to [`SessionStore::insert`].
+///
+/// ```
+/// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+/// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+/// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+/// assert_eq!(store.insert(&id, &row, lifetime).await?, Inserted::Inserted);
+/// assert_eq!(store.insert(&id, &row, lifetime).await?, Inserted::Taken);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Inserted {
@@ -35,6 +47,20 @@ pub enum Inserted {
 }
 
 /// Answer to [`SessionStore::update`].
+///
+/// ```
+/// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+/// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+/// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+/// # let _ = store.insert(&id, &row, lifetime).await?;
+/// let late = Patch::unchanged(&row);
+/// let _ = store.destroy(&id, None).await?;
+/// assert_eq!(store.update(&id, &late, lifetime).await?, Updated::Superseded);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub enum Updated {
@@ -53,6 +79,18 @@ pub enum Updated {
 }
 
 /// Answer to [`SessionStore::touch`].
+///
+/// ```
+/// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+/// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+/// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+/// # let _ = store.insert(&id, &row, lifetime).await?;
+/// assert_eq!(store.touch(&id, row.epoch.next(), lifetime).await?, Touched::Superseded);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Touched {
@@ -65,6 +103,17 @@ pub enum Touched {
 }
 
 /// Answer to [`SessionStore::destroy`].
+///
+/// ```
+/// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+/// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+/// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+/// assert_eq!(store.destroy(&id, None).await?, Destroyed::Missing);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Destroyed {
@@ -81,26 +130,115 @@ pub enum Destroyed {
 /// Write the methods as `async fn`. Every call is limited in time by the middleware; a call that is dropped half-way must
 /// leave all or nothing. A mutation whose answer was lost is [`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown)
 /// and is not retried (R10).
+///
+/// A destroyed row leaves a [tombstone](Row::tombstone), which `load` gives too, `insert` does not overwrite, and every
+/// other call answers with `Superseded` or `Missing`. `MemoryStore` is the reference. A store in front of another one:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use http_session::SessionId;
+/// use http_session::error::StoreError;
+/// use http_session::record::{Epoch, Lifetime, Patch, Row};
+/// use http_session::store::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
+///
+/// /// Counts loads.
+/// struct Counted<S> {
+///     store: S,
+///     loads: AtomicU64,
+/// }
+///
+/// impl<S: SessionStore> SessionStore for Counted<S> {
+///     async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+///         self.loads.fetch_add(1, Ordering::Relaxed);
+///         self.store.load(id).await
+///     }
+///
+///     async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+///         self.store.insert(id, row, lifetime).await
+///     }
+///
+///     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+///         self.store.update(id, patch, lifetime).await
+///     }
+///
+///     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+///         self.store.touch(id, epoch, lifetime).await
+///     }
+///
+///     async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+///         self.store.destroy(id, epoch).await
+///     }
+/// }
+///
+/// impl<S: ConditionalCommit> ConditionalCommit for Counted<S> {}
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session store",
     label = "this is not a store",
-    note = "use `MemoryStore::new()`, another store of this crate, or implement `SessionStore` for `{Self}`"
+    note = "use `MemoryStore::new()`, another store of this crate, or implement `SessionStore` for `{Self}`",
+    note = "a configuration owns its store: share one as an `Arc`, choose one at run time as an `AnyStore`"
 )]
 pub trait SessionStore: Send + Sync + 'static {
-    /// The row, or the tombstone, of a session that is not expired. Never writes.
+    /// The row, or the tombstone, of a session that is not expired. Never writes. Ages and time left are by the store's clock
+    /// (R7).
+    ///
+    /// # Errors
+    /// The store failed, or holds a row that it cannot read
+    /// ([`StoreErrorKind::Corrupt`](crate::error::StoreErrorKind::Corrupt)).
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// assert!(store.load(&id).await?.is_some_and(|row| row.expires_in <= day));
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     fn load(&self, id: &SessionId) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send;
 
-    /// Promises that every call answers at its first poll: it is then polled on the stack instead of being boxed.
+    /// Promises that every call answers at its first poll: it is then polled on the stack instead of being boxed. A call that
+    /// waits all the same is given up, with an event `session.store.waited`.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionStore};
+    /// assert!(MemoryStore::new().is_instant());
+    /// ```
     fn is_instant(&self) -> bool {
         false
     }
 
-    /// Whether [`touch`](Self::touch) is worth calling. A store that answers `false` keeps sessions from write to write.
+    /// Whether [`touch`](Self::touch) is worth calling. A store that answers `false` keeps sessions from write to write. Asked
+    /// once, when the configuration is built.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionStore};
+    /// assert!(MemoryStore::new().can_touch());
+    /// ```
     fn can_touch(&self) -> bool {
         true
     }
 
-    /// Stores a new session. Never overwrites: not a live row, not a tombstone.
+    /// Stores a new session (R8). Never overwrites: not a live row, not a tombstone. The row's ages and time left are ignored:
+    /// it is new, and lives as long as the lifetime says.
+    ///
+    /// # Errors
+    /// The store failed, or has no room ([`StoreErrorKind::Full`](crate::error::StoreErrorKind::Full), R14).
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// assert_eq!(store.insert(&id, &row, lifetime).await?, Inserted::Inserted);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "create")]
     fn insert(
         &self,
         id: &SessionId,
@@ -108,7 +246,29 @@ pub trait SessionStore: Send + Sync + 'static {
         lifetime: Lifetime,
     ) -> impl Future<Output = Result<Inserted, StoreError>> + Send;
 
-    /// Applies a patch to a row of the patch's epoch, as [`Patch::apply_to`] does, and extends its life. Never creates.
+    /// Applies a patch to a row of the patch's epoch, as [`Patch::apply_to`] does, and extends its life. Never creates
+    /// (R8), and all or nothing (R9). A store that cannot merge by itself answers [`Updated::Conflict`] where a
+    /// [conditional](crate::record::Change::conditional) change does not find its base, and is asked again with a rebased
+    /// patch (R10).
+    ///
+    /// # Errors
+    /// The store failed, or has no room.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// static VIEWS: Field = Field::new("views");
+    /// let mut patch = Patch::unchanged(&row);
+    /// patch.result = Fields::from_iter([("views", Keep::No, b"1".as_slice())]);
+    /// patch.touched.push(&VIEWS);
+    /// assert_eq!(store.update(&id, &patch, lifetime).await?, Updated::Applied { renewed: true });
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     fn update(
         &self,
         id: &SessionId,
@@ -116,7 +276,22 @@ pub trait SessionStore: Send + Sync + 'static {
         lifetime: Lifetime,
     ) -> impl Future<Output = Result<Updated, StoreError>> + Send;
 
-    /// Extends the life of a row of that epoch. Writes no data.
+    /// Extends the life of a row of that epoch (R7). Writes no data.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// assert_eq!(store.touch(&id, row.epoch, lifetime).await?, Touched::Applied);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     fn touch(
         &self,
         id: &SessionId,
@@ -124,7 +299,24 @@ pub trait SessionStore: Send + Sync + 'static {
         lifetime: Lifetime,
     ) -> impl Future<Output = Result<Touched, StoreError>> + Send;
 
-    /// Replaces the row by its tombstone; with an epoch only when the row is in it.
+    /// Replaces the row by its tombstone (R6, R8); with an epoch only when the row is in it.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// assert_eq!(store.destroy(&id, Some(row.epoch)).await?, Destroyed::Destroyed);
+    /// assert!(store.load(&id).await?.is_some_and(|row| row.is_tombstone()));
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "delete")]
     fn destroy(
         &self,
         id: &SessionId,
@@ -185,6 +377,15 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 /// A store whose [`update`](SessionStore::update) really is conditional: epoch, merge rules and all or nothing.
 ///
 /// Implementing it is a promise. A session type with an identity or with merge rules is not accepted on a store without it.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use http_session::MemoryStore;
+/// use http_session::store::ConditionalCommit;
+///
+/// fn keeps_identities<S: ConditionalCommit>(_: &S) {}
+/// keeps_identities(&Arc::new(MemoryStore::new()));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot commit conditionally, which an identity field or a merge rule needs",
     label = "this store only overwrites",
@@ -196,6 +397,14 @@ pub trait ConditionalCommit: SessionStore {}
 impl<S: ConditionalCommit> ConditionalCommit for Arc<S> {}
 
 /// A store that keeps rows of the express format too: raw ids as keys, a life that Node may share.
+///
+/// ```
+/// # use http_session::MemoryStore;
+/// use http_session::store::ExpressFormat;
+///
+/// fn speaks_express<S: ExpressFormat>(_: &S) {}
+/// speaks_express(&MemoryStore::new());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not speak the express format",
     label = "`SessionConfig::express()` needs a store that keeps express sessions",
@@ -207,21 +416,107 @@ pub trait ExpressFormat: SessionStore {}
 impl<S: ExpressFormat> ExpressFormat for Arc<S> {}
 
 /// A store that can name all its sessions: express-session's optional `length`, `all` and `clear`.
+///
+/// ```
+/// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+/// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+/// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+/// # let _ = store.insert(&id, &row, lifetime).await?;
+/// assert_eq!(store.len().await?, 1);
+/// assert_eq!(store.ids(None, 100).await?, [id]);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot enumerate its sessions",
+    label = "this store does not know which sessions it has",
     note = "use a store that implements `EnumerateSessions`, such as `MemoryStore`"
 )]
+#[expect(clippy::len_without_is_empty, reason = "express-session's `length`; an answer from afar is no container")]
 pub trait EnumerateSessions: SessionStore {
-    /// The number of live sessions, without tombstones.
+    /// The number of live sessions, without tombstones. express: `store.length`.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// assert_eq!(store.len().await?, 1);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "length")]
     fn len(&self) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// Up to `limit` ids of live sessions in the store's order, after the given one. The next page starts after the last.
+    /// express: `store.all`, which gives the sessions themselves.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// let mut page = store.ids(None, 100).await?;
+    /// while let Some(last) = page.last() {
+    ///     page = store.ids(Some(last), 100).await?;
+    /// }
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "all")]
     fn ids(
         &self,
         after: Option<&SessionId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
 
-    /// Destroys every session.
+    /// Destroys every session. express: `store.clear`.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// # let (store, id) = (MemoryStore::new(), SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?);
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), std::time::Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let _ = store.insert(&id, &row, lifetime).await?;
+    /// store.clear().await?;
+    /// assert_eq!(store.len().await?, 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: EnumerateSessions> EnumerateSessions for Arc<S> {
+    fn len(&self) -> impl Future<Output = Result<usize, StoreError>> + Send {
+        S::len(self)
+    }
+
+    fn ids(
+        &self,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send {
+        S::ids(self, after, limit)
+    }
+
+    fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::clear(self)
+    }
 }

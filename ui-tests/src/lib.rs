@@ -1,1 +1,32 @@
 //! The compile errors are part of the interface.
+
+use http_session::error::StoreError;
+use http_session::record::{Epoch, Lifetime, Patch, Row};
+use http_session::store::{Destroyed, Inserted, Touched, Updated};
+use http_session::{SessionId, SessionStore};
+
+/// A store without any capability: it promises neither to commit conditionally nor to speak the express format.
+#[derive(Debug)]
+pub struct PlainStore<Connection = ()>(pub Connection);
+
+impl<Connection: Send + Sync + 'static> SessionStore for PlainStore<Connection> {
+    async fn load(&self, _: &SessionId) -> Result<Option<Row>, StoreError> {
+        Ok(None)
+    }
+
+    async fn insert(&self, _: &SessionId, _: &Row, _: Lifetime) -> Result<Inserted, StoreError> {
+        Ok(Inserted::Inserted)
+    }
+
+    async fn update(&self, _: &SessionId, _: &Patch, _: Lifetime) -> Result<Updated, StoreError> {
+        Ok(Updated::Missing)
+    }
+
+    async fn touch(&self, _: &SessionId, _: Epoch, _: Lifetime) -> Result<Touched, StoreError> {
+        Ok(Touched::Missing)
+    }
+
+    async fn destroy(&self, _: &SessionId, _: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        Ok(Destroyed::Missing)
+    }
+}

@@ -1,0 +1,172 @@
+//! A small shop on hyper alone: counts views, keeps a cart, signs in and out.
+//!
+//! `cargo run --example visits`, then open the address that it prints. Plain HTML, no script.
+
+#![expect(clippy::print_stdout, reason = "it tells its address")]
+
+use std::convert::Infallible;
+use std::env;
+use std::fmt::Write as _;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use http_session::{MemoryStore, Secret, Session, SessionConfig};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, COOKIE, LOCATION};
+use hyper::server::conn::http1;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+type Page = Response<Full<Bytes>>;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+    /// A change of this one is a login or logout: the session rotates, and the other fields start afresh.
+    #[session(identity)]
+    user: Option<String>,
+    /// An anonymous visitor's cart comes along at login, and is gone at logout.
+    #[session(merge = "append", keep = "sign_in")]
+    cart: Vec<String>,
+    /// A flash message: shown once.
+    notice: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let secret = match Secret::from_env("SESSION_SECRET") {
+        Err(error) if error.is_not_set() => {
+            println!("SESSION_SECRET is not set: made a random secret for this run");
+            Secret::random()
+        }
+        secret => secret?,
+    };
+    // Plain http on this machine; a service in production begins with `SessionConfig::builder()`.
+    let sessions = SessionConfig::development().secret(secret).store(MemoryStore::new()).build();
+    let shop = sessions.service(shop);
+
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))
+        .await
+        .map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}; choose another port: PORT=3001"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let shop = shop.clone();
+        tokio::spawn(async move {
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), shop);
+            if let Err(error) = connection.await {
+                eprintln!("connection: {error}");
+            }
+        });
+    }
+}
+
+async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result<Page, Infallible> {
+    let route = (request.method().clone(), request.uri().path().to_owned());
+    Ok(match (&route.0, route.1.as_str()) {
+        (&Method::GET, "/") => {
+            session.views += 1;
+            page(&request, &mut session)
+        }
+        (&Method::POST, "/cart") => {
+            if let Some(item) = form_value(request, "item").await {
+                session.notice = Some(format!("{item} is in your cart"));
+                session.cart.push(item);
+            }
+            back()
+        }
+        (&Method::POST, "/sign-in") => {
+            if let Some(name) = form_value(request, "name").await {
+                session.sign_in(name);
+                session.notice = Some("signed in: the cookie has a new secret, the cart came along".to_owned());
+            }
+            back()
+        }
+        (&Method::POST, "/sign-out") => {
+            if session.sign_out().await.is_err() {
+                return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, "the store is down; you are still signed in"));
+            }
+            session.notice = Some("signed out: the cart is gone".to_owned());
+            back()
+        }
+        (&Method::POST, "/forget") => {
+            if session.destroy().await.is_err() {
+                return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, "the store is down; the session is still there"));
+            }
+            back()
+        }
+        _ => answer(StatusCode::NOT_FOUND, "not found"),
+    })
+}
+
+fn page(request: &Request<Incoming>, session: &mut Session<Visit>) -> Page {
+    let mut html = String::from(
+        "<!doctype html><meta charset=utf-8><title>visits</title>\
+         <style>body{font:16px/1.5 sans-serif;max-width:44em;margin:2em auto;padding:0 1em}\
+         pre{background:#f2f2f2;padding:1em;white-space:pre-wrap;overflow-wrap:anywhere}form{margin:.5em 0}.notice{background:#ffd;padding:.5em}</style>",
+    );
+    if let Some(notice) = session.notice.take() {
+        let _ = write!(html, "<p class=notice>{}</p>", escape(&notice));
+    }
+    let user = session.user.as_deref().unwrap_or("anonymous");
+    let _ = write!(html, "<h1>{} views</h1><p>You are <b>{}</b>.</p>", session.views, escape(user));
+    html.push_str("<h2>Cart</h2><ul>");
+    for item in &session.cart {
+        let _ = write!(html, "<li>{}</li>", escape(item));
+    }
+    html.push_str(
+        "</ul><form method=post action=/cart><input name=item placeholder='an item' required><button>Add</button></form>\
+         <form method=post action=/sign-in><input name=name placeholder='a name' required><button>Sign in</button></form>\
+         <form method=post action=/sign-out><button>Sign out</button></form>\
+         <form method=post action=/forget><button>Forget this session</button></form>",
+    );
+    // Its beginning alone: a page that shows a whole cookie undoes HttpOnly.
+    let cookie = request.headers().get(COOKIE).and_then(|cookie| cookie.to_str().ok()).unwrap_or("none yet");
+    let beginning: String = cookie.chars().take(48).collect();
+    let _ = write!(
+        html,
+        "<h2>The cookie, as you sent it</h2><pre>{}… ({} characters: id, epoch, secret, signature)</pre>",
+        escape(&beginning),
+        cookie.len(),
+    );
+    let left =
+        session.expires_in().map_or_else(|| "not stored yet".to_owned(), |left| format!("{} s left", left.as_secs()));
+    let id = session.id();
+    let _ = write!(
+        html,
+        "<h2>The session</h2><pre>id      {}\nnew     {}\nexpires {left}\nviews   {}\nuser    {}\ncart    {}</pre>",
+        id.as_ref().map_or("none", |id| id.as_str()),
+        session.is_new(),
+        session.views,
+        escape(&format!("{:?}", session.user)),
+        escape(&format!("{:?}", session.cart)),
+    );
+    let mut page = Response::new(html.into());
+    page.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("text/html; charset=utf-8"));
+    page
+}
+
+/// One value of a posted form of at most 4 KiB.
+async fn form_value(request: Request<Incoming>, name: &str) -> Option<String> {
+    let body = Limited::new(request.into_body(), 4096).collect().await.ok()?.to_bytes();
+    let value = form_urlencoded::parse(&body).find(|(key, _)| key == name)?.1.trim().to_owned();
+    (!value.is_empty()).then_some(value)
+}
+
+fn back() -> Page {
+    let mut response = answer(StatusCode::SEE_OTHER, "");
+    response.headers_mut().insert(LOCATION, hyper::header::HeaderValue::from_static("/"));
+    response
+}
+
+fn answer(status: StatusCode, text: &'static str) -> Page {
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

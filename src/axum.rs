@@ -1,0 +1,59 @@
+//! `Session<T>` and `Option<Session<T>>` as axum extractors.
+//!
+//! The session is loaded when it is extracted. Put `#[axum::debug_handler]` above a handler that axum does not take: only
+//! then does the compiler say why.
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::request::Parts;
+
+use crate::error::SessionRejection;
+use crate::session::{Session, SessionData};
+
+/// No session, no handler (R18): the response is the rejection's.
+///
+/// ```
+/// # use http_session::Session;
+/// # #[derive(Session)] struct Visit { views: u64 }
+/// async fn hello(mut session: Session<Visit>) -> String {
+///     session.views += 1;
+///     format!("{} views", session.views)
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(hello));
+/// ```
+impl<State: Send + Sync, T: SessionData> FromRequestParts<State> for Session<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
+        Self::extract(&parts.extensions).await
+    }
+}
+
+/// A handler that can do without: `None` when the store failed, the stored session cannot be read, or the path is outside of
+/// the cookie's. A missing layer is a mistake of the program all the same.
+///
+/// ```
+/// # use http_session::Session;
+/// # #[derive(Session)] struct Visit { views: u64 }
+/// async fn hello(session: Option<Session<Visit>>) -> String {
+///     session.map_or("hello".into(), |session| format!("{} views", session.views))
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(hello));
+/// ```
+impl<State: Send + Sync, T: SessionData> OptionalFromRequestParts<State> for Session<T> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Option<Self>, SessionRejection> {
+        match Self::extract(&parts.extensions).await {
+            Ok(session) => Ok(Some(session)),
+            Err(SessionRejection::NoLayer) => Err(SessionRejection::NoLayer),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+impl IntoResponse for SessionRejection {
+    fn into_response(self) -> Response {
+        (self.status(), self.body_text()).into_response()
+    }
+}

@@ -1,0 +1,125 @@
+//! All that a builder collects, without its type-state.
+
+use std::time::Duration;
+
+use http::request::Parts;
+
+use super::policy::{Activity, StoredAttributes};
+use super::{Cookie, Secret, TrustedProxy};
+use crate::clock::{Clock, SystemClock};
+use crate::cookie::SessionCookie;
+use crate::cookie::attributes::Attributes;
+use crate::decide::Policy;
+use crate::record::{Extent, Lifetime, VerifierHash};
+use crate::session::changes::Verifier;
+use crate::token::express::IdShape;
+
+/// The format of cookies and rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Native,
+    Express,
+}
+
+impl Format {
+    /// What a row keeps of a verifier. In the express format the id is the credential, and rows have none.
+    pub(crate) fn verifier_hash(self, verifier: &Verifier) -> VerifierHash {
+        match self {
+            Self::Native => VerifierHash::of(verifier),
+            Self::Express => VerifierHash([1; 32]),
+        }
+    }
+
+    /// Whether rotation is a new row.
+    pub(crate) const fn renames(self) -> bool {
+        matches!(self, Self::Express)
+    }
+}
+
+/// Lifetimes of rows (R7, R14).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetimes {
+    pub(crate) idle: Duration,
+    pub(crate) absolute: Duration,
+    pub(crate) unconfirmed: Duration,
+}
+
+impl Lifetimes {
+    pub(crate) const fn lifetime(self) -> Lifetime {
+        Lifetime { idle: self.idle, absolute: self.absolute, extent: Extent::Extend }
+    }
+}
+
+pub(crate) type CookieRules = Box<dyn Fn(&Parts, &mut SessionCookie) + Send + Sync>;
+pub(crate) type Fingerprint = Box<dyn Fn(&Parts) -> Vec<u8> + Send + Sync>;
+pub(crate) type GenerateId = Box<dyn Fn(&Parts) -> String + Send + Sync>;
+
+pub(crate) struct Settings {
+    pub(crate) format: Format,
+    pub(crate) previous_secrets: Vec<Secret>,
+    pub(crate) attributes: Attributes,
+    pub(crate) cookie_rules: Option<CookieRules>,
+    pub(crate) stored_attributes: StoredAttributes,
+    pub(crate) scope: String,
+    pub(crate) policy: Policy,
+    pub(crate) activity: Activity,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) absolute: Duration,
+    pub(crate) unconfirmed: Duration,
+    pub(crate) touch_throttle: u8,
+    pub(crate) renew_after: Option<Duration>,
+    pub(crate) late_window: Duration,
+    pub(crate) record_limit: usize,
+    pub(crate) store_timeout: Duration,
+    pub(crate) proxy: Option<TrustedProxy>,
+    pub(crate) ignored_paths: Vec<String>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) generate_id: Option<GenerateId>,
+    pub(crate) id_shape: IdShape,
+    pub(crate) development: bool,
+    pub(crate) clock: Box<dyn Clock>,
+}
+
+impl Settings {
+    /// Today's right defaults.
+    pub(super) fn new() -> Self {
+        const HOUR: Duration = Duration::from_secs(3600);
+        Self {
+            format: Format::Native,
+            previous_secrets: Vec::new(),
+            attributes: Cookie::host(crate::cookie_name!("sid")).into_attributes(),
+            cookie_rules: None,
+            stored_attributes: StoredAttributes::Narrow,
+            scope: String::new(),
+            policy: Policy::default(),
+            activity: Activity::Loaded,
+            idle: None,
+            absolute: 30 * 24 * HOUR,
+            unconfirmed: Duration::from_secs(600),
+            touch_throttle: 10,
+            renew_after: None,
+            late_window: Duration::from_secs(60),
+            record_limit: 64 * 1024,
+            store_timeout: Duration::from_secs(5),
+            proxy: None,
+            ignored_paths: Vec::new(),
+            fingerprint: None,
+            generate_id: None,
+            id_shape: IdShape::Strict,
+            development: false,
+            clock: Box::new(SystemClock::new()),
+        }
+    }
+
+    /// The lifetimes: `max_age` stands in for an idle lifetime that is not given.
+    pub(super) fn lifetimes(&self) -> Lifetimes {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        // A session that dies at once would have a cookie and no row (R12).
+        let at_least = |lifetime: Duration| lifetime.max(Duration::from_millis(1));
+        Lifetimes {
+            idle: at_least(self.idle.or(self.attributes.max_age).unwrap_or(DAY)),
+            absolute: at_least(self.absolute),
+            unconfirmed: at_least(self.unconfirmed),
+        }
+    }
+}

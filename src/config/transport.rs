@@ -1,0 +1,209 @@
+//! Whether a request came in over https (R19): from the server, or from one header of one proxy; never from the URI.
+
+use http::header::{FORWARDED, HeaderName};
+use http::{Extensions, HeaderMap};
+
+use crate::cookie::list::{elements, is_closed};
+
+/// How a request reached the server (R19). The code that accepts connections inserts it as a request extension, since only
+/// that code knows. Where nobody says it, [`Insecure`](Self::Insecure) counts.
+///
+/// ```
+/// use http_session::Transport;
+///
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(Transport::Secure);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// Over TLS.
+    Secure,
+    /// In the clear.
+    Insecure,
+}
+
+/// The one header by which a trusted proxy says how the client reached it.
+///
+/// Given to [`Builder::trusted_proxy`](crate::config::Builder::trusted_proxy) (R19; express: `proxy`). Configure it only if
+/// every request passes through that proxy and it *overwrites* the header: otherwise the client writes it. Only `https`, in
+/// any case, means secure. A connection of which the server itself says [`Transport::Secure`] stays secure whatever the
+/// header says, as in express.
+///
+/// ```
+/// use http_session::TrustedProxy;
+///
+/// let nginx = TrustedProxy::x_forwarded_proto();
+/// let cloud_front = TrustedProxy::header(http::HeaderName::from_static("cloudfront-forwarded-proto"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedProxy {
+    header: HeaderName,
+    syntax: Syntax,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Syntax {
+    /// A scheme, or a list of them whose first counts.
+    Schemes,
+    /// RFC 7239.
+    Forwarded,
+}
+
+impl TrustedProxy {
+    /// `X-Forwarded-Proto`: what stands before the first comma counts (express's `proxy: true`).
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
+    /// let sessions = builder.trusted_proxy(TrustedProxy::x_forwarded_proto()).build();
+    /// ```
+    #[must_use]
+    pub const fn x_forwarded_proto() -> Self {
+        Self::header(HeaderName::from_static("x-forwarded-proto"))
+    }
+
+    /// `Forwarded` (RFC 7239): the `proto` of its first element counts.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
+    /// let sessions = builder.trusted_proxy(TrustedProxy::forwarded()).build(); // Forwarded: for=..;proto=https
+    /// ```
+    #[must_use]
+    pub const fn forwarded() -> Self {
+        Self { header: FORWARDED, syntax: Syntax::Forwarded }
+    }
+
+    /// Another header, written like `X-Forwarded-Proto`.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
+    /// let header = http::HeaderName::from_static("cloudfront-forwarded-proto");
+    /// let sessions = builder.trusted_proxy(TrustedProxy::header(header)).build();
+    /// ```
+    #[must_use]
+    pub const fn header(header: HeaderName) -> Self {
+        Self { header, syntax: Syntax::Schemes }
+    }
+
+    /// `None` when the proxy says nothing.
+    fn transport(&self, headers: &HeaderMap) -> Option<Transport> {
+        // Of several headers of the name the first counts, as if they were joined with commas.
+        let line = headers.get(&self.header)?.as_bytes();
+        let first = elements(line, b',').next()?;
+        match self.syntax {
+            Syntax::Schemes => Some(transport_of(first)),
+            Syntax::Forwarded => forwarded_proto(first),
+        }
+    }
+}
+
+fn transport_of(scheme: &[u8]) -> Transport {
+    if scheme.eq_ignore_ascii_case(b"https") { Transport::Secure } else { Transport::Insecure }
+}
+
+fn forwarded_proto(element: &[u8]) -> Option<Transport> {
+    let mut protos = elements(element, b';').filter_map(|pair| {
+        let (name, value) = pair.split_at_checked(pair.iter().position(|&byte| byte == b'=')?)?;
+        name.eq_ignore_ascii_case(b"proto").then(|| match value {
+            [b'=', b'"', value @ .., b'"'] => transport_of(value),
+            [b'=', value @ ..] => transport_of(value),
+            _ => Transport::Insecure,
+        })
+    });
+    let proto = protos.next()?;
+    // Twice, or in a quoted string that never ends, is no legal element: then nothing speaks for https.
+    let is_clear = protos.next().is_none() && is_closed(element);
+    Some(if is_clear { proto } else { Transport::Insecure })
+}
+
+/// What is known of a request's transport; `None` when nobody said.
+pub(crate) fn transport(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    proxy: Option<&TrustedProxy>,
+) -> Option<Transport> {
+    let connection = extensions.get::<Transport>().copied();
+    match (connection, proxy) {
+        (Some(Transport::Secure), _) | (_, None) => connection,
+        (Some(Transport::Insecure) | None, Some(proxy)) => proxy.transport(headers).or(connection),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::Transport::{Insecure, Secure};
+    use super::*;
+
+    fn known(
+        connection: Option<Transport>,
+        proxy: Option<&TrustedProxy>,
+        lines: &[(&'static str, &[u8])],
+    ) -> Option<Transport> {
+        let mut extensions = Extensions::new();
+        if let Some(connection) = connection {
+            extensions.insert(connection);
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        transport(&extensions, &headers, proxy)
+    }
+
+    #[test]
+    fn r19_without_a_trusted_proxy_no_header_counts() {
+        let https: &[(_, &[u8])] = &[("x-forwarded-proto", b"https"), ("forwarded", b"proto=https")];
+        assert_eq!(known(None, None, https), None);
+        assert_eq!(known(Some(Insecure), None, https), Some(Insecure));
+        assert_eq!(known(Some(Secure), None, &[]), Some(Secure));
+        assert_eq!(known(Some(Insecure), Some(&TrustedProxy::forwarded()), &https[..1]), Some(Insecure));
+        assert_eq!(known(None, Some(&TrustedProxy::x_forwarded_proto()), &https[1..]), None);
+    }
+
+    #[test]
+    fn r19_x_forwarded_proto_as_express_reads_it() {
+        let read = |lines: &[&'static [u8]]| {
+            let lines: Vec<_> = lines.iter().map(|line| ("x-forwarded-proto", *line)).collect();
+            known(Some(Insecure), Some(&TrustedProxy::x_forwarded_proto()), &lines)
+        };
+        assert_eq!(read(&[b"https"]), Some(Secure));
+        assert_eq!(read(&[b"HTTPS , http"]), Some(Secure));
+        assert_eq!(read(&[b"http,https"]), Some(Insecure));
+        assert_eq!(read(&[b"http", b"https"]), Some(Insecure));
+        assert_eq!(read(&[b"httpsx"]), Some(Insecure));
+        assert_eq!(read(&[b""]), Some(Insecure));
+        assert_eq!(
+            known(Some(Secure), Some(&TrustedProxy::x_forwarded_proto()), &[("x-forwarded-proto", b"http")]),
+            Some(Secure)
+        );
+    }
+
+    #[test]
+    fn r19_forwarded_of_rfc_7239() {
+        let read = |line: &'static [u8]| known(None, Some(&TrustedProxy::forwarded()), &[("forwarded", line)]);
+        assert_eq!(read(b"for=192.0.2.60;Proto=https;by=203.0.113.43"), Some(Secure));
+        assert_eq!(read(b"for=\"[2001:db8::1]:80, x\"; proto=\"HTTPS\", proto=http"), Some(Secure));
+        assert_eq!(read(b"proto=http, proto=https"), Some(Insecure));
+        assert_eq!(read(b"for=1.2.3.4, proto=https"), None);
+        assert_eq!(read(b"host=\"a;proto=https\";proto=http"), Some(Insecure));
+        assert_eq!(read(b"proto=https;proto=http"), Some(Insecure));
+        assert_eq!(read(b"proto=https;host=\"x"), Some(Insecure));
+        assert_eq!(read(b""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_judged(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(value) = HeaderValue::from_bytes(&line) {
+                let mut headers = HeaderMap::new();
+                headers.insert(FORWARDED, value);
+                let _ = transport(&Extensions::new(), &headers, Some(&TrustedProxy::forwarded()));
+            }
+        }
+    }
+}

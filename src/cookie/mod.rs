@@ -1,0 +1,13 @@
+//! Cookies in the words of RFC 6265bis: reading a request's (stage 1), writing a response's (stage 8).
+
+pub(crate) mod attributes;
+pub(crate) mod list;
+mod name;
+pub(crate) mod request;
+pub(crate) mod session_cookie;
+pub(crate) mod set_cookie;
+
+pub use attributes::{Priority, SameSite};
+pub(crate) use name::Text;
+pub use name::{CookieDomain, CookieName, CookiePath};
+pub use session_cookie::SessionCookie;

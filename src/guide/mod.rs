@@ -1,0 +1,50 @@
+//! The manual: one request, stage by stage, and what holds.
+//!
+//! | chapter | about |
+//! |---|---|
+//! | [1 cookie](_1_cookie) | finding our cookie in a request |
+//! | [2 token](_2_token) | what the cookie is made of, and who could forge it |
+//! | [3 load](_3_load) | when a session is read, and what the answers mean |
+//! | [4 handler](_4_handler) | working with `Session<T>` |
+//! | [5 changes](_5_changes) | what counts as a change; identity; merge rules; other versions of your struct |
+//! | [6 decide](_6_decide) | the table from which everything follows |
+//! | [7 commit](_7_commit) | one conditional write; what happens when things fail |
+//! | [8 set_cookie](_8_set_cookie) | the cookie that goes out, caches, lifetimes |
+//! | [events] | what operators see |
+//! | [rules] | what always holds, each with tests that bear its id |
+//! | [from express](from_express) | options by their express-session names, and what is different on purpose |
+//!
+//! Rules are quoted by their id, as in "R5": see [rules]; tests bear the same ids in their names.
+
+#[doc = include_str!("1_cookie.md")]
+pub mod _1_cookie {}
+
+#[doc = include_str!("2_token.md")]
+pub mod _2_token {}
+
+#[doc = include_str!("3_load.md")]
+pub mod _3_load {}
+
+#[doc = include_str!("4_handler.md")]
+pub mod _4_handler {}
+
+#[doc = include_str!("5_changes.md")]
+pub mod _5_changes {}
+
+#[doc = include_str!("6_decide.md")]
+pub mod _6_decide {}
+
+#[doc = include_str!("7_commit.md")]
+pub mod _7_commit {}
+
+#[doc = include_str!("8_set_cookie.md")]
+pub mod _8_set_cookie {}
+
+#[doc = include_str!("events.md")]
+pub mod events {}
+
+#[doc = include_str!("rules.md")]
+pub mod rules {}
+
+#[doc = include_str!("from_express.md")]
+pub mod from_express {}

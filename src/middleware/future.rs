@@ -1,0 +1,222 @@
+//! The way out: the handler's future, then the commit, then the response.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use http::{Response, StatusCode};
+use pin_project_lite::pin_project;
+
+use super::body::SessionBody;
+use super::commit::{Commitment, Delivery, Plan, commit};
+use super::receive::Refusal;
+use super::write::Failure;
+use crate::cookie::set_cookie::{append, mark_private, vary_cookie};
+use crate::decide::Status;
+use crate::session::immediate::RunToEnd;
+use crate::session::slot::Slot;
+
+pin_project! {
+    /// Runs the inner service, commits the session, and answers. Its error is the inner service's own.
+    ///
+    /// Dropped before the handler is done, it commits nothing but a sign-out or an end that was asked for; a commit that
+    /// has begun runs to its end in a task of its own (R11).
+    ///
+    /// ```
+    /// use std::future::Ready;
+    ///
+    /// use http::Response;
+    /// use http_session::middleware::{ResponseFuture, SessionBody};
+    ///
+    /// async fn drive(future: ResponseFuture<Ready<Result<Response<String>, ()>>>) -> Result<Response<SessionBody<String>>, ()> {
+    ///     future.await
+    /// }
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F>
+    where
+        F: Future,
+    {
+        // Dropped in this order: what the handler's handles recorded is known when the slot is given up.
+        #[pin]
+        stage: Stage<F>,
+        slot: Option<OpenSlot>,
+    }
+}
+
+pin_project! {
+    #[project = StageProjection]
+    enum Stage<F>
+    where
+        F: Future,
+    {
+        Handler { #[pin] inner: F },
+        Commit { work: RunToEnd<Commitment>, output: Option<F::Output> },
+        Refused { refusal: Refusal },
+        Done,
+    }
+}
+
+/// A slot that is still to be committed. When that never happens, because the handler panicked or the client is gone, a
+/// sign-out that was asked for is done all the same (R11).
+pub(super) struct OpenSlot(Option<Arc<Slot>>);
+
+impl OpenSlot {
+    pub(super) const fn new(slot: Arc<Slot>) -> Self {
+        Self(Some(slot))
+    }
+}
+
+impl Drop for OpenSlot {
+    fn drop(&mut self) {
+        let Some(slot) = self.0.take().filter(|slot| slot.must_sign_out()) else {
+            return;
+        };
+        // A store that answers at once needs no runtime for it; anything else goes on in a task when this is dropped.
+        let mut work = RunToEnd::new(commit(slot, Status::Failed, Delivery::Nowhere));
+        let _ = Pin::new(&mut work).poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+impl<F: Future> ResponseFuture<F> {
+    /// Commits the slot after the inner service; without one, an outer layer does.
+    pub(super) const fn new(inner: F, slot: Option<OpenSlot>) -> Self {
+        Self { stage: Stage::Handler { inner }, slot }
+    }
+
+    pub(crate) const fn refused(refusal: Refusal) -> Self {
+        Self { stage: Stage::Refused { refusal }, slot: None }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<SessionBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.stage.as_mut().project() {
+                StageProjection::Handler { inner } => {
+                    let output = ready!(inner.poll(context));
+                    // Drops the handler's future before the commit: a handle that it still holds writes back now.
+                    this.stage.set(Stage::Done);
+                    let Some(slot) = this.slot.take().and_then(|mut open| open.0.take()) else {
+                        return Poll::Ready(output.map(|response| response.map(SessionBody::handler)));
+                    };
+                    match begin_commit(slot, status(&output), delivery(&output)) {
+                        Begun::Done(commitment) => return Poll::Ready(finish(output, commitment)),
+                        Begun::Waiting(work) => this.stage.set(Stage::Commit { work, output: Some(output) }),
+                    }
+                }
+                StageProjection::Commit { work, output } => {
+                    let commitment = ready!(Pin::new(work).poll(context));
+                    let Some(output) = output.take() else { return Poll::Pending };
+                    this.stage.set(Stage::Done);
+                    return Poll::Ready(finish(output, commitment));
+                }
+                StageProjection::Refused { refusal } => {
+                    let response = ours(refusal.status, refusal.text);
+                    this.stage.set(Stage::Done);
+                    return Poll::Ready(Ok(response));
+                }
+                StageProjection::Done => return Poll::Pending,
+            }
+        }
+    }
+}
+
+enum Begun {
+    Done(Commitment),
+    Waiting(RunToEnd<Commitment>),
+}
+
+/// What needs no wait is done on the stack; the rest gets a future that runs to its end.
+fn begin_commit(slot: Arc<Slot>, status: Status, delivery: Delivery) -> Begun {
+    if slot.is_untouched() {
+        return Begun::Done(Commitment::default());
+    }
+    let waits = !slot.core.store().is_instant();
+    if slot.core.loads_always() || slot.is_writing() {
+        return Begun::Waiting(RunToEnd::new(commit(slot, status, delivery)));
+    }
+    match Plan::new(slot, status, delivery) {
+        Ok(mut plan) if waits && plan.visits_store() => {
+            Begun::Waiting(RunToEnd::new(async move { plan.commit().await }))
+        }
+        Ok(mut plan) => Begun::Done(at_once(plan.commit())),
+        Err(commitment) => Begun::Done(commitment),
+    }
+}
+
+/// A response can carry a cookie, the inner service's error cannot.
+const fn delivery<R, E>(output: &Result<Response<R>, E>) -> Delivery {
+    match output {
+        Ok(_) => Delivery::Response,
+        Err(_) => Delivery::Nowhere,
+    }
+}
+
+fn at_once(work: impl Future<Output = Commitment>) -> Commitment {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(commitment) => commitment,
+        Poll::Pending => Commitment { failure: Some(Failure::Conflict), ..Commitment::default() },
+    }
+}
+
+fn status<R, E>(output: &Result<Response<R>, E>) -> Status {
+    match output {
+        Err(_) => Status::Failed,
+        Ok(response) => match response.status() {
+            StatusCode::REQUEST_TIMEOUT => Status::Failed,
+            status if status.is_server_error() || status.as_u16() >= 600 => Status::Failed,
+            status if status.is_client_error() => Status::Refused,
+            _ => Status::Success,
+        },
+    }
+}
+
+/// Stage 8, and R12: the response tells the truth.
+fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Result<Response<SessionBody<R>>, E> {
+    let response = output?;
+    let mut response = match commitment.failure {
+        None => response.map(SessionBody::handler),
+        Some(failure) => {
+            let (status, text) = failure.answer();
+            ours(status, text)
+        }
+    };
+    let headers = response.headers_mut();
+    let fits = (!commitment.read || vary_cookie(headers).is_ok())
+        && commitment.cookie.is_none_or(|cookie| mark_private(headers).is_ok() && append(headers, cookie).is_ok());
+    if !fits {
+        tracing::error!(name: "session.headers.full", "the response has no room for the session's headers");
+        return Ok(ours(StatusCode::INTERNAL_SERVER_ERROR, "the response has too many headers"));
+    }
+    Ok(response)
+}
+
+/// A response of our own.
+pub(super) fn ours<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
+    let mut response = Response::new(SessionBody::ours(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}
+
+impl Failure {
+    const fn answer(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Conflict => (StatusCode::CONFLICT, "the session was changed by another request; try again"),
+            Self::TooLarge => (StatusCode::INTERNAL_SERVER_ERROR, "the session is larger than its limit"),
+            Self::Unencodable => (StatusCode::INTERNAL_SERVER_ERROR, "the session cannot be serialised"),
+            Self::Cookie => (StatusCode::INTERNAL_SERVER_ERROR, "the session cookie cannot be written"),
+            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "the session store is unavailable"),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The tower service: stage 1 on the way in, stages 5 to 8 on the way out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::future::OpenSlot;
+use super::receive::CurrentSlot;
+use super::{Reception, ResponseFuture, SessionBody, receive};
+use crate::config::Core;
+
+/// A service with sessions around an inner one. Made by [`SessionLayer`](super::SessionLayer).
+///
+/// The inner service's error type is left as it is: failures of the session are responses (R12).
+///
+/// ```
+/// use http_session::middleware::SessionService;
+/// use tower::Layer;
+/// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
+/// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
+///
+/// let service: SessionService<&str> = sessions.layer().layer("the inner service");
+/// ```
+#[derive(Clone)]
+pub struct SessionService<Inner> {
+    inner: Inner,
+    core: Arc<Core>,
+}
+
+impl<Inner> SessionService<Inner> {
+    pub(super) const fn new(inner: Inner, core: Arc<Core>) -> Self {
+        Self { inner, core }
+    }
+
+    /// The inner service.
+    ///
+    /// ```
+    /// # use tower::Layer;
+    /// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
+    /// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
+    /// assert_eq!(sessions.layer().layer("the inner service").into_inner(), "the inner service");
+    /// ```
+    #[must_use]
+    pub fn into_inner(self) -> Inner {
+        self.inner
+    }
+}
+
+impl<Inner, B, R> Service<Request<B>> for SessionService<Inner>
+where
+    Inner: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<SessionBody<R>>;
+    type Error = Inner::Error;
+    type Future = ResponseFuture<Inner::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Inner::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut request, reception) = receive(&self.core, request);
+        let slot = match reception {
+            Reception::Slot(slot) => {
+                request.extensions_mut().insert(CurrentSlot::new(Arc::clone(&slot)));
+                // Open before the inner service runs: it may panic.
+                Some(OpenSlot::new(slot))
+            }
+            Reception::Served(slot) => {
+                let current = CurrentSlot::served(slot, request.extensions().get());
+                request.extensions_mut().insert(current);
+                None
+            }
+            Reception::Refused(refusal) => return ResponseFuture::refused(refusal),
+        };
+        ResponseFuture::new(self.inner.call(request), slot)
+    }
+}
+
+impl<Inner> fmt::Debug for SessionService<Inner> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionService(..)")
+    }
+}

@@ -1,0 +1,239 @@
+//! Stage 7, towards the store: each kind of write, and what its answers mean. For the end of a request as for the calls that
+//! a handler awaits.
+
+use std::time::Duration;
+
+use crate::config::Core;
+use crate::decide::Origin;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::id::SessionId;
+use crate::record::{Epoch, Extent, Fields, Lifetime, Patch, Row, VerifierChange, VerifierHash};
+use crate::session::changes::{Ended, Flaw, Live, Verifier};
+use crate::session::slot::Slot;
+use crate::store::{Destroyed, Inserted, Updated};
+
+/// Why the handler's response is replaced (R12).
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Another request was first.
+    Conflict,
+    /// The session is larger than the limit (R14).
+    TooLarge,
+    /// A field does not serialise.
+    Unencodable,
+    /// The cookie's attributes, or the generated id, make no cookie.
+    Cookie,
+    Store(StoreError),
+}
+
+impl From<Flaw> for Failure {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Unencodable => Self::Unencodable,
+            Flaw::Conflict => Self::Conflict,
+            Flaw::Unknown => Self::Store(StoreError::new(StoreErrorKind::Unknown)),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Answer to an update.
+pub(crate) enum Written {
+    /// Written; the fields as this request knows them now.
+    Applied {
+        renewed: bool,
+        fields: Fields,
+    },
+    Missing,
+    Superseded,
+}
+
+impl Core {
+    /// How long the session may live after this write (R7, R14).
+    pub(crate) fn lifetime(&self, live: &Live) -> Lifetime {
+        let lifetime = match live.origin {
+            // What this request has stored itself: its cookie never came back.
+            Origin::New => self.first_lifetime(live),
+            Origin::Found | Origin::Late | Origin::Tossed => self.whole_lifetime(live),
+        };
+        if live.passive && live.is_stored() { lifetime.unchanged() } else { lifetime }
+    }
+
+    fn whole_lifetime(&self, live: &Live) -> Lifetime {
+        let own = self.own_max_age(live.cookie.as_ref());
+        // Given one of its own, or no longer: then the end may move closer too.
+        let changed = live.cookie_changed && own != self.own_max_age(live.row.cookie.as_ref());
+        let extent = if changed || (own.is_some() && live.cookie_changed) { Extent::Set } else { Extent::Extend };
+        Lifetime { idle: own.unwrap_or(self.lifetimes.idle), absolute: self.lifetimes.absolute, extent }
+    }
+
+    /// How long a session lives whose cookie has not come back yet (R14).
+    pub(crate) fn first_lifetime(&self, live: &Live) -> Lifetime {
+        let lifetime = self.whole_lifetime(live);
+        match live.identity {
+            Some(_) => lifetime,
+            None => Lifetime { idle: lifetime.idle.min(self.lifetimes.unconfirmed), ..lifetime },
+        }
+    }
+
+    /// A new verifier and what the row keeps of it.
+    pub(crate) fn draw_verifier(&self) -> (Verifier, VerifierHash) {
+        let mut verifier = Verifier::default();
+        self.random(&mut verifier);
+        (verifier, self.format.verifier_hash(&verifier))
+    }
+
+    /// Stores a new session: draws until an id is free. Sets the live session's id and row.
+    ///
+    /// `age` is what the session has behind it already: a row that carries on another does not move the absolute end (R7).
+    pub(crate) async fn insert(&self, slot: &Slot, live: &mut Live, age: Duration) -> Result<Verifier, Failure> {
+        const ATTEMPTS: usize = 3;
+        let lifetime = self.first_lifetime(live);
+        let lifetime = Lifetime { absolute: lifetime.absolute.saturating_sub(age), ..lifetime };
+        let fields = live.with_fillers();
+        for _ in 0..ATTEMPTS {
+            let id = match live.new_id.take() {
+                Some(id) => id,
+                None => self.generate_id(slot.received.parts.as_deref()).ok_or(Failure::Cookie)?,
+            };
+            let (verifier, hash) = self.draw_verifier();
+            let row = Row {
+                identity: live.identity.clone(),
+                cookie: live.cookie.clone(),
+                fields: fields.clone(),
+                ..Row::new(hash)
+            };
+            if row.size() > self.record_limit {
+                return Err(Failure::TooLarge);
+            }
+            let answer = match self.store().insert(&id, &row, lifetime).within(self.store_timeout).await {
+                Err(error) if error.kind() == StoreErrorKind::Unknown => {
+                    self.settle(&id, hash, error).await.map(|()| Inserted::Inserted)
+                }
+                answer => answer,
+            };
+            match answer? {
+                Inserted::Inserted => {
+                    live.id = Some(id);
+                    live.row = row;
+                    return Ok(verifier);
+                }
+                Inserted::Taken => {}
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Refused).into())
+    }
+
+    /// A write with a new verifier whose answer was lost is settled by one load: our hash there means applied (R10).
+    async fn settle(&self, id: &SessionId, hash: VerifierHash, error: StoreError) -> Result<(), StoreError> {
+        tracing::warn!(name: "session.commit.unknown", "a commit's answer was lost");
+        match self.store().load(id).within(self.store_timeout).await {
+            Ok(Some(row)) if row.verifier == hash => Ok(()),
+            Ok(_) | Err(_) => Err(error),
+        }
+    }
+
+    /// Whether a row with this patch is within the limit. One that does not grow may be written even if it is not: a
+    /// lower limit must not keep anybody signed in.
+    pub(crate) fn fits(&self, patch: &Patch, row: &Row) -> bool {
+        let size = patch.size(row);
+        size <= self.record_limit || size <= row.size()
+    }
+
+    /// Writes a patch of a row. After a definite conflict it is merged anew from the original and tried again (R10).
+    pub(crate) async fn update(
+        &self,
+        id: &SessionId,
+        row: &Row,
+        mut patch: Patch,
+        lifetime: Lifetime,
+    ) -> Result<Written, Failure> {
+        if !self.fits(&patch, row) {
+            return Err(Failure::TooLarge);
+        }
+        let deadline = self.elapsed().saturating_add(self.store_timeout);
+        patch.limit = self.record_limit;
+        let patch = &patch;
+        let mut rebased;
+        let mut attempt = patch;
+        loop {
+            let answer = self.store().update(id, attempt, lifetime).within(self.store_timeout).await;
+            match answer {
+                Ok(Updated::Applied { renewed }) => {
+                    return Ok(Written::Applied { renewed, fields: attempt.result.clone() });
+                }
+                Ok(Updated::Missing) => return Ok(Written::Missing),
+                Ok(Updated::Superseded) => return Ok(Written::Superseded),
+                Ok(Updated::Conflict(row)) => {
+                    rebased = patch.rebase(&row.fields).map_err(|_| Failure::Conflict)?;
+                    attempt = &rebased;
+                    if self.elapsed() >= deadline {
+                        return Err(Failure::Conflict);
+                    }
+                    if !self.store().is_instant() {
+                        tokio::time::sleep(self.jitter()).await;
+                    }
+                }
+                Err(error) => {
+                    let fresh = match patch.verifier {
+                        VerifierChange::Rotate(hash) | VerifierChange::Renew { new: hash, .. } => Some(hash),
+                        VerifierChange::Unchanged => None,
+                    };
+                    match (error.kind(), fresh) {
+                        (StoreErrorKind::Unknown, Some(hash)) => self.settle(id, hash, error).await?,
+                        _ => return Err(error.into()),
+                    }
+                    return Ok(Written::Applied { renewed: true, fields: attempt.result.clone() });
+                }
+            }
+        }
+    }
+
+    /// Between two tries after a conflict.
+    fn jitter(&self) -> Duration {
+        let mut byte = [0];
+        self.random(&mut byte);
+        Duration::from_micros(500 + 30 * u64::from(byte[0]))
+    }
+
+    /// Destroys a row, of an epoch if one is given.
+    pub(crate) async fn destroy_row(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        self.store().destroy(id, epoch).within(self.store_timeout).await
+    }
+
+    /// Whether a row that was to be destroyed is gone. Settles an answer that was lost, where a new verifier depends on it
+    /// (R10).
+    pub(crate) async fn is_gone(&self, id: &SessionId) -> Result<bool, StoreError> {
+        let row = self.store().load(id).within(self.store_timeout).await?;
+        Ok(row.is_none_or(|row| row.is_tombstone()))
+    }
+
+    /// Ends a session for a cookie of the `claimed` epoch, superseded or not, as long as the identity in the row is still
+    /// the one that this epoch had (R6). `loaded` is the row's epoch, if the cookie fitted it.
+    pub(crate) async fn end(&self, id: &SessionId, claimed: Epoch, loaded: Option<Epoch>) -> Result<Ended, StoreError> {
+        const ATTEMPTS: usize = 16;
+        let mut loaded = loaded;
+        for _ in 0..ATTEMPTS {
+            let epoch = match loaded.take() {
+                Some(epoch) => epoch,
+                None => match self.store().load(id).within(self.store_timeout).await? {
+                    Some(row) if row.identity.is_none() => return Ok(Ended::Already),
+                    Some(row) if row.identity_epoch > claimed => return Ok(Ended::Superseded),
+                    Some(row) => row.epoch,
+                    None => return Ok(Ended::Already),
+                },
+            };
+            match self.destroy_row(id, Some(epoch)).await? {
+                Destroyed::Destroyed => return Ok(Ended::Destroyed),
+                Destroyed::Missing => return Ok(Ended::Already),
+                Destroyed::Superseded => {}
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable))
+    }
+}

@@ -1,0 +1,62 @@
+//! `session.cookie_mut()`.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use super::slot::Slot;
+use crate::cookie::SessionCookie;
+
+/// The cookie's attributes for this session, to change; taken over when dropped. Made by
+/// [`Session::cookie_mut`](super::Session::cookie_mut); derefs to [`SessionCookie`].
+///
+/// ```
+/// # use http_session::Session;
+/// # #[derive(Session)] struct Visit { views: u64 }
+/// # fn handler(mut session: Session<Visit>) {
+/// let mut cookie = session.cookie_mut();
+/// cookie.max_age = Some(std::time::Duration::from_secs(14 * 24 * 3600));
+/// cookie.secure = true;
+/// drop(cookie);
+/// # }
+/// ```
+#[must_use]
+pub struct CookieMut<'a> {
+    cookie: SessionCookie,
+    before: SessionCookie,
+    slot: &'a Slot,
+}
+
+impl<'a> CookieMut<'a> {
+    pub(super) fn new(cookie: SessionCookie, slot: &'a Slot) -> Self {
+        Self { before: cookie.clone(), cookie, slot }
+    }
+}
+
+impl Deref for CookieMut<'_> {
+    type Target = SessionCookie;
+
+    fn deref(&self) -> &SessionCookie {
+        &self.cookie
+    }
+}
+
+impl DerefMut for CookieMut<'_> {
+    fn deref_mut(&mut self) -> &mut SessionCookie {
+        &mut self.cookie
+    }
+}
+
+impl Drop for CookieMut<'_> {
+    fn drop(&mut self) {
+        if self.cookie != self.before {
+            self.cookie.settle(&self.before);
+            self.slot.core.take_cookie(self.slot, self.cookie.clone(), &self.before);
+        }
+    }
+}
+
+impl fmt::Debug for CookieMut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cookie.fmt(f)
+    }
+}

@@ -1,0 +1,150 @@
+//! A session without a request: work that outlives the response, background jobs.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use super::data::SessionData;
+use super::flush::{compare, decode};
+use super::immediate::{Call, SignedOut};
+use super::slot::{Slot, Window};
+use crate::config::Core;
+use crate::error::{SaveError, SessionRejection, StoreError};
+use crate::id::SessionId;
+use crate::middleware::write::Written;
+use crate::record::{Patch, Row};
+
+/// A stored session outside of a request: read it, change it, [`save`](Self::save) it.
+///
+/// It has no cookie: it can neither sign in nor rotate, and a change of the identity is refused. Made by
+/// [`Session::detach`](super::Session::detach) and [`SessionConfig::load`](crate::SessionConfig::load). It derefs to `T`;
+/// unlike a [`Session`](super::Session) it writes nothing when it is dropped.
+///
+/// ```
+/// # use http_session::error::SaveError;
+/// # use http_session::{DetachedSession, Session};
+/// # #[derive(Session)] struct Visit { notice: Option<String> }
+/// async fn finish(mut session: DetachedSession<Visit>) -> Result<(), SaveError> {
+///     session.notice = Some("your export is ready".into());
+///     session.save().await
+/// }
+/// ```
+#[must_use = "a detached session does nothing until it is saved"]
+pub struct DetachedSession<T: SessionData> {
+    value: T,
+    row: Row,
+    id: SessionId,
+    core: Arc<Core>,
+}
+
+impl<T: SessionData> DetachedSession<T> {
+    pub(crate) fn of(slot: &Slot) -> Option<Self> {
+        let (id, row) =
+            slot.with(|live| live.id.clone().filter(|_| live.is_settled()).map(|id| (id, live.row.clone())))??;
+        Self::open(Arc::clone(&slot.core), id, row).ok()
+    }
+
+    pub(crate) fn open(core: Arc<Core>, id: SessionId, row: Row) -> Result<Self, SessionRejection> {
+        let window = Window { fields: row.fields.clone(), identity: row.identity.clone(), view: 0 };
+        Ok(Self { value: decode(&window)?, row, id, core })
+    }
+
+    /// The session's id.
+    ///
+    /// ```
+    /// # use http_session::error::SaveError;
+    /// # use http_session::{DetachedSession, Session};
+    /// # #[derive(Session)] struct Visit { views: u64 }
+    /// # async fn job(session: DetachedSession<Visit>) -> Result<(), SaveError> {
+    /// let note = format!("resume:{}", session.id().as_str());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// Stores what changed, as one conditional write; a session that was ended or rotated meanwhile is left alone. It is no
+    /// activity: the session's end stays where it is.
+    ///
+    /// # Errors
+    /// The write did not happen; see [`SaveError`]. [`SaveError::IdentityPending`] when the identity field was changed. The
+    /// changes stay in the value, so `save` may be called again; after
+    /// [`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown) the first may have happened (R10).
+    ///
+    /// ```
+    /// # use http_session::error::SaveError;
+    /// # use http_session::{DetachedSession, Session};
+    /// # #[derive(Session)] struct Visit { views: u64 }
+    /// # async fn job(mut session: DetachedSession<Visit>) -> Result<(), SaveError> {
+    /// session.views += 1;
+    /// session.save().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn save(&mut self) -> Result<(), SaveError> {
+        let changes = compare(&self.value, &self.row.fields, self.row.identity.as_ref(), T::encode);
+        if changes.identity.is_some() {
+            return Err(SaveError::IdentityPending);
+        }
+        if changes.unencodable {
+            return Err(SaveError::Unencodable);
+        }
+        if changes.changed().is_empty() {
+            return Ok(());
+        }
+        let patch = Patch {
+            result: changes.apply_to(&self.row.fields),
+            touched: changes.changed(),
+            ..Patch::unchanged(&self.row)
+        };
+        let (core, id, row) = (Arc::clone(&self.core), self.id.clone(), self.row.clone());
+        let lifetime = core.lifetimes.lifetime().unchanged();
+        match Call::new(async move { core.update(&id, &row, patch, lifetime).await }).await? {
+            Written::Applied { fields, .. } => {
+                self.row.fields = fields;
+                Ok(())
+            }
+            Written::Missing => Err(SaveError::Missing),
+            Written::Superseded => Err(SaveError::Superseded),
+        }
+    }
+
+    /// Ends the session, unless somebody else has signed in to it since it was loaded.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::error::StoreError;
+    /// # use http_session::{DetachedSession, Session};
+    /// # #[derive(Session)] struct Visit { views: u64 }
+    /// # async fn job(session: DetachedSession<Visit>) -> Result<(), StoreError> {
+    /// session.destroy().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn destroy(self) -> Result<SignedOut, StoreError> {
+        let Self { core, id, row, .. } = self;
+        let end = async move { core.end(&id, row.epoch, Some(row.epoch)).await };
+        Call::new(end).await.map(SignedOut::from)
+    }
+}
+
+impl<T: SessionData> Deref for DetachedSession<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: SessionData> DerefMut for DetachedSession<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T: SessionData> fmt::Debug for DetachedSession<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DetachedSession(..)")
+    }
+}

@@ -1,0 +1,140 @@
+//! What an awaited write leaves of the pending changes. Pure, as [`changes`](super::changes).
+
+use std::time::Duration;
+
+use super::change_list::ChangeList;
+use super::changes::{Flaw, Live, Verifier};
+use crate::decide::{Intent, Sign};
+use crate::record::{Clear, Fields, IdentityChange, RawJson, Row, VerifierHash};
+
+impl Live {
+    /// The store has these fields now: they are the base of what is still to be written.
+    fn rebase(&mut self, stored: Fields) {
+        self.base = match self.intent {
+            Intent::Regenerate => Fields::EMPTY,
+            Intent::Keep | Intent::Rotate | Intent::Unset | Intent::Destroy => {
+                if self.clear == Clear::Nothing {
+                    stored.clone()
+                } else {
+                    stored.iter().filter(|field| self.clear.keeps(field.keep)).collect()
+                }
+            }
+        };
+        // What no handle touched is as it is stored, in another view too.
+        if self.intent != Intent::Regenerate {
+            let own = |name: &str| self.touched.iter().any(|field| field.owns(name));
+            let mine = self.fields.iter().filter(|field| own(field.name));
+            let fields: Fields = self.base.iter().filter(|field| !own(field.name)).chain(mine).collect();
+            if self.fields.as_bytes() != fields.as_bytes() {
+                self.fields = fields;
+            }
+        }
+        self.row.fields = stored;
+        self.forget_unchanged();
+    }
+
+    /// An awaited write of `sent` is in the store as `stored`. What was changed since stays pending, and so does all that
+    /// belongs to another view (R4).
+    pub(crate) fn written(&mut self, sent: &Self, stored: Fields) {
+        self.saved = true;
+        self.cookie_written(sent.cookie.clone());
+        if self.view == sent.view {
+            self.fields = if self.fields.same_block(&sent.fields) {
+                stored.clone()
+            } else {
+                let since = |name: &str| {
+                    let mut touched = self.touched.iter().chain(&sent.touched);
+                    touched.any(|field| field.owns(name) && self.fields.read(field) != sent.fields.read(field))
+                };
+                let changed = self.fields.iter().filter(|field| since(field.name));
+                stored.iter().filter(|field| !since(field.name)).chain(changed).collect()
+            };
+        }
+        for field in &sent.touched {
+            if self.view == sent.view && !self.touched.iter().any(|own| own.name == field.name) {
+                self.touched.push(field);
+            }
+        }
+        self.rebase(stored);
+    }
+
+    /// An awaited gate has stored what it changed, and nothing else of the request.
+    pub(crate) fn gated(&mut self, view: u32, changes: &ChangeList, stored: Fields) {
+        self.saved = true;
+        self.modified = true;
+        if self.view == view {
+            self.fields = changes.apply_to(&self.fields);
+        }
+        self.rebase(stored);
+    }
+
+    /// The own cookie attributes are in the store.
+    fn cookie_written(&mut self, cookie: Option<RawJson>) {
+        self.cookie_changed &= self.cookie != cookie;
+        self.row.cookie = cookie;
+    }
+
+    /// The session is stored under an id and a verifier that the browser does not have yet.
+    pub(crate) fn inserted(&mut self, stored: &Self, verifier: Verifier) {
+        if self.rows != stored.rows {
+            // It was ended while it was being stored.
+            self.endings.extend(stored.clone_stored().endable());
+            return;
+        }
+        self.id.clone_from(&stored.id);
+        self.new_id = None;
+        self.row = stored.row.clone();
+        self.stored_verifier = Some(verifier);
+        self.written(stored, stored.row.fields.clone());
+    }
+
+    fn clone_stored(&self) -> Self {
+        Self { saved: true, ..self.clone() }
+    }
+
+    /// An awaited sign-out is in the store: an anonymous session with a new verifier goes on.
+    pub(crate) fn signed_out(&mut self, sent: &Self, verifier: Verifier, hash: VerifierHash, kept: Fields) {
+        if self.rows != sent.rows {
+            // It was ended while it was being signed out: the end must name the new epoch.
+            for ending in self.endings.iter_mut().filter(|ending| Some(&ending.id) == sent.id.as_ref()) {
+                ending.loaded = Some(sent.row.epoch.next());
+                ending.claimed = sent.row.epoch.next();
+            }
+            return;
+        }
+        self.row.epoch = self.row.epoch.next();
+        self.row.identity_epoch = self.row.epoch;
+        self.row.verifier = hash;
+        self.row.previous = None;
+        self.row.identity = None;
+        self.row.ages.identity = Duration::ZERO;
+        self.row.ages.verifier = Duration::ZERO;
+        self.row.cookie.clone_from(&self.fresh_cookie);
+        self.cookie_changed &= self.cookie != self.row.cookie;
+        self.stored_verifier = Some(verifier);
+        match self.sign {
+            Sign::Out if self.view == sent.view => {
+                self.sign = Sign::Unchanged;
+                self.identity_change = IdentityChange::Unchanged;
+                self.clear = Clear::Nothing;
+                if self.intent == Intent::Rotate {
+                    self.intent = Intent::Keep;
+                }
+            }
+            Sign::OutIn => self.sign = Sign::In,
+            Sign::Unchanged | Sign::In | Sign::Out => {}
+        }
+        self.rebase(kept);
+    }
+
+    /// Somebody else wrote the row since it was loaded: what is pending moves on top of it.
+    pub(crate) fn adopt(&mut self, row: Row) {
+        match self.patch().merge_into(&row.fields) {
+            Ok(fields) => self.fields = fields,
+            Err(_) => self.flaw = Some(Flaw::Conflict),
+        }
+        let fields = row.fields.clone();
+        self.row = row;
+        self.rebase(fields);
+    }
+}
