@@ -1,1 +1,27 @@
+//! All integration tests, in one binary.
+#![allow(
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::must_use_candidate,
+    reason = "a test may panic, and nobody links to it"
+)]
 
+mod bad_input;
+mod concurrency;
+mod down;
+mod evolution;
+mod express;
+mod histories;
+mod http_rules;
+mod identity;
+mod interleavings;
+mod leaks;
+mod leaving;
+mod lifetimes;
+mod outcomes;
+mod plumbing;
+mod regressions;
+mod smoke;
+mod support;

@@ -1,0 +1,33 @@
+//! Requests at the same moment, and the faults of other libraries as tests against ours.
+
+mod conflict;
+mod merge;
+mod peers;
+
+use http::Method;
+use http_session::Session;
+use http_session::session::StorableIn;
+
+use crate::support::{Answer, Browser, Reply, Rig, Store, poll_once};
+
+/// Runs two handlers that both see the session as it is now: `first` has loaded it and does its work only after `second`
+/// has been committed. Their answers.
+async fn interleave<T, W, F, V, G>(rig: &Rig, browser: &Browser, first: W, second: V) -> (Answer, Answer)
+where
+    T: StorableIn<Store> + Send + 'static,
+    W: FnOnce(Session<T>) -> F + Send + 'static,
+    F: Future<Output: Reply> + Send + 'static,
+    V: FnOnce(Session<T>) -> G + Send + 'static,
+    G: Future<Output: Reply> + Send + 'static,
+{
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let mut slow = rig.start(browser.request(Method::GET, "/"), async move |session: Session<T>| {
+        wait.await.unwrap();
+        first(session).await
+    });
+    // A waiting store answers the second poll.
+    assert!(poll_once(&mut slow).is_pending() && poll_once(&mut slow).is_pending());
+    let second = rig.ask(browser, second).await;
+    go.send(()).unwrap();
+    (Answer::read(slow.await.unwrap()).await, second)
+}

@@ -1,0 +1,304 @@
+//! R1 to R3: which cookies are sessions.
+
+use http::header::COOKIE;
+use http::{HeaderMap, Method};
+use http_session::clock::Clock as _;
+use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Row, VerifierHash};
+use http_session::{Cookie, Secret, Session, SessionId, SessionStore as _, cookie_name};
+
+use crate::support::{Browser, Events, Rig, Visit, minutes, other_secret, secret};
+
+const NAME: &str = "__Host-sid";
+
+/// The tokens of browsers, in one request.
+fn together(browsers: &[&Browser]) -> http::Request<http_body_util::Empty<bytes::Bytes>> {
+    let mut request = Browser::default().request(Method::GET, "/");
+    let pairs: Vec<_> = browsers.iter().map(|browser| format!("{NAME}={}", browser.jar[NAME])).collect();
+    request.headers_mut().insert(COOKIE, pairs.join("; ").parse().unwrap());
+    request
+}
+
+fn bytes_of(token: &str) -> Vec<u8> {
+    let digit = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'-' => 62,
+        _ => 63,
+    };
+    let bits: Vec<_> = token.bytes().map(|byte| u32::from(digit(byte))).collect();
+    bits.chunks(4)
+        .flat_map(|chunk| {
+            let word = chunk.iter().fold(0, |word, bits| word << 6 | bits);
+            [(word >> 16) as u8, (word >> 8) as u8, word as u8]
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn r1_a_dump_of_the_store_holds_no_part_of_the_cookies_secret() {
+    let rig = Rig::new();
+    let browser = rig.signed_in("ada").await;
+    let token = bytes_of(&browser.jar[NAME]);
+    let id = &rig.ids().await[0];
+    let row = rig.row(id).await.unwrap();
+    // selector, epoch, verifier, MAC
+    let (verifier, mac) = (&token[24..40], &token[40..]);
+    let mut dump = [row.verifier.0.as_slice(), row.fields.as_bytes(), id.as_bytes()].concat();
+    dump.extend(row.identity.unwrap().as_bytes());
+    for secret in [verifier, mac] {
+        assert!(!dump.windows(8).any(|window| secret.windows(8).any(|part| part == window)));
+    }
+    // The selector is the key, or the test looks at the wrong bytes.
+    assert_eq!(bytes_of(&format!("{}AA", id.as_str()))[..16], token[..16]);
+}
+
+#[tokio::test]
+async fn r1_no_cookie_can_be_made_of_a_row() {
+    let rig = Rig::new();
+    let browser = rig.signed_in("ada").await;
+    let id = rig.ids().await[0].clone();
+    let hash = rig.row(&id).await.unwrap().verifier.0;
+    let mut forged = Browser::default();
+    for value in [id.as_str().to_owned(), format!("{}{}", id.as_str(), "A".repeat(74)), format!("{hash:?}")] {
+        forged.jar.insert(NAME.to_owned(), value.replace([' ', ',', '[', ']'], ""));
+        assert_eq!(rig.seen(&forged).await, "none");
+    }
+    assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
+}
+
+#[tokio::test]
+async fn r1_a_row_that_somebody_inserts_cannot_be_used() {
+    let rig = Rig::new();
+    let browser = rig.signed_in("ada").await;
+    let old = rig.ids().await[0].clone();
+    // A twin of the row under an id of the attacker's choice, as far as he can make one.
+    let twin = SessionId::try_from("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    let row = rig.row(&old).await.unwrap();
+    let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+    let _ = rig.store.inner.inner.insert(&twin, &row, day).await.unwrap();
+    let mut forged = browser.clone();
+    let token = forged.jar[NAME].clone();
+    forged.jar.insert(NAME.to_owned(), format!("{}{}", "A".repeat(21), &token[21..]));
+    rig.store.take_calls();
+    assert_eq!(rig.ask(&forged, async |s: Session<Visit>| s.is_new().to_string()).await.text, "true");
+    assert_eq!(rig.store.take_names(), [""; 0], "a bad MAC costs no store call");
+}
+
+#[tokio::test]
+async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
+    let rig = Rig::new();
+    let browser = rig.signed_in("ada").await;
+    let id = rig.ids().await[0].clone();
+    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    rig.clock.advance(minutes(2));
+    let row = Row {
+        identity: Some(RawJson::new(b"\"root\"")),
+        fields: Fields::from_iter([("views", Keep::No, b"9".as_slice())]),
+        ..Row::new(VerifierHash([9; 32]))
+    };
+    let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+    let _ = rig.store.inner.inner.insert(&id, &row, day).await.unwrap();
+    assert_eq!(rig.seen(&browser).await, "none");
+    // The mark of a tombstone matches no cookie either.
+    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    assert_eq!(rig.seen(&browser).await, "none");
+}
+
+#[tokio::test]
+async fn r2_a_cookie_of_another_name_scope_secret_or_fingerprint_does_not_work() {
+    let rig = Rig::new();
+    let browser = rig.signed_in("ada").await;
+    let token = browser.jar[NAME].clone();
+    let others = [
+        ("__Host-sid2", rig.another(|b| b.cookie(Cookie::host(cookie_name!("sid2"))).build())),
+        (NAME, rig.another(|b| b.scope("admin").build())),
+        (NAME, rig.another(|b| b.fingerprint(|_| b"x".to_vec()).build())),
+        (NAME, Rig { sessions: other_configuration(&rig), ..rig.clone() }),
+    ];
+    for (index, (name, other)) in others.iter().enumerate() {
+        let mut thief = Browser::default();
+        thief.jar.insert((*name).to_owned(), token.clone());
+        rig.store.take_calls();
+        let answer = other.ask(&thief, async |s: Session<Visit>| s.is_new().to_string()).await;
+        assert_eq!((answer.text.as_str(), answer.set_cookies().len()), ("true", 0), "{index}");
+        assert_eq!(rig.store.take_names(), [""; 0], "{index}");
+    }
+    let same = rig.another(|b| b.scope("").build());
+    assert_eq!(same.seen(&browser).await, "ada v1 [\"apple\"] dark");
+}
+
+fn other_configuration(rig: &Rig) -> http_session::SessionConfig<crate::support::Store> {
+    http_session::SessionConfig::builder().secret(other_secret()).store(rig.store.clone()).build()
+}
+
+#[tokio::test]
+async fn r2_a_fingerprint_binds_the_cookie_to_the_request() {
+    let agent =
+        |headers: &HeaderMap| headers.get("user-agent").map_or_else(Vec::new, |agent| agent.as_bytes().to_vec());
+    let rig = Rig::with(true, |b| b.fingerprint(move |parts| agent(&parts.headers)).build());
+    let mut browser = Browser::default();
+    let request = |browser: &Browser, agent: &str| {
+        let mut request = browser.request(Method::GET, "/");
+        request.headers_mut().insert("user-agent", agent.parse().unwrap());
+        request
+    };
+    let answer = rig.send(request(&browser, "fox"), async |mut s: Session<Visit>| s.views = 1).await.unwrap();
+    browser.keep(&answer);
+    let views = async |s: Session<Visit>| s.views.to_string();
+    assert_eq!(rig.send(request(&browser, "fox"), views).await.unwrap().text, "1");
+    assert_eq!(rig.send(request(&browser, "wolf"), views).await.unwrap().text, "0");
+}
+
+#[tokio::test]
+async fn r3_a_forged_cookie_is_exactly_no_cookie() {
+    let rig = Rig::new();
+    let browser = rig.signed_in("ada").await;
+    let mut forged = browser.clone();
+    let token = forged.jar.get_mut(NAME).unwrap();
+    let last = if token.ends_with('A') { "Q" } else { "A" };
+    token.replace_range(95.., last);
+    let read = rig.ask(&forged, async |s: Session<Visit>| s.is_new().to_string()).await;
+    assert_eq!((read.text.as_str(), read.set_cookies().len()), ("true", 0));
+    let ended = rig.ask(&forged, async |s: Session<Visit>| format!("{:?}", s.destroy().await)).await;
+    assert_eq!((ended.text.as_str(), ended.set_cookies().len()), ("Ok(NotSignedIn)", 0));
+    assert_eq!(rig.store.take_names(), [""; 0]);
+}
+
+#[tokio::test]
+async fn r3_an_id_from_outside_is_never_adopted() {
+    let rig = Rig::new();
+    let mut browser = rig.anonymous().await;
+    let id = rig.ids().await[0].clone();
+    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    rig.clock.advance(minutes(2));
+    // A cookie of ours whose row and tombstone are gone: a new session has another id.
+    rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 7).await;
+    let ids = rig.ids().await;
+    assert_eq!(ids.len(), 1);
+    assert_ne!(ids[0], id);
+    for value in ["attackerchosen", "AAAAAAAAAAAAAAAAAAAAAA"] {
+        browser.jar.insert(NAME.to_owned(), value.to_owned());
+        rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 7).await;
+    }
+    assert!(rig.ids().await.iter().all(|id| id.as_str() != "attackerchosen" && id.as_str() != "A".repeat(22)));
+}
+
+#[tokio::test]
+async fn r3_of_many_cookies_eight_are_checked_and_four_are_loaded() {
+    let rig = Rig::new();
+    let mut browsers = Vec::new();
+    for _ in 0..9 {
+        browsers.push(rig.anonymous().await);
+    }
+    let all: Vec<_> = browsers.iter().collect();
+    rig.send(together(&all), async |_: Session<Visit>| ()).await.unwrap();
+    assert_eq!(rig.store.take_names(), ["load"; 4]);
+    // Seven forged ones leave room for one of ours; eight leave none.
+    let forged: Vec<_> = (0..8)
+        .map(|index| {
+            let mut browser = browsers[index].clone();
+            browser.jar.get_mut(NAME).unwrap().replace_range(50..52, "__");
+            browser
+        })
+        .collect();
+    for (count, text) in [(7, "1"), (8, "0")] {
+        let mut cookies: Vec<_> = forged[..count].iter().collect();
+        cookies.push(&browsers[8]);
+        let answer = rig.send(together(&cookies), async |s: Session<Visit>| s.views.to_string()).await.unwrap();
+        assert_eq!(answer.text, text, "{count} forged");
+    }
+}
+
+#[tokio::test]
+async fn r3_the_budget_of_macs_counts_all_secrets() {
+    let rig = Rig::new();
+    let rotated = rig.another(|b| b.build());
+    let browser = rig.anonymous().await;
+    let sessions = http_session::SessionConfig::builder()
+        .secret(other_secret())
+        .previous_secret(secret())
+        .previous_secret(Secret::random())
+        .store(rig.store.clone())
+        .clock(rig.clock.clone())
+        .build();
+    let rotated = Rig { sessions, ..rotated };
+    // Eight MACs: all candidates with the first secret, then the second: five candidates leave three for it.
+    for (forged, text) in [(2, "1"), (4, "0")] {
+        let fakes: Vec<_> = (0..forged)
+            .map(|index| {
+                let mut fake = browser.clone();
+                fake.jar.get_mut(NAME).unwrap().replace_range(50..52, &format!("{index}_"));
+                fake
+            })
+            .collect();
+        let mut cookies: Vec<_> = fakes.iter().collect();
+        cookies.push(&browser);
+        let answer = rotated.send(together(&cookies), async |s: Session<Visit>| s.views.to_string()).await.unwrap();
+        assert_eq!(answer.text, text, "{forged} forged");
+    }
+}
+
+#[tokio::test]
+async fn r3_found_beats_superseded_in_either_order() {
+    let rig = Rig::new();
+    let old = rig.signed_in("ada").await;
+    let mut new = old.clone();
+    rig.visit(&mut new, async |mut s: Session<Visit>| s.rotate()).await;
+    for order in [[&old, &new], [&new, &old]] {
+        let answer = rig.send(together(&order), async |s: Session<Visit>| format!("{:?}", s.user)).await.unwrap();
+        assert_eq!(answer.text, "Some(\"ada\")");
+    }
+}
+
+#[tokio::test]
+async fn r3_two_live_sessions_are_tossing_and_give_an_anonymous_one() {
+    let rig = Rig::new();
+    let (victim, attacker) = (rig.signed_in("ada").await, rig.signed_in("eve").await);
+    let events = Events::capture();
+    let answer = rig
+        .send(together(&[&attacker, &victim]), async |mut s: Session<Visit>| {
+            assert!(s.is_new() && s.user.is_none() && s.views == 0);
+            s.views = 100;
+        })
+        .await
+        .unwrap();
+    assert!(answer.set_cookies().is_empty());
+    assert_eq!(rig.store.take_names(), ["load", "load"]);
+    assert!(events.has("session.tossed"));
+    assert_eq!(rig.seen(&victim).await, "ada v1 [\"apple\"] dark");
+    assert_eq!(rig.seen(&attacker).await, "eve v1 [\"apple\"] dark");
+}
+
+#[tokio::test]
+async fn r3_a_sign_in_under_tossing_destroys_both_and_begins_anew() {
+    let rig = Rig::new();
+    let (victim, attacker) = (rig.signed_in("ada").await, rig.signed_in("eve").await);
+    let mut browser = Browser::default();
+    let answer = rig
+        .send(together(&[&attacker, &victim]), async |mut s: Session<Visit>| {
+            s.sign_in("ada".to_owned());
+            s.views = 5;
+        })
+        .await
+        .unwrap();
+    browser.keep(&answer);
+    assert_eq!(rig.store.take_names(), ["load", "load", "insert", "destroy", "destroy"]);
+    assert_eq!(rig.seen(&browser).await, "ada v5 [] ");
+    assert_eq!((rig.seen(&victim).await, rig.seen(&attacker).await), ("none".into(), "none".into()));
+    assert_eq!(rig.ids().await.len(), 1);
+    assert!(rig.clock.elapsed() > minutes(1));
+}
+
+#[tokio::test]
+async fn r3_a_refused_sign_in_under_tossing_destroys_nothing() {
+    let rig = Rig::new();
+    let (victim, attacker) = (rig.signed_in("ada").await, rig.signed_in("eve").await);
+    let refused = async |mut s: Session<Visit>| {
+        s.sign_in("ada".to_owned());
+        http::StatusCode::UNAUTHORIZED
+    };
+    let answer = rig.send(together(&[&attacker, &victim]), refused).await.unwrap();
+    assert!(answer.set_cookies().is_empty());
+    assert_eq!(rig.store.take_names(), ["load", "load"]);
+}

@@ -1,0 +1,316 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Empty;
+use http_session::clock::ManualClock;
+use http_session::config::builder::{BrowserSession, Builder, WithSecret};
+use http_session::middleware::SessionBody;
+use http_session::record::Row;
+use http_session::session::StorableIn;
+use http_session::store::EnumerateSessions as _;
+use http_session::{MemoryStore, Session, SessionConfig, SessionId, SessionStore as _};
+use tower::{Layer as _, ServiceExt as _};
+
+use super::{Answer, Browser, Faulty, Recording, secret};
+
+pub type Store = Recording<Faulty<MemoryStore>>;
+pub type Open = Builder<WithSecret, Store, BrowserSession>;
+
+/// The session of most tests: a field for every kind of mark.
+#[derive(Session, Debug)]
+pub struct Visit {
+    #[session(identity)]
+    pub user: Option<String>,
+    pub views: u64,
+    #[session(merge = "append", keep = "sign_in")]
+    pub cart: Vec<String>,
+    #[session(keep)]
+    pub theme: String,
+    #[session(merge = "add")]
+    pub hits: i64,
+    #[session(merge = "reject")]
+    pub state: Option<String>,
+    pub notice: Option<String>,
+}
+
+/// An error of the inner service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Oops;
+
+impl fmt::Display for Oops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("oops")
+    }
+}
+
+impl std::error::Error for Oops {}
+
+/// What a handler of a test may return.
+pub trait Reply {
+    fn reply(self) -> Result<Response<String>, Oops>;
+}
+
+impl Reply for () {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        Ok(Response::default())
+    }
+}
+
+impl Reply for Infallible {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        match self {}
+    }
+}
+
+impl Reply for String {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        Ok(Response::new(self))
+    }
+}
+
+impl Reply for StatusCode {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        let mut response = Response::new("from the handler".to_owned());
+        *response.status_mut() = self;
+        Ok(response)
+    }
+}
+
+impl Reply for Response<String> {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        Ok(self)
+    }
+}
+
+impl Reply for Oops {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        Err(self)
+    }
+}
+
+impl<A: Reply, B: Reply> Reply for Result<A, B> {
+    fn reply(self) -> Result<Response<String>, Oops> {
+        match self {
+            Ok(reply) => reply.reply(),
+            Err(reply) => reply.reply(),
+        }
+    }
+}
+
+type Reaction = Pin<Box<dyn Future<Output = Result<Response<String>, Oops>> + Send>>;
+
+/// The handler of one request, in the request's extensions.
+struct Work<T: http_session::SessionData>(Arc<Mutex<Option<Handler<T>>>>);
+type Handler<T> = Box<dyn FnOnce(Session<T>) -> Reaction + Send>;
+
+impl<T: http_session::SessionData> Clone for Work<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+async fn run<T>(request: Request<Empty<Bytes>>, session: Session<T>) -> Result<Response<String>, Oops>
+where
+    T: http_session::SessionData + 'static,
+{
+    let work = request.extensions().get::<Work<T>>().expect("work").0.lock().unwrap().take().expect("once");
+    work(session).await
+}
+
+async fn extract<T>(request: Request<Empty<Bytes>>) -> Result<Response<String>, Oops>
+where
+    T: http_session::SessionData + 'static,
+{
+    match Session::<T>::extract(request.extensions()).await {
+        Ok(session) => run(request, session).await,
+        Err(rejection) => {
+            let mut response = Response::new(rejection.body_text().to_owned());
+            *response.status_mut() = rejection.status();
+            Ok(response)
+        }
+    }
+}
+
+/// How a handler gets its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// `sessions.layer()` and `Session::extract`.
+    Layer,
+    /// `sessions.service(handler)`.
+    Service,
+}
+
+/// A configuration over a store that stands still in time, is recorded, and fails on command.
+#[derive(Clone)]
+pub struct Rig {
+    pub clock: ManualClock,
+    pub store: Store,
+    pub sessions: SessionConfig<Store>,
+    pub entry: Entry,
+}
+
+pub type Pending = Pin<Box<dyn Future<Output = Result<Response<SessionBody<String>>, Oops>>>>;
+
+impl Rig {
+    /// The defaults, on a store that answers at once.
+    pub fn new() -> Self {
+        Self::with(true, Builder::build)
+    }
+
+    pub fn with(is_instant: bool, finish: impl FnOnce(Open) -> SessionConfig<Store>) -> Self {
+        let clock = ManualClock::new();
+        let faulty = Faulty { is_instant, ..Faulty::new(MemoryStore::new().clock(clock.clone())) };
+        let store = Recording { is_instant, ..Recording::new(faulty) };
+        let sessions = finish(SessionConfig::builder().secret(secret()).store(store.clone()).clock(clock.clone()));
+        Self { clock, store, sessions, entry: Entry::Layer }
+    }
+
+    /// Another configuration on the same store.
+    pub fn another(&self, finish: impl FnOnce(Open) -> SessionConfig<Store>) -> Self {
+        let builder = SessionConfig::builder().secret(secret()).store(self.store.clone()).clock(self.clock.clone());
+        Self { sessions: finish(builder), ..self.clone() }
+    }
+
+    /// A request that is not sent yet.
+    pub fn start<T, W, F>(&self, mut request: Request<Empty<Bytes>>, work: W) -> Pending
+    where
+        T: StorableIn<Store> + Send + 'static,
+        W: FnOnce(Session<T>) -> F + Send + 'static,
+        F: Future<Output: Reply> + Send + 'static,
+    {
+        let handler: Handler<T> = Box::new(move |session| Box::pin(async move { work(session).await.reply() }));
+        request.extensions_mut().insert(Work(Arc::new(Mutex::new(Some(handler)))));
+        match self.entry {
+            Entry::Layer => Box::pin(self.sessions.layer().layer(tower::service_fn(extract::<T>)).oneshot(request)),
+            Entry::Service => Box::pin(tower::Service::call(&mut self.sessions.service(run::<T>), request)),
+        }
+    }
+
+    /// A request whose handler asks for its sessions by itself.
+    pub fn raw<W, F>(&self, request: Request<Empty<Bytes>>, work: W) -> Pending
+    where
+        W: Fn(Request<Empty<Bytes>>) -> F + Clone + Send + 'static,
+        F: Future<Output: Reply> + Send + 'static,
+    {
+        let service = tower::service_fn(move |request| {
+            let work = work(request);
+            async move { work.await.reply() }
+        });
+        Box::pin(self.sessions.layer().layer(service).oneshot(request))
+    }
+
+    /// Sends a request; the error is the inner service's.
+    pub async fn send<T, W, F>(&self, request: Request<Empty<Bytes>>, work: W) -> Result<Answer, Oops>
+    where
+        T: StorableIn<Store> + Send + 'static,
+        W: FnOnce(Session<T>) -> F + Send + 'static,
+        F: Future<Output: Reply> + Send + 'static,
+    {
+        Ok(Answer::read(self.start(request, work).await?).await)
+    }
+
+    /// A visit whose cookies the browser keeps.
+    pub async fn visit<T, W, F>(&self, browser: &mut Browser, work: W) -> Answer
+    where
+        T: StorableIn<Store> + Send + 'static,
+        W: FnOnce(Session<T>) -> F + Send + 'static,
+        F: Future<Output: Reply> + Send + 'static,
+    {
+        let answer = self.ask(browser, work).await;
+        browser.keep(&answer);
+        answer
+    }
+
+    /// A visit whose answer never reaches the browser.
+    pub async fn ask<T, W, F>(&self, browser: &Browser, work: W) -> Answer
+    where
+        T: StorableIn<Store> + Send + 'static,
+        W: FnOnce(Session<T>) -> F + Send + 'static,
+        F: Future<Output: Reply> + Send + 'static,
+    {
+        self.send(browser.request(Method::GET, "/"), work).await.expect("no inner error")
+    }
+
+    /// A browser that is signed in, with something in every field.
+    pub async fn signed_in(&self, user: &'static str) -> Browser {
+        let mut browser = Browser::default();
+        self.visit(&mut browser, async move |mut s: Session<Visit>| {
+            s.sign_in(user.to_owned());
+            fill(&mut s);
+        })
+        .await;
+        self.store.take_calls();
+        browser
+    }
+
+    /// A browser with an anonymous session, with something in every field.
+    pub async fn anonymous(&self) -> Browser {
+        let mut browser = Browser::default();
+        self.visit(&mut browser, async |mut s: Session<Visit>| fill(&mut s)).await;
+        self.store.take_calls();
+        browser
+    }
+
+    /// What the browser's session holds, without prolonging it or taking its cookies: `"ada v1 [apple] dark"`.
+    pub async fn seen(&self, browser: &Browser) -> String {
+        let seen = async |mut s: Session<Visit>| {
+            s.passive();
+            if s.is_new() {
+                return "none".to_owned();
+            }
+            let user = s.user.as_deref().unwrap_or("-");
+            format!("{user} v{} {:?} {}", s.views, s.cart, s.theme)
+        };
+        let text = self.ask(browser, seen).await.text;
+        self.store.take_calls();
+        text
+    }
+
+    /// All stored sessions.
+    pub async fn ids(&self) -> Vec<SessionId> {
+        self.store.inner.inner.ids(None, 1000).await.expect("ids")
+    }
+
+    /// The only stored session.
+    pub async fn only_row(&self) -> Row {
+        let ids = self.ids().await;
+        assert_eq!(ids.len(), 1, "one session is stored");
+        self.row(&ids[0]).await.expect("a row")
+    }
+
+    pub async fn row(&self, id: &SessionId) -> Option<Row> {
+        self.store.inner.inner.load(id).await.expect("the memory store")
+    }
+}
+
+fn fill(session: &mut Session<Visit>) {
+    session.views = 1;
+    session.cart.push("apple".to_owned());
+    session.theme = "dark".to_owned();
+}
+
+/// Polls once; the waker is never called.
+pub fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Lets spawned work come to its end.
+pub async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+pub const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
