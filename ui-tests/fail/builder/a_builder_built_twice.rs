@@ -1,0 +1,8 @@
+// A configuration is cloned, a builder is used up.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
+    let _first = builder.build();
+    let _second = builder.build();
+}

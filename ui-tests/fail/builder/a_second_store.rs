@@ -1,0 +1,7 @@
+// A session is kept in one place.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let _sessions =
+        SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).store(MemoryStore::new()).build();
+}

@@ -1,0 +1,10 @@
+// An id of the native format is made by the library.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let _sessions = SessionConfig::builder()
+        .generate_id(|_| String::from("1"))
+        .secret(Secret::random())
+        .store(MemoryStore::new())
+        .build();
+}

@@ -1,0 +1,7 @@
+// An id of the native format has one shape.
+use http_session::{IdShape, MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let _sessions =
+        SessionConfig::builder().id_shape(IdShape::Any).secret(Secret::random()).store(MemoryStore::new()).build();
+}

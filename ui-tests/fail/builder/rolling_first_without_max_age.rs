@@ -1,0 +1,6 @@
+// The order of calls does not matter.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let _sessions = SessionConfig::builder().rolling().store(MemoryStore::new()).secret(Secret::random()).build();
+}

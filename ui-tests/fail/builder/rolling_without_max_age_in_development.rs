@@ -1,0 +1,6 @@
+// Development has the same cookie, apart from Secure.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let _sessions = SessionConfig::development().secret(Secret::random()).rolling().store(MemoryStore::new()).build();
+}

@@ -1,0 +1,6 @@
+// Cookies do not know ports.
+use http_session::cookie_domain;
+
+fn main() {
+    let _cookie = cookie_domain!("localhost:3000");
+}

@@ -1,0 +1,6 @@
+// A domain is no URL.
+use http_session::cookie_domain;
+
+fn main() {
+    let _cookie = cookie_domain!("https://example.com");
+}

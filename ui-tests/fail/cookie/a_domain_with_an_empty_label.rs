@@ -1,0 +1,6 @@
+// Two dots in a row name nothing.
+use http_session::cookie_domain;
+
+fn main() {
+    let _cookie = cookie_domain!("example..com");
+}

@@ -1,0 +1,8 @@
+// The compiler cannot check it: `CookieName::try_from` does at run time.
+use http_session::cookie_name;
+
+fn main() {
+    let name = String::from("sid");
+    println!("{name}");
+    let _cookie = cookie_name!(name.as_str());
+}

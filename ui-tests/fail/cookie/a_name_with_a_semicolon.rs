@@ -1,0 +1,6 @@
+// A semicolon begins an attribute.
+use http_session::cookie_name;
+
+fn main() {
+    let _cookie = cookie_name!("sid;Path");
+}

@@ -1,0 +1,6 @@
+// What follows `=` is the value.
+use http_session::cookie_name;
+
+fn main() {
+    let _cookie = cookie_name!("sid=1");
+}

@@ -1,0 +1,6 @@
+// Browsers ignore such a path and take a default.
+use http_session::cookie_path;
+
+fn main() {
+    let _cookie = cookie_path!("app");
+}

@@ -1,0 +1,8 @@
+// `cargo check` finds it even in a function that nobody calls.
+use http_session::{Cookie, SessionConfig, SessionStore, cookie_name};
+
+pub fn sessions<S: SessionStore>(store: S, secret: http_session::Secret) -> SessionConfig<S> {
+    SessionConfig::builder().cookie(Cookie::host(cookie_name!("sid,"))).secret(secret).store(store).build()
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+// express has `sameSite: "none"` without `secure`; browsers drop that cookie.
+use http_session::{Cookie, SessionConfig, cookie_name};
+
+fn main() {
+    let _cookie =
+        SessionConfig::express().cookie(Cookie::plain(cookie_name!("sid")).insecure().partitioned().same_site_none());
+}

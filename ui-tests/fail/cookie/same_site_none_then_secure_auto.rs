@@ -1,0 +1,6 @@
+// Over http the cookie would be `SameSite=None` without Secure.
+use http_session::{Cookie, cookie_name};
+
+fn main() {
+    let _cookie = Cookie::plain(cookie_name!("sid")).same_site_none().secure_auto();
+}

@@ -1,0 +1,9 @@
+// A session outlives whatever it could borrow from.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    name: &'static str,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+// The crate is named by a path.
+use http_session::Session;
+
+#[derive(Session)]
+#[session(crate = "http session")]
+struct Visit {
+    views: u64,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+// A path is a value, and this one is a function.
+use http_session::Session;
+
+fn ten() -> u64 {
+    10
+}
+
+#[derive(Session)]
+struct Visit {
+    #[session(default = ten)]
+    views: u64,
+}
+
+fn main() {}

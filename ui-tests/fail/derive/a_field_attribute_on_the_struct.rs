@@ -1,0 +1,10 @@
+// `required` is about one field.
+use http_session::Session;
+
+#[derive(Session)]
+#[session(required)]
+struct Visit {
+    views: u64,
+}
+
+fn main() {}

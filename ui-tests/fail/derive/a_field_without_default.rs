@@ -1,0 +1,13 @@
+// A session begins empty, and this field would have no value.
+use http_session::Session;
+
+#[derive(PartialEq, serde::Serialize, serde::Deserialize)]
+struct Item;
+
+#[derive(Session)]
+struct Visit {
+    cart: Vec<u8>,
+    item: Item,
+}
+
+fn main() {}

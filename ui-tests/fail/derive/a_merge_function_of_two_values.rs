@@ -1,0 +1,14 @@
+// A merge function gets three values.
+use http_session::Session;
+
+fn join(theirs: u64, ours: u64) -> u64 {
+    theirs + ours
+}
+
+#[derive(Session)]
+struct Visit {
+    #[session(merge = "join")]
+    views: u64,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+// Merge how?
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(merge)]
+    views: u64,
+}
+
+fn main() {}

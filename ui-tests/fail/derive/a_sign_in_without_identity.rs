@@ -1,0 +1,12 @@
+// Nobody can sign in where no field says who.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+fn signs_in<T: http_session::session::HasIdentity>() {}
+const _: fn() = signs_in::<Visit>;
+
+fn main() {}

@@ -1,0 +1,10 @@
+// `rename_all` is about all fields.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(rename_all = "camelCase")]
+    views: u64,
+}
+
+fn main() {}

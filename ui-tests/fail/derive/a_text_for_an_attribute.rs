@@ -1,0 +1,10 @@
+// The name of an attribute is not text.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session("skip")]
+    views: u64,
+}
+
+fn main() {}

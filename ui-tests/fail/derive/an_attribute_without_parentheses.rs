@@ -1,0 +1,10 @@
+// Attributes stand in parentheses.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session = "skip"]
+    views: u64,
+}
+
+fn main() {}

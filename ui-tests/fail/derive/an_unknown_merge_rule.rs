@@ -1,0 +1,10 @@
+// No rule of that name.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(merge = "sum")]
+    views: u64,
+}
+
+fn main() {}

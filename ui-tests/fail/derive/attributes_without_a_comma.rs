@@ -1,0 +1,10 @@
+// Between two attributes stands a comma.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(keep required)]
+    views: u64,
+}
+
+fn main() {}

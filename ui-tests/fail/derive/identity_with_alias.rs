@@ -1,0 +1,10 @@
+// The identity is not stored under a name.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(identity, alias = "account")]
+    user: Option<u64>,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+// A name in the store is text.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(rename = view_count)]
+    views: u64,
+}
+
+fn main() {}

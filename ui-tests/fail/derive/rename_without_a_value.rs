@@ -1,0 +1,10 @@
+// `rename` to what?
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(rename)]
+    views: u64,
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+// Each mistake is reported, and nothing else.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit<'a> {
+    #[session(identity, keep)]
+    user: u64,
+    #[session(mrege = "add", skip = true)]
+    views: u64,
+    cookie: &'a str,
+}
+
+fn uses<T: http_session::session::HasIdentity>() {}
+
+fn main() {
+    uses::<Visit>();
+}

@@ -1,0 +1,10 @@
+// A skipped field has no name in the store.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(skip, rename = "v")]
+    views: u64,
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// hyper and tower need a `Result`.
+use http::{Request, Response};
+use http_session::{Session, SessionConfig};
+
+#[derive(Session)]
+struct Visit {}
+
+async fn hello(_: Request<()>, _: Session<Visit>) -> Response<()> {
+    Response::new(())
+}
+
+fn configured(sessions: SessionConfig<http_session::MemoryStore>) {
+    sessions.service(hello);
+}
+fn main() {}

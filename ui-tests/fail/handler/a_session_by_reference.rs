@@ -1,0 +1,15 @@
+// A handler owns its session: dropping it hands over the changes.
+use http::{Request, Response};
+use http_session::{Session, SessionConfig};
+
+#[derive(Session)]
+struct Visit {}
+
+async fn hello(_: Request<()>, _: &mut Session<Visit>) -> Result<Response<()>, ()> {
+    Ok(Response::new(()))
+}
+
+fn configured(sessions: SessionConfig<http_session::MemoryStore>) {
+    sessions.service(hello);
+}
+fn main() {}

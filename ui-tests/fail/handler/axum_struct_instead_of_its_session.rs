@@ -1,0 +1,10 @@
+// A handler gets the handle, not the struct.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {}
+
+#[axum::debug_handler]
+async fn hello(_: Visit) {}
+
+fn main() {}

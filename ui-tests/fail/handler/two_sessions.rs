@@ -1,0 +1,15 @@
+// A second view is opened with `Session::extract`.
+use http::{Request, Response};
+use http_session::{Session, SessionConfig};
+
+#[derive(Session)]
+struct Visit {}
+
+async fn hello(_: Request<()>, _: Session<Visit>, _: Session<Visit>) -> Result<Response<()>, ()> {
+    Ok(Response::new(()))
+}
+
+fn configured(sessions: SessionConfig<http_session::MemoryStore>) {
+    sessions.service(hello);
+}
+fn main() {}

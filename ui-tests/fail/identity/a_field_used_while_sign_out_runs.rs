@@ -1,0 +1,15 @@
+// Signing out borrows the session until it is awaited.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(identity)]
+    user: Option<u64>,
+}
+
+async fn leave(mut session: Session<Visit>) {
+    let signed_out = session.sign_out();
+    println!("{:?}", session.user);
+    let _ = signed_out.await;
+}
+fn main() {}

@@ -1,0 +1,14 @@
+// The identity is what is inside of the field's `Option`.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    #[session(identity)]
+    user: Option<u64>,
+}
+
+async fn leave(mut session: Session<Visit>) {
+    session.sign_in("alice");
+}
+
+fn main() {}

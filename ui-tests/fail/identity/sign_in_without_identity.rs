@@ -1,0 +1,13 @@
+// Nobody can sign in where no field says who.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(mut session: Session<Visit>) {
+    session.sign_in(7);
+}
+
+fn main() {}

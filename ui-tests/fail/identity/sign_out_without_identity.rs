@@ -1,0 +1,13 @@
+// Nobody can sign out where no field says who.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(mut session: Session<Visit>) {
+    let _ = session.sign_out().await;
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// The attributes are taken over while the handle lives.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+fn leave(mut session: Session<Visit>) -> http_session::session::CookieMut<'static> {
+    session.cookie_mut()
+}
+
+fn main() {}

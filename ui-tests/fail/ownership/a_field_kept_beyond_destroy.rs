@@ -1,0 +1,15 @@
+// A reference into the session ends with it.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(session: Session<Visit>) {
+    let views = &session.views;
+    let _ = session.destroy().await;
+    println!("{views}");
+}
+
+fn main() {}

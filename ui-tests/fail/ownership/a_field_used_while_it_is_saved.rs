@@ -1,0 +1,15 @@
+// Saving borrows the session until it is awaited.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(mut session: Session<Visit>) {
+    let saved = session.save();
+    session.views += 1;
+    let _ = saved.await;
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// One change at a time.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(mut session: Session<Visit>) {
+    let mut cookie = session.cookie_mut();
+    session.views += 1;
+    cookie.http_only = true;
+}
+
+fn main() {}

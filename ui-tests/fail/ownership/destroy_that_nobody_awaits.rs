@@ -1,0 +1,14 @@
+// Without `.await` nobody learns whether it worked.
+#![deny(unused_must_use)]
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(session: Session<Visit>) {
+    session.destroy();
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+// Detached, there is one handle left: the detached one.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(session: Session<Visit>) {
+    let _detached = session.detach();
+    println!("{}", session.views);
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+// `unset` gives the session away, as `req.session = null`.
+use http_session::Session;
+
+#[derive(Session)]
+struct Visit {
+    views: u64,
+}
+
+async fn leave(session: Session<Visit>) {
+    session.unset();
+    println!("{}", session.views);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+// One byte less than HMAC-SHA256 gives out.
+use http_session::secret;
+
+fn main() {
+    let _secret = secret!("b1f0c3d9a6e84f7792c5d0e13a4b6f8");
+}

@@ -1,0 +1,6 @@
+// An empty secret is none.
+use http_session::secret;
+
+fn main() {
+    let _secret = secret!("");
+}

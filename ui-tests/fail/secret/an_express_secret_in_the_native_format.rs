@@ -1,0 +1,7 @@
+// `Secret::express` takes a short one: it must not sign native cookies.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let secret = Secret::express("keyboard cat").unwrap();
+    let _sessions = SessionConfig::builder().secret(secret).store(MemoryStore::new()).build();
+}

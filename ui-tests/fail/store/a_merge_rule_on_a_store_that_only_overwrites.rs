@@ -1,0 +1,15 @@
+// The store would lose what the rule wants to keep.
+use http_session::{Secret, Session, SessionConfig};
+
+#[derive(Session)]
+struct Visit {
+    #[session(merge = "append")]
+    cart: Vec<u64>,
+}
+
+async fn hello(_: http::Request<()>, _: Session<Visit>) -> Result<http::Response<()>, ()> {
+    Ok(http::Response::new(()))
+}
+fn main() {
+    SessionConfig::builder().secret(Secret::random()).store(ui_tests::PlainStore(())).build().service(hello);
+}
