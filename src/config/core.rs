@@ -1,5 +1,6 @@
 //! The configuration as the middleware uses it.
 
+use std::mem;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,14 +9,13 @@ use http::HeaderValue;
 use http::request::Parts;
 use rand::Rng as _;
 
-use super::settings::{CookieRules, Fingerprint, Format, GenerateId, Lifetimes, Settings};
-use super::{Activity, IdShape, Resave, SaveUninitialized, Secret, StoredAttributes, Transport, TrustedProxy, path};
-use crate::clock::Clock;
+use super::settings::{Format, Lifetimes, Settings};
+use super::{Activity, Resave, SaveUninitialized, Secret, StoredAttributes, Transport, path};
 use crate::cookie::SessionCookie;
-use crate::cookie::attributes::{Attributes, Resolved, SecureRule};
+use crate::cookie::attributes::{Resolved, SecureRule};
 use crate::cookie::session_cookie::{Refused, exact, narrow};
 use crate::cookie::set_cookie::{self, Expiry};
-use crate::decide::{Origin, Policy};
+use crate::decide::Origin;
 use crate::id::{SELECTOR_BYTES, SessionId};
 use crate::record::{Epoch, IdentityChange, RawJson};
 use crate::session::changes::{Live, Verifier};
@@ -34,61 +34,22 @@ pub(crate) enum CookieKeys {
 pub(crate) struct Core {
     store: AnyStore,
     keys: CookieKeys,
-    pub(crate) format: Format,
-    attributes: Attributes,
-    cookie_rules: Option<CookieRules>,
-    stored_attributes: StoredAttributes,
-    pub(crate) policy: Policy,
-    activity: Activity,
     pub(crate) lifetimes: Lifetimes,
-    pub(crate) touch_throttle: u8,
-    pub(crate) renew_after: Option<Duration>,
-    pub(crate) late_window: Duration,
-    pub(crate) record_limit: usize,
-    pub(crate) store_timeout: Duration,
-    pub(crate) proxy: Option<TrustedProxy>,
-    ignored_paths: Vec<String>,
-    fingerprint: Option<Fingerprint>,
-    generate_id: Option<GenerateId>,
-    id_shape: IdShape,
-    pub(crate) development: bool,
-    clock: Box<dyn Clock>,
+    pub(crate) settings: Settings,
 }
 
 impl Core {
-    pub(super) fn new(secret: &Secret, store: AnyStore, settings: Settings) -> Self {
-        let lifetimes = settings.lifetimes();
-        let previous = &settings.previous_secrets;
+    pub(super) fn new(secret: &Secret, store: AnyStore, mut settings: Settings) -> Self {
+        // The secrets themselves are wiped as soon as there are keys.
+        let previous = &mem::take(&mut settings.previous_secrets);
         let keys = match settings.format {
             Format::Native => {
                 CookieKeys::Native(Keys::new(secret, previous, settings.attributes.name.as_str(), &settings.scope))
             }
             Format::Express => CookieKeys::Express(ExpressKeys::new(secret, previous, settings.id_shape)),
         };
-        let policy = Policy { can_touch: store.erased().can_touch(), ..settings.policy };
-        Self {
-            store,
-            keys,
-            format: settings.format,
-            attributes: settings.attributes,
-            cookie_rules: settings.cookie_rules,
-            stored_attributes: settings.stored_attributes,
-            policy,
-            activity: settings.activity,
-            lifetimes,
-            touch_throttle: settings.touch_throttle,
-            renew_after: settings.renew_after,
-            late_window: settings.late_window,
-            record_limit: settings.record_limit,
-            store_timeout: settings.store_timeout,
-            proxy: settings.proxy,
-            ignored_paths: settings.ignored_paths,
-            fingerprint: settings.fingerprint,
-            generate_id: settings.generate_id,
-            id_shape: settings.id_shape,
-            development: settings.development,
-            clock: settings.clock,
-        }
+        settings.policy.can_touch = store.erased().can_touch();
+        Self { store, keys, lifetimes: settings.lifetimes(), settings }
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {
@@ -101,7 +62,7 @@ impl Core {
 
     /// Time since some fixed moment.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.clock.elapsed()
+        self.settings.clock.elapsed()
     }
 
     /// Fills a buffer from the thread's cryptographic generator, which the operating system seeds.
@@ -111,14 +72,14 @@ impl Core {
 
     /// An id for a new session; `None` when the application's generator gave none of the allowed shape.
     pub(crate) fn generate_id(&self, parts: Option<&Parts>) -> Option<SessionId> {
-        match (self.format, &self.generate_id, parts) {
+        match (self.settings.format, &self.settings.generate_id, parts) {
             (Format::Native, _, _) => {
                 let mut selector = [0; SELECTOR_BYTES];
                 self.random(&mut selector);
                 Some(SessionId::from_selector(&selector))
             }
             (Format::Express, Some(generate), Some(parts)) => {
-                let id = self.id_shape.session_id(&generate(parts));
+                let id = self.settings.id_shape.session_id(&generate(parts));
                 if id.is_none() {
                     tracing::error!(name: "session.id.invalid", "the application's id generator gave an id of another shape");
                 }
@@ -135,7 +96,7 @@ impl Core {
 
     /// Whether a cookie's value of this length can be one of ours at all.
     pub(crate) const fn is_cookie_length(&self, length: usize) -> bool {
-        match self.format {
+        match self.settings.format {
             Format::Native => length == TEXT_BYTES,
             // An id of 1,024 bytes, percent-encoded, and its signature.
             Format::Express => length <= 4096,
@@ -144,27 +105,30 @@ impl Core {
 
     /// Whether the request must be kept beside the slot.
     pub(crate) fn needs_parts(&self) -> bool {
-        self.generate_id.is_some() || self.cookie_rules.is_some() || self.fingerprint.is_some()
+        self.settings.generate_id.is_some()
+            || self.settings.cookie_rules.is_some()
+            || self.settings.fingerprint.is_some()
     }
 
     pub(crate) fn fingerprint(&self, parts: &Parts) -> Option<Vec<u8>> {
-        self.fingerprint.as_ref().map(|fingerprint| fingerprint(parts))
+        self.settings.fingerprint.as_ref().map(|fingerprint| fingerprint(parts))
     }
 
     pub(crate) fn cookie_name(&self) -> &str {
-        self.attributes.name.as_str()
+        self.settings.attributes.name.as_str()
     }
 
     /// Whether a request to this path has a session (R22).
     pub(crate) fn covers(&self, path: &str) -> bool {
-        path::covers(self.attributes.path.as_str(), path) && !self.ignored_paths.iter().any(|ignored| ignored == path)
+        path::covers(self.settings.attributes.path.as_str(), path)
+            && !self.settings.ignored_paths.iter().any(|ignored| ignored == path)
     }
 
     /// Whether the session is loaded even if nobody asks for it.
     pub(crate) fn loads_always(&self) -> bool {
-        self.activity == Activity::Presented
-            || self.policy.resave == Resave::Always
-            || self.policy.save_uninitialized == SaveUninitialized::Always
+        self.settings.activity == Activity::Presented
+            || self.settings.policy.resave == Resave::Always
+            || self.settings.policy.save_uninitialized == SaveUninitialized::Always
     }
 
     /// Time left, by what was loaded or written last.
@@ -181,7 +145,7 @@ impl Core {
 /// The cookie's attributes of one session.
 impl Core {
     fn resolved(&self, slot: &Slot) -> Resolved {
-        self.attributes.resolve(slot.received.transport)
+        self.settings.attributes.resolve(slot.received.transport)
     }
 
     /// The attributes of a session: the configured ones, or its own.
@@ -200,13 +164,13 @@ impl Core {
 
     /// What a row keeps of these attributes.
     fn cookie_json(&self, slot: &Slot, cookie: &SessionCookie) -> Option<RawJson> {
-        cookie.to_json(&SessionCookie::implied(&self.attributes, slot.received.transport))
+        cookie.to_json(&SessionCookie::implied(&self.settings.attributes, slot.received.transport))
     }
 
     /// Takes the attributes that a handler gave its session.
     pub(crate) fn take_cookie(&self, slot: &Slot, mut cookie: SessionCookie, before: &SessionCookie) {
-        let narrows = self.stored_attributes == StoredAttributes::Narrow;
-        if narrows && self.attributes.secure == SecureRule::Auto && before.secure && !cookie.secure {
+        let narrows = self.settings.stored_attributes == StoredAttributes::Narrow;
+        if narrows && self.settings.attributes.secure == SecureRule::Auto && before.secure && !cookie.secure {
             tracing::warn!(name: "session.cookie.refused", "a session that has Secure keeps it");
             cookie.secure = true;
         }
@@ -233,7 +197,7 @@ impl Core {
 
     fn begun_cookie(&self, slot: &Slot) -> SessionCookie {
         let mut cookie = SessionCookie::configured(&self.resolved(slot));
-        if let (Some(rules), Some(parts)) = (&self.cookie_rules, slot.received.parts.as_deref()) {
+        if let (Some(rules), Some(parts)) = (&self.settings.cookie_rules, slot.received.parts.as_deref()) {
             let before = cookie.clone();
             rules(parts, &mut cookie);
             cookie.settle(&before);
@@ -243,11 +207,11 @@ impl Core {
 
     /// The JSON of a session that was born on http and is used over https now: it gets Secure, and a new verifier (R19).
     pub(crate) fn secured_cookie(&self, slot: &Slot, cookie: Option<&RawJson>) -> Option<RawJson> {
-        let is_auto = self.attributes.secure == SecureRule::Auto;
+        let is_auto = self.settings.attributes.secure == SecureRule::Auto;
         if !is_auto || slot.received.transport != Some(Transport::Secure) {
             return None;
         }
-        let implied = SessionCookie::implied(&self.attributes, slot.received.transport);
+        let implied = SessionCookie::implied(&self.settings.attributes, slot.received.transport);
         let mut own =
             cookie.map_or_else(|| implied.clone(), |json| SessionCookie::from_json(json.as_bytes(), &implied).0);
         if own.secure {
@@ -260,7 +224,7 @@ impl Core {
     /// The `max_age` that a session has of its own.
     pub(crate) fn own_max_age(&self, cookie: Option<&RawJson>) -> Option<Duration> {
         let json = cookie?;
-        let configured = SessionCookie::configured(&self.attributes.resolve(None));
+        let configured = SessionCookie::configured(&self.settings.attributes.resolve(None));
         let own = SessionCookie::from_json(json.as_bytes(), &configured).0;
         own.max_age.filter(|_| own.max_age != configured.max_age)
     }
@@ -268,7 +232,7 @@ impl Core {
     /// Whether the cookie may travel on this connection. In the express format a Secure cookie is not sent over http; ours
     /// is, and it is the browser that refuses it.
     pub(crate) fn sendable(&self, slot: &Slot, live: &Live) -> bool {
-        match self.format {
+        match self.settings.format {
             Format::Native => true,
             Format::Express => {
                 slot.received.transport == Some(Transport::Secure) || !self.response_attributes(slot, live).secure
@@ -279,7 +243,7 @@ impl Core {
     /// Whether the response's cookie has an expiry.
     pub(crate) fn expires(&self, slot: &Slot, live: &Live) -> bool {
         match live.cookie {
-            None => self.attributes.max_age.is_some(),
+            None => self.settings.attributes.max_age.is_some(),
             Some(_) => self.response_attributes(slot, live).max_age.is_some(),
         }
     }
@@ -291,7 +255,7 @@ impl Core {
             return configured;
         };
         let (own, unreadable) = SessionCookie::from_json(json.as_bytes(), &SessionCookie::configured(&configured));
-        let (resolved, refused) = match self.stored_attributes {
+        let (resolved, refused) = match self.settings.stored_attributes {
             StoredAttributes::Narrow => narrow(&configured, &own),
             StoredAttributes::Exact => exact(&configured, &own),
         };
@@ -327,9 +291,9 @@ impl Core {
             Duration::ZERO
         };
         let max_age = max_age.min(self.lifetimes.absolute.saturating_sub(age));
-        match self.format {
+        match self.settings.format {
             Format::Native => Expiry::MaxAge(max_age),
-            Format::Express => Expiry::Expires(self.clock.unix().saturating_add(max_age)),
+            Format::Express => Expiry::Expires(self.settings.clock.unix().saturating_add(max_age)),
         }
     }
 

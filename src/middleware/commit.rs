@@ -48,14 +48,14 @@ impl Core {
             sign: live.sign,
             status,
             modified: live.modified,
-            pending: live.is_pending() || (live.cookie_changed && self.policy.resend == Resend::WhenChanged),
+            pending: live.is_pending() || (live.cookie_changed && self.settings.policy.resend == Resend::WhenChanged),
             saved: live.saved || (ended.is_some() && origin == Origin::New),
             cookie_changed: live.cookie_unsent,
             expires: self.expires(slot, live),
             touch_due: stored && !live.passive && (live.touch || self.touch_is_due(live)),
             renewal_due: live.origin == Origin::Found
                 && !live.saved
-                && self.renew_after.is_some_and(|period| live.row.ages.verifier >= period),
+                && self.settings.renew_after.is_some_and(|period| live.row.ages.verifier >= period),
             resign: live.resign,
             current,
             sendable: delivery == Delivery::Response && self.sendable(slot, live),
@@ -65,14 +65,14 @@ impl Core {
     /// Whether enough time has passed since the last touch (R7).
     fn touch_is_due(&self, live: &Live) -> bool {
         const SHORT: Duration = Duration::from_secs(60);
-        if self.touch_throttle == 0 {
+        if self.settings.touch_throttle == 0 {
             return true;
         }
         let lifetime = self.lifetime(live);
         let full = lifetime.time_left(Duration::ZERO, live.row.absolute_age());
         let left = live.row.expires_in;
         let spent = full.saturating_sub(left);
-        let throttle = lifetime.idle / 100 * u32::from(self.touch_throttle);
+        let throttle = lifetime.idle / 100 * u32::from(self.settings.touch_throttle);
         !spent.is_zero() && (left < SHORT || spent >= throttle)
     }
 }
@@ -126,11 +126,11 @@ impl Plan {
             live.discard();
         }
         let facts = slot.core.facts(&slot, live, status, delivery);
-        let decision = decide(facts, slot.core.policy);
+        let decision = decide(facts, slot.core.settings.policy);
         if facts.origin == Origin::New && facts.modified && !facts.sendable && delivery == Delivery::Response {
             tracing::warn!(name: "session.cookie.unsendable", "a session was not stored: its cookie cannot travel on this connection");
         }
-        if !permits_everything(facts, slot.core.policy) {
+        if !permits_everything(facts, slot.core.settings.policy) {
             // What the response discards decides neither how long the row lives nor what a cookie looks like.
             live.discard_cookie();
         }
@@ -172,7 +172,7 @@ impl Plan {
                 }
                 cookie
             }
-            CookieNow::Remove if slot.core.policy.removal == Removal::Cookie => {
+            CookieNow::Remove if slot.core.settings.policy.removal == Removal::Cookie => {
                 // The browser has the cookie as it was sent.
                 live.cookie =
                     live.endings.first().map_or_else(|| live.row.cookie.clone(), |ending| ending.cookie.clone());
@@ -246,7 +246,7 @@ async fn touch(core: &Core, live: &mut Live, cookie: CookieAction) -> Result<Coo
     let Some(id) = &live.id else {
         return Ok(CookieNow::Nothing);
     };
-    let answer = core.store().touch(id, live.row.epoch, core.lifetime(live)).within(core.store_timeout).await;
+    let answer = core.store().touch(id, live.row.epoch, core.lifetime(live)).within(core.settings.store_timeout).await;
     match answer {
         Ok(Touched::Applied) => Ok(standing(live, cookie)),
         Ok(Touched::Missing | Touched::Superseded) => {
@@ -275,7 +275,7 @@ async fn update(
         Write::SignOut => true,
         Write::Renewal => false,
     };
-    if rotates && core.format.renames() {
+    if rotates && core.settings.format.renames() {
         if write == Write::SignOut {
             live.discard();
         }
@@ -349,7 +349,7 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     let carries_on = live.intent != Intent::Regenerate && live.sign == Sign::Unchanged;
     if let (Some(follows), true) = (&follows, carries_on) {
         // The copy is as fresh as it can be: what others wrote since it was loaded goes along.
-        match core.store().load(&follows.id).within(core.store_timeout).await? {
+        match core.store().load(&follows.id).within(core.settings.store_timeout).await? {
             Some(row) if row.epoch == live.row.epoch => live.adopt(row),
             Some(_) | None => {}
         }
@@ -372,7 +372,7 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     }
     if let Some(id) = &live.id {
         // As far as it can be done; its cookie never leaves.
-        let _ = core.store().destroy(id, None).within(core.store_timeout).await;
+        let _ = core.store().destroy(id, None).within(core.settings.store_timeout).await;
     }
     match left {
         Ok(Left::Alone) => {

@@ -76,7 +76,7 @@ async fn find(slot: &Slot, live: &mut Live) -> Result<(), StoreError> {
         if live.id.as_ref() == Some(&claim.id) || live.tossed.iter().any(|(id, _)| *id == claim.id) {
             continue;
         }
-        let Some(row) = core.store().load(&claim.id).within(core.store_timeout).await? else {
+        let Some(row) = core.store().load(&claim.id).within(core.settings.store_timeout).await? else {
             continue;
         };
         match judge(slot, &claim, &row) {
@@ -142,7 +142,7 @@ fn claims(slot: &Slot) -> SmallVec<[Claim; 1]> {
 
 /// Found or superseded (R6). A verifier that was renewed is as good as the current one until the next renewal.
 fn judge(slot: &Slot, claim: &Claim, row: &Row) -> Finding {
-    let hash = slot.core.format.verifier_hash(&claim.verifier);
+    let hash = slot.core.settings.format.verifier_hash(&claim.verifier);
     if row.verifier.matches(&hash) {
         Finding::Found(Presented::Current(claim.verifier))
     } else if row.previous.is_some_and(|previous| previous.matches(&hash)) {
@@ -160,7 +160,7 @@ fn judge(slot: &Slot, claim: &Claim, row: &Row) -> Finding {
 /// Whether the request reached us before the verifier changed, or within the window after.
 fn is_late(slot: &Slot, verifier_age: Duration) -> bool {
     let since_arrival = slot.core.elapsed().saturating_sub(slot.received.arrived);
-    let window = slot.core.late_window;
+    let window = slot.core.settings.late_window;
     let after = verifier_age.saturating_sub(since_arrival);
     verifier_age < since_arrival || (!window.is_zero() && after <= window)
 }

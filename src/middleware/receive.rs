@@ -61,7 +61,7 @@ pub(crate) fn receive<B>(core: &Arc<Core>, mut request: Request<B>) -> (Request<
     if let Some(slot) = outer.as_ref().and_then(|outer| outer.of(core)) {
         return (request, Reception::Served(slot));
     }
-    if core.development && !is_local(&request) {
+    if core.settings.development && !is_local(&request) {
         return (request, Reception::Refused(DEVELOPMENT));
     }
     let state = if core.covers(request.uri().path()) { State::Unloaded } else { State::Outside };
@@ -69,7 +69,7 @@ pub(crate) fn receive<B>(core: &Arc<Core>, mut request: Request<B>) -> (Request<
         State::Unloaded => candidates(core, request.headers()),
         State::Outside | State::Failed | State::Live(_) | State::Closed => SmallVec::new(),
     };
-    let transport = transport(request.extensions(), request.headers(), core.proxy.as_ref());
+    let transport = transport(request.extensions(), request.headers(), core.settings.proxy.as_ref());
     let mut received = Received { candidates, arrived: core.elapsed(), transport, fingerprint: None, parts: None };
     let request = if core.needs_parts() { keep_parts(core, request, &mut received) } else { request };
     let slot = Slot::new(Arc::clone(core), received, outer, state);

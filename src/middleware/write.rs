@@ -85,7 +85,7 @@ impl Core {
     pub(crate) fn draw_verifier(&self) -> (Verifier, VerifierHash) {
         let mut verifier = Verifier::default();
         self.random(&mut verifier);
-        (verifier, self.format.verifier_hash(&verifier))
+        (verifier, self.settings.format.verifier_hash(&verifier))
     }
 
     /// Stores a new session: draws until an id is free. Sets the live session's id and row.
@@ -108,10 +108,10 @@ impl Core {
                 fields: fields.clone(),
                 ..Row::new(hash)
             };
-            if row.size() > self.record_limit {
+            if row.size() > self.settings.record_limit {
                 return Err(Failure::TooLarge);
             }
-            let answer = match self.store().insert(&id, &row, lifetime).within(self.store_timeout).await {
+            let answer = match self.store().insert(&id, &row, lifetime).within(self.settings.store_timeout).await {
                 Err(error) if error.kind() == StoreErrorKind::Unknown => {
                     self.settle(&id, hash, error).await.map(|()| Inserted::Inserted)
                 }
@@ -132,7 +132,7 @@ impl Core {
     /// A write with a new verifier whose answer was lost is settled by one load: our hash there means applied (R10).
     async fn settle(&self, id: &SessionId, hash: VerifierHash, error: StoreError) -> Result<(), StoreError> {
         tracing::warn!(name: "session.commit.unknown", "a commit's answer was lost");
-        match self.store().load(id).within(self.store_timeout).await {
+        match self.store().load(id).within(self.settings.store_timeout).await {
             Ok(Some(row)) if row.verifier == hash => Ok(()),
             Ok(_) | Err(_) => Err(error),
         }
@@ -142,7 +142,7 @@ impl Core {
     /// lower limit must not keep anybody signed in.
     pub(crate) fn fits(&self, patch: &Patch, row: &Row) -> bool {
         let size = patch.size(row);
-        size <= self.record_limit || size <= row.size()
+        size <= self.settings.record_limit || size <= row.size()
     }
 
     /// Writes a patch of a row. After a definite conflict it is merged anew from the original and tried again (R10).
@@ -156,13 +156,13 @@ impl Core {
         if !self.fits(&patch, row) {
             return Err(Failure::TooLarge);
         }
-        let deadline = self.elapsed().saturating_add(self.store_timeout);
-        patch.limit = self.record_limit;
+        let deadline = self.elapsed().saturating_add(self.settings.store_timeout);
+        patch.limit = self.settings.record_limit;
         let patch = &patch;
         let mut rebased;
         let mut attempt = patch;
         loop {
-            let answer = self.store().update(id, attempt, lifetime).within(self.store_timeout).await;
+            let answer = self.store().update(id, attempt, lifetime).within(self.settings.store_timeout).await;
             match answer {
                 Ok(Updated::Applied { renewed }) => {
                     return Ok(Written::Applied { renewed, fields: attempt.result.clone() });
@@ -203,13 +203,13 @@ impl Core {
 
     /// Destroys a row, of an epoch if one is given.
     pub(crate) async fn destroy_row(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
-        self.store().destroy(id, epoch).within(self.store_timeout).await
+        self.store().destroy(id, epoch).within(self.settings.store_timeout).await
     }
 
     /// Whether a row that was to be destroyed is gone. Settles an answer that was lost, where a new verifier depends on it
     /// (R10).
     pub(crate) async fn is_gone(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let row = self.store().load(id).within(self.store_timeout).await?;
+        let row = self.store().load(id).within(self.settings.store_timeout).await?;
         Ok(row.is_none_or(|row| row.is_tombstone()))
     }
 
@@ -221,7 +221,7 @@ impl Core {
         for _ in 0..ATTEMPTS {
             let epoch = match loaded.take() {
                 Some(epoch) => epoch,
-                None => match self.store().load(id).within(self.store_timeout).await? {
+                None => match self.store().load(id).within(self.settings.store_timeout).await? {
                     Some(row) if row.identity.is_none() => return Ok(Ended::Already),
                     Some(row) if row.identity_epoch > claimed => return Ok(Ended::Superseded),
                     Some(row) => row.epoch,

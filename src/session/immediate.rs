@@ -257,7 +257,7 @@ impl Slot {
             return Err(SaveError::TooLarge);
         }
         let call = self.core.store().update(&id, &patch, self.core.lifetime(&live));
-        match call.within(self.core.store_timeout).await {
+        match call.within(self.core.settings.store_timeout).await {
             Ok(Updated::Applied { .. }) => {
                 self.with(|now| {
                     if now.rows == live.rows {
@@ -311,7 +311,7 @@ impl Slot {
         let Some(id) = live.id.as_ref().filter(|_| live.is_stored() && live.row.identity.is_some()) else {
             return Ok(if live.endings.is_empty() { SignedOut::NotSignedIn } else { SignedOut::AlreadySignedOut });
         };
-        if self.core.format.renames() {
+        if self.core.settings.format.renames() {
             let ended = self.core.end(id, live.row.epoch, Some(live.row.epoch)).await?;
             self.note_ended(&live, ended);
             return Ok(ended.into());
@@ -373,7 +373,8 @@ impl Slot {
         let Some(id) = live.id.as_ref().filter(|_| live.is_stored()) else {
             return Err(SaveError::Missing);
         };
-        let row = self.core.store().load(id).within(self.core.store_timeout).await?.ok_or(SaveError::Missing)?;
+        let row =
+            self.core.store().load(id).within(self.core.settings.store_timeout).await?.ok_or(SaveError::Missing)?;
         if row.epoch != live.row.epoch {
             return Err(if row.is_tombstone() { SaveError::Missing } else { SaveError::Superseded });
         }
