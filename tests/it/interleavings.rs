@@ -5,27 +5,10 @@ use http_session::error::StoreErrorKind;
 use http_session::session::SignedOut;
 use http_session::store::EnumerateSessions as _;
 use http_session::{MemoryStore, SaveUninitialized, Secret, Session, SessionConfig, SessionStore as _};
-use tower::{Layer as _, ServiceExt as _};
 
 use crate::support::{
-    Answer, Browser, Call, Fault, Faulty, Oops, Recording, Request, Rig, Visit, minutes, poll_once, seconds, settle,
+    Browser, Call, Fault, Faulty, Recording, Request, Rig, Visit, minutes, poll_once, seconds, settle, through,
 };
-
-async fn through<S, H>(sessions: &SessionConfig<S>, request: Request, handler: H) -> Answer
-where
-    S: http_session::SessionStore,
-    H: AsyncFnOnce(Request),
-{
-    let mut handler = Some(handler);
-    let service = tower::service_fn(move |request| {
-        let work = handler.take().unwrap();
-        async move {
-            work(request).await;
-            Ok::<_, Oops>(http::Response::new(String::new()))
-        }
-    });
-    Answer::read(sessions.layer().layer(service).oneshot(request).await.unwrap()).await
-}
 
 async fn visit(request: &Request) -> Session<Visit> {
     Session::extract(request.extensions()).await.unwrap()

@@ -12,24 +12,7 @@ use http_session::{
 };
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::support::{Answer, Browser, Call, Fault, Oops, Request, Rig, Visit, minutes, settle};
-
-/// Sends a request through a layer around a handler that extracts for itself.
-async fn through<S, H>(sessions: &SessionConfig<S>, request: Request, handler: H) -> Answer
-where
-    S: http_session::SessionStore,
-    H: AsyncFnOnce(Request),
-{
-    let mut handler = Some(handler);
-    let service = tower::service_fn(move |request| {
-        let work = handler.take().unwrap();
-        async move {
-            work(request).await;
-            Ok::<_, Oops>(http::Response::new(String::new()))
-        }
-    });
-    Answer::read(sessions.layer().layer(service).oneshot(request).await.unwrap()).await
-}
+use crate::support::{Answer, Browser, Call, Fault, Oops, Request, Rig, Visit, minutes, settle, through};
 
 // R8
 #[tokio::test]

@@ -14,7 +14,7 @@ use http_session::middleware::SessionBody;
 use http_session::record::Row;
 use http_session::session::StorableIn;
 use http_session::store::EnumerateSessions as _;
-use http_session::{MemoryStore, Session, SessionConfig, SessionId, SessionStore as _};
+use http_session::{MemoryStore, Session, SessionConfig, SessionId, SessionStore};
 use tower::{Layer as _, ServiceExt as _};
 
 use super::{Answer, Browser, Faulty, Recording, secret};
@@ -313,4 +313,21 @@ pub const fn minutes(minutes: u64) -> Duration {
 
 pub const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// Sends a request through a layer around a handler that extracts for itself.
+pub async fn through<S, H>(sessions: &SessionConfig<S>, request: super::Request, handler: H) -> Answer
+where
+    S: SessionStore,
+    H: AsyncFnOnce(super::Request),
+{
+    let mut handler = Some(handler);
+    let service = tower::service_fn(move |request| {
+        let work = handler.take().unwrap();
+        async move {
+            work(request).await;
+            Ok::<_, Oops>(Response::new(String::new()))
+        }
+    });
+    Answer::read(sessions.layer().layer(service).oneshot(request).await.unwrap()).await
 }
