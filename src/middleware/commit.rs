@@ -350,7 +350,10 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     if let (Some(follows), true) = (&follows, carries_on) {
         // The copy is as fresh as it can be: what others wrote since it was loaded goes along.
         match core.store().load(&follows.id).within(core.settings.store_timeout).await? {
-            Some(row) if row.epoch == live.row.epoch => live.adopt(row),
+            Some(row) if row.epoch == live.row.epoch => {
+                let merged = live.patch().merge_into(&row.fields);
+                live.adopt(row, merged);
+            }
             Some(_) | None => {}
         }
     }

@@ -19,7 +19,7 @@ use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::middleware::write::{Failure, Written};
-use crate::record::{OnConflict, Patch, VerifierChange};
+use crate::record::{OnConflict, Patch, Row, VerifierChange};
 use crate::store::Updated;
 
 /// A future that runs to its end even if nobody waits for it any more: a write that has been sent is not cut off (R11).
@@ -269,14 +269,32 @@ impl Slot {
             Ok(Updated::Missing) => Err(SaveError::Missing),
             Ok(Updated::Superseded) => Err(SaveError::Superseded),
             Ok(Updated::Conflict(row)) => {
-                self.with(|now| {
-                    if now.rows == live.rows {
-                        now.adopt(*row)
-                    }
-                });
+                self.adopt(&live, &row);
                 Err(SaveError::Conflict)
             }
             Err(error) => Err(self.note_unknown(error.into())),
+        }
+    }
+
+    /// Moves what is pending on top of a row that somebody else wrote. The user's merge functions run outside of the lock.
+    fn adopt(&self, live: &Live, row: &Row) {
+        loop {
+            let Some((patch, fields)) =
+                self.with(|now| (now.rows == live.rows).then(|| (now.patch(), now.fields.clone()))).flatten()
+            else {
+                return;
+            };
+            let merged = patch.merge_into(&row.fields);
+            let adopted = self.with(|now| {
+                let is_same = now.rows == live.rows && now.fields.same_block(&fields) && now.clear == patch.clear;
+                if is_same {
+                    now.adopt(row.clone(), merged);
+                }
+                is_same
+            });
+            if adopted != Some(false) {
+                return;
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::change_list::ChangeList;
 use super::changes::{Flaw, Live, Verifier};
 use crate::decide::{Intent, Sign};
+use crate::error::MergeConflict;
 use crate::record::{Clear, Fields, IdentityChange, RawJson, Row, VerifierHash};
 
 impl Live {
@@ -49,10 +50,11 @@ impl Live {
                 let changed = self.fields.iter().filter(|field| since(field.name));
                 stored.iter().filter(|field| !since(field.name)).chain(changed).collect()
             };
-        }
-        for field in &sent.touched {
-            if self.view == sent.view && !self.touched.iter().any(|own| own.name == field.name) {
-                self.touched.push(field);
+            // Changed back while it was being written: that is a change now.
+            for field in &sent.touched {
+                if !self.touched.iter().any(|own| own.name == field.name) {
+                    self.touched.push(field);
+                }
             }
         }
         self.rebase(stored);
@@ -78,7 +80,7 @@ impl Live {
     pub(crate) fn inserted(&mut self, stored: &Self, verifier: Verifier) {
         if self.rows != stored.rows {
             // It was ended while it was being stored.
-            self.endings.extend(stored.clone_stored().endable());
+            self.endings.extend(Self { saved: true, ..stored.clone() }.endable());
             return;
         }
         self.id.clone_from(&stored.id);
@@ -86,10 +88,6 @@ impl Live {
         self.row = stored.row.clone();
         self.stored_verifier = Some(verifier);
         self.written(stored, stored.row.fields.clone());
-    }
-
-    fn clone_stored(&self) -> Self {
-        Self { saved: true, ..self.clone() }
     }
 
     /// An awaited sign-out is in the store: an anonymous session with a new verifier goes on.
@@ -127,9 +125,10 @@ impl Live {
         self.rebase(kept);
     }
 
-    /// Somebody else wrote the row since it was loaded: what is pending moves on top of it.
-    pub(crate) fn adopt(&mut self, row: Row) {
-        match self.patch().merge_into(&row.fields) {
+    /// Somebody else wrote the row since it was loaded: what is pending, `merged` with it, moves on top of it. The merge is
+    /// the caller's, because it runs the user's code.
+    pub(crate) fn adopt(&mut self, row: Row, merged: Result<Fields, MergeConflict>) {
+        match merged {
             Ok(fields) => self.fields = fields,
             Err(_) => self.flaw = Some(Flaw::Conflict),
         }
