@@ -347,7 +347,7 @@ impl Slot {
                 Ok(ended.into())
             }
             Err(Failure::Store(error)) => Err(error),
-            Err(Failure::Conflict | Failure::TooLarge | Failure::Unencodable | Failure::Cookie) => {
+            Err(Failure::Conflict | Failure::TooLarge | Failure::Unencodable | Failure::Cookie | Failure::Revoked) => {
                 Err(StoreError::new(StoreErrorKind::Refused))
             }
         }
@@ -411,7 +411,7 @@ impl Slot {
 impl From<Failure> for SaveError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Conflict => Self::Conflict,
+            Failure::Conflict | Failure::Revoked => Self::Conflict,
             Failure::TooLarge => Self::TooLarge,
             Failure::Unencodable => Self::Unencodable,
             Failure::Cookie => Self::NoSession,

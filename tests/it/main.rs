@@ -16,6 +16,7 @@ mod express;
 mod histories;
 mod http_rules;
 mod identity;
+mod index;
 mod interleavings;
 mod leaks;
 mod leaving;

@@ -9,6 +9,9 @@ use crate::record::{Ages, Epoch, Fields, Lifetime, RawJson, Row, VerifierHash};
 /// allocator and half-filled tables add. Measured, and rounded up.
 pub(super) const OVERHEAD: usize = 640;
 
+/// What a row with an identity takes more: its place in the index.
+pub(super) const IDENTITY_OVERHEAD: usize = 160;
+
 /// Who gives way to whom (R14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -79,6 +82,10 @@ impl Entry {
         }
     }
 
+    pub(super) const fn identity(&self) -> Option<&RawJson> {
+        self.identity.as_ref()
+    }
+
     pub(super) fn is_live(&self, now: Duration) -> bool {
         self.place.end > now
     }
@@ -116,6 +123,7 @@ impl Entry {
     pub(super) fn bytes(&self, id: &SessionId) -> usize {
         let raw = |value: &Option<RawJson>| value.as_ref().map_or(0, |raw| raw.as_bytes().len());
         let values = self.fields.as_bytes().len() + raw(&self.identity) + raw(&self.cookie);
-        2 * id.as_bytes().len() + values + OVERHEAD
+        let index = if self.identity.is_some() { IDENTITY_OVERHEAD } else { 0 };
+        2 * id.as_bytes().len() + values + OVERHEAD + index
     }
 }

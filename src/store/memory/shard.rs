@@ -7,10 +7,11 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use super::entry::{Class, Entry, Moments, Place};
+use super::identities::Identities;
 use super::queue::Queue;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
-use crate::record::{Epoch, Fields, Lifetime, Patch, Row, TOMBSTONE_LIFETIME, VerifierChange};
+use crate::record::{Epoch, Fields, Lifetime, Patch, RawJson, Row, TOMBSTONE_LIFETIME, VerifierChange};
 use crate::store::{Destroyed, Inserted, Touched, Updated};
 
 /// Expired rows that one write removes at most. A write adds at most one row, so the expired ones run out.
@@ -47,6 +48,7 @@ pub(super) struct Shard {
     pub(super) signed_in: Queue,
     pub(super) anonymous: Queue,
     pub(super) tombstones: Queue,
+    identities: Identities,
     /// The latest time seen. The clock is read before the lock is taken, and here time does not go back.
     now: Duration,
     sequence: u64,
@@ -61,6 +63,7 @@ impl Shard {
             signed_in: Queue::default(),
             anonymous: Queue::default(),
             tombstones: Queue::default(),
+            identities: Identities::default(),
             now: Duration::ZERO,
             sequence: 0,
             evicted: 0,
@@ -101,6 +104,7 @@ impl Shard {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         self.queue(class).push(place, id.clone(), bytes);
+        self.identities.change(id, None, entry.identity());
         self.entries.insert(id.clone(), Box::new(entry));
         Ok(Inserted::Inserted)
     }
@@ -213,15 +217,21 @@ impl Shard {
     ) {
         let now = self.tick(now);
         let ids = self.signed_in.live(now).chain(self.anonymous.live(now));
-        for id in ids.filter(|id| after.is_none_or(|after| *id > after)) {
-            if page.len() < limit {
-                page.push(id.clone());
-            } else if let Some(mut largest) = page.peek_mut()
-                && id < &*largest
-            {
-                *largest = id.clone();
-            }
-        }
+        keep_smallest(page, limit, ids.filter(|id| after.is_none_or(|after| *id > after)));
+    }
+
+    /// The same of the ids of one identity.
+    pub(super) fn page_of(
+        &mut self,
+        now: Duration,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+        page: &mut BinaryHeap<SessionId>,
+    ) {
+        let now = self.tick(now);
+        let is_live = |id: &&SessionId| self.entries.get(*id).is_some_and(|entry| entry.is_live(now));
+        keep_smallest(page, limit, self.identities.after(identity, after).filter(is_live).take(limit));
     }
 
     fn tick(&mut self, now: Duration) -> Duration {
@@ -249,6 +259,7 @@ impl Shard {
 
     fn remove(&mut self, id: &SessionId) -> bool {
         let Some(entry) = self.entries.remove(id) else { return false };
+        self.identities.change(id, entry.identity(), None);
         self.queue(entry.class()).take(entry.place, entry.bytes(id)).is_some()
     }
 
@@ -291,6 +302,7 @@ impl Shard {
         }
         self.queue(class).push(new.place, key, bytes);
         if let Some(entry) = self.entries.get_mut(id) {
+            self.identities.change(id, entry.identity(), new.identity());
             **entry = new;
         }
         Ok(())
@@ -349,6 +361,18 @@ impl Shard {
     }
 }
 
+fn keep_smallest<'a>(page: &mut BinaryHeap<SessionId>, limit: usize, ids: impl Iterator<Item = &'a SessionId>) {
+    for id in ids {
+        if page.len() < limit {
+            page.push(id.clone());
+        } else if let Some(mut largest) = page.peek_mut()
+            && id < &*largest
+        {
+            *largest = id.clone();
+        }
+    }
+}
+
 /// Whether joining a patch with these fields may call merge functions, which are the user's code.
 fn runs_merge_functions(patch: &Patch, theirs: &Fields) -> bool {
     !theirs.same_block(&patch.base)
@@ -369,6 +393,10 @@ impl Shard {
             assert_eq!(queue.bytes(), of_class().map(|(id, entry)| entry.bytes(id)).sum::<usize>());
             assert!(of_class().all(|(id, entry)| queue.at(entry.place) == Some(id)));
         }
+        let signed_in = self.entries.iter().filter_map(|(id, entry)| Some((entry.identity()?, id)));
+        let indexed: HashMap<_, _> = self.identities.iter().map(|(identity, id)| (id, identity)).collect();
+        assert_eq!(self.identities.iter().count(), self.signed_in.len());
+        assert!(signed_in.into_iter().all(|(identity, id)| indexed.get(id) == Some(&identity)));
         assert!(self.entries.len() <= self.limits.sessions);
         assert!(self.signed_in.bytes() + self.anonymous.bytes() + self.tombstones.bytes() <= self.limits.bytes);
     }
