@@ -14,12 +14,14 @@ use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, Row};
 
+mod entry;
 mod erased;
 mod index;
 #[cfg(feature = "memory")]
 mod memory;
 mod pointer;
 
+pub use entry::{Entry, Merged, UpdateStep};
 pub use erased::AnyStore;
 pub(crate) use erased::{ErasedIndex, ErasedStore};
 pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexed, LINK_GRACE};
@@ -134,7 +136,8 @@ pub enum Destroyed {
 /// and is not retried (R10).
 ///
 /// A destroyed row leaves a [tombstone](Row::tombstone), which `load` gives too, `insert` does not overwrite, and every
-/// other call answers with `Superseded` or `Missing`. `MemoryStore` is the reference. A store in front of another one:
+/// other call answers with `Superseded` or `Missing`. `MemoryStore` is the reference. A store that keeps whole rows is a few
+/// lines over [`Entry`]. A store in front of another one:
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,10 +9,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use self::identities::Generations;
-use self::shard::{Limits, Merged, Shard, Step};
+use self::shard::{Limits, Shard};
 use super::{
-    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, SessionStore,
-    Touched, Updated,
+    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Merged,
+    SessionStore, Touched, UpdateStep, Updated,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::error::StoreError;
@@ -334,13 +334,13 @@ impl SessionStore for MemoryStore {
             let now = self.now();
             let step = self.shard(id).update(now, id, patch, lifetime, merged.take())?;
             let row = match step {
-                Step::Done(updated) => return Ok(updated),
-                Step::Merge(row) => row,
+                UpdateStep::Done(updated) => return Ok(updated),
+                UpdateStep::Merge(row) => row,
             };
             // From the patch as it came, at each attempt: merging what is merged already would count changes twice.
-            match patch.merge_into(&row.fields) {
-                Ok(result) => merged = Some(Merged { theirs: row.fields, result }),
-                Err(_) => return Ok(Updated::Conflict(row)),
+            match Merged::new(patch, *row) {
+                Ok(fields) => merged = Some(fields),
+                Err(conflict) => return Ok(conflict),
             }
         }
     }
