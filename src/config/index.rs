@@ -10,7 +10,7 @@ use crate::session::ticket::Ticket;
 use crate::session::{DetachedSession, HasIdentity, Session};
 use crate::store::{HasIndex, SessionStore};
 
-impl<S: SessionStore + HasIndex> SessionConfig<S> {
+impl<S: SessionStore> SessionConfig<S> {
     /// All sessions of a user, each with what the application stored in it, its [`id`](DetachedSession::id) and its
     /// [times](DetachedSession::last_access): for a page that shows one's devices. Looking is no activity. A session that cannot be
     /// read as `T` is left out, with an event `session.field.undecodable` (R16).
@@ -41,7 +41,10 @@ impl<S: SessionStore + HasIndex> SessionConfig<S> {
     pub async fn sessions_of<T: HasIdentity>(
         &self,
         identity: &T::Identity,
-    ) -> Result<Vec<DetachedSession<T>>, StoreError> {
+    ) -> Result<Vec<DetachedSession<T>>, StoreError>
+    where
+        S: HasIndex,
+    {
         let rows = self.core.rows_of(&json::<T>(identity)?).await?;
         let open = |(id, row)| DetachedSession::open(Arc::clone(&self.core), id, row).ok();
         Ok(rows.into_iter().filter_map(open).collect())
@@ -64,7 +67,10 @@ impl<S: SessionStore + HasIndex> SessionConfig<S> {
     /// # Ok(()) }
     /// ```
     #[doc(alias = "logout_everywhere")]
-    pub async fn destroy_all_of<T: HasIdentity>(&self, identity: &T::Identity) -> Result<usize, StoreError> {
+    pub async fn destroy_all_of<T: HasIdentity>(&self, identity: &T::Identity) -> Result<usize, StoreError>
+    where
+        S: HasIndex,
+    {
         let (core, identity) = (Arc::clone(&self.core), json::<T>(identity)?);
         Call::new(async move { core.end_all(&identity, None).await }).await
     }
@@ -87,7 +93,10 @@ impl<S: SessionStore + HasIndex> SessionConfig<S> {
     /// let ended = sessions.destroy_others(&mut session).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn destroy_others<T: HasIdentity>(&self, session: &mut Session<T>) -> Result<usize, SaveError> {
+    pub async fn destroy_others<T: HasIdentity>(&self, session: &mut Session<T>) -> Result<usize, SaveError>
+    where
+        S: HasIndex,
+    {
         session.destroy_others().await
     }
 
@@ -109,7 +118,10 @@ impl<S: SessionStore + HasIndex> SessionConfig<S> {
     /// session.sign_in_with(ticket);
     /// # Ok(()) }
     /// ```
-    pub async fn ticket<T: HasIdentity>(&self, identity: T::Identity) -> Result<Ticket<T>, StoreError> {
+    pub async fn ticket<T: HasIdentity>(&self, identity: T::Identity) -> Result<Ticket<T>, StoreError>
+    where
+        S: HasIndex,
+    {
         let pass = self.core.pass(&json::<T>(&identity)?).await?;
         Ok(Ticket { identity, pass })
     }

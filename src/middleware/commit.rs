@@ -297,6 +297,7 @@ async fn update(
         let renewal = VerifierChange::Renew { current: live.row.verifier, new };
         patch.verifier = if rotates { VerifierChange::Rotate(new) } else { renewal };
     }
+    core.relink(live, &id).await?;
     let entry = core.enter(live, live.entering().filter(|_| write == Write::Everything), &id).await?;
     let renewed = match core.update(&id, &live.row, patch, core.lifetime(live)).await? {
         Written::Applied { renewed, .. } => renewed,

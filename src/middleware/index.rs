@@ -59,6 +59,20 @@ impl Core {
         Err(failure)
     }
 
+    /// Before a row is written whose lifetimes changed: its entry in the index must not end before it does.
+    pub(crate) async fn relink(&self, live: &Live, id: &SessionId) -> Result<(), StoreError> {
+        let (Some(index), Some(identity), None, true) =
+            (self.index(), &live.identity, live.entering(), live.cookie_changed)
+        else {
+            return Ok(());
+        };
+        if self.own_lifetimes(live.cookie.as_ref()) != self.own_lifetimes(live.row.cookie.as_ref()) {
+            let lifetime = self.lifetime(live).absolute;
+            index.link(identity, id, lifetime).within(self.settings.store_timeout).await?;
+        }
+        Ok(())
+    }
+
     /// A ticket for an identity.
     pub(crate) async fn pass(&self, identity: &RawJson) -> Result<Pass, StoreError> {
         let given = self.elapsed();

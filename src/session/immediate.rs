@@ -199,6 +199,7 @@ impl Slot {
         let Target::Update(id) = target else {
             return self.insert_now(live, None).await;
         };
+        self.core.relink(&live, &id).await?;
         match self.core.update(&id, &live.row, live.patch(), self.core.lifetime(&live)).await {
             Ok(Written::Applied { fields, .. }) => {
                 self.with(|now| {

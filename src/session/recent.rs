@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Session;
-use super::data::HasIdentity;
+use super::data::{HasIdentity, SessionData};
 use crate::error::SignInNotRecent;
 
-impl<T: HasIdentity> Session<T> {
+impl<T: SessionData> Session<T> {
     /// Time since the user signed in to this session (R7), by the store's clock, as it was when the session was loaded. Zero after a
     /// sign-in in this request; `None` when nobody is signed in.
     ///
@@ -17,7 +17,10 @@ impl<T: HasIdentity> Session<T> {
     /// # }
     /// ```
     #[must_use]
-    pub fn since_sign_in(&self) -> Option<Duration> {
+    pub fn since_sign_in(&self) -> Option<Duration>
+    where
+        T: HasIdentity,
+    {
         self.settle_identity();
         self.slot
             .with(|live| match (&live.identity, live.entering()) {
@@ -45,7 +48,10 @@ impl<T: HasIdentity> Session<T> {
     ///     Ok(())
     /// }
     /// ```
-    pub fn require_recent(&self, limit: Duration) -> Result<(), SignInNotRecent> {
+    pub fn require_recent(&self, limit: Duration) -> Result<(), SignInNotRecent>
+    where
+        T: HasIdentity,
+    {
         match self.since_sign_in() {
             Some(since) if since <= limit => Ok(()),
             Some(_) | None => Err(SignInNotRecent::new()),
