@@ -25,6 +25,7 @@ use crate::decide::{CommitOn, Removal, Resave, Resend, SaveUninitialized, Unset}
 use crate::store::SessionStore;
 use crate::token::express::IdShape;
 
+mod csrf;
 mod slots;
 
 pub use slots::{

@@ -15,6 +15,7 @@ use crate::cookie::SessionCookie;
 use crate::cookie::attributes::{Resolved, SecureRule};
 use crate::cookie::session_cookie::{Refused, exact, narrow};
 use crate::cookie::set_cookie::{self, Expiry};
+use crate::csrf::CsrfKeys;
 use crate::decide::Origin;
 use crate::id::{SELECTOR_BYTES, SessionId};
 use crate::record::{Epoch, IdentityChange, RawJson};
@@ -34,6 +35,7 @@ pub(crate) enum CookieKeys {
 pub(crate) struct Core {
     store: AnyStore,
     keys: CookieKeys,
+    pub(crate) csrf: CsrfKeys,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) settings: Settings,
 }
@@ -48,8 +50,9 @@ impl Core {
             }
             Format::Express => CookieKeys::Express(ExpressKeys::new(secret, previous, settings.id_shape)),
         };
+        let csrf = CsrfKeys::new(secret, previous, settings.attributes.name.as_str(), &settings.scope);
         settings.policy.can_touch = store.erased().can_touch();
-        Self { store, keys, lifetimes: settings.lifetimes(), settings }
+        Self { store, keys, csrf, lifetimes: settings.lifetimes(), settings }
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {

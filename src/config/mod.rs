@@ -18,7 +18,7 @@ pub use cookie::Cookie;
 pub(crate) use core::{CookieKeys, Core};
 pub use policy::{Activity, StoredAttributes};
 pub use secret::{ExpressSecret, Secret};
-use settings::Settings;
+pub(crate) use settings::Settings;
 pub use transport::{Transport, TrustedProxy};
 
 pub use crate::decide::{CommitOn, Removal, Resave, SaveUninitialized, Unset};
