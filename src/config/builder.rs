@@ -26,6 +26,7 @@ use crate::decide::{CommitOn, Removal, Resave, Resend, SaveUninitialized, Unset}
 use crate::store::{IndexSessions, Indexed, SessionStore};
 use crate::token::express::IdShape;
 
+mod csrf;
 mod slots;
 
 pub use slots::{

@@ -15,6 +15,7 @@ use crate::cookie::SessionCookie;
 use crate::cookie::attributes::{Resolved, SecureRule};
 use crate::cookie::session_cookie::{Refused, exact, narrow};
 use crate::cookie::set_cookie::{self, Expiry};
+use crate::csrf::CsrfKeys;
 use crate::decide::Origin;
 use crate::id::{SELECTOR_BYTES, SessionId};
 use crate::record::{Epoch, IdentityChange, RawJson};
@@ -41,6 +42,7 @@ pub(crate) struct OwnLifetimes {
 pub(crate) struct Core {
     store: AnyStore,
     keys: CookieKeys,
+    pub(crate) csrf: CsrfKeys,
     lifetimes: Lifetimes,
     pub(crate) settings: Settings,
 }
@@ -55,8 +57,9 @@ impl Core {
             }
             Format::Express => CookieKeys::Express(ExpressKeys::new(secret, previous, settings.id_shape)),
         };
+        let csrf = CsrfKeys::new(secret, previous, settings.attributes.name.as_str(), &settings.scope);
         settings.policy.can_touch = store.erased().can_touch();
-        Self { store, keys, lifetimes: settings.lifetimes(), settings }
+        Self { store, keys, csrf, lifetimes: settings.lifetimes(), settings }
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {

@@ -20,7 +20,7 @@ pub(crate) use core::{CookieKeys, Core, OwnLifetimes};
 pub use policy::{Activity, StoredAttributes};
 pub use secret::{ExpressSecret, Secret};
 pub use settings::Lifetimes;
-use settings::Settings;
+pub(crate) use settings::Settings;
 pub use transport::{Transport, TrustedProxy};
 
 pub use crate::decide::{CommitOn, Removal, Resave, SaveUninitialized, Unset};

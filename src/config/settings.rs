@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::request::Parts;
 
 use super::policy::{Activity, StoredAttributes};
@@ -10,6 +11,7 @@ use super::{Cookie, Secret, TrustedProxy};
 use crate::clock::{Clock, SystemClock};
 use crate::cookie::SessionCookie;
 use crate::cookie::attributes::Attributes;
+use crate::csrf::{self, TrustedOrigin};
 use crate::decide::Policy;
 use crate::record::{Extent, Lifetime, VerifierHash};
 use crate::session::changes::Verifier;
@@ -92,6 +94,8 @@ pub(crate) struct Settings {
     pub(crate) record_limit: usize,
     pub(crate) store_timeout: Duration,
     pub(crate) proxy: Option<TrustedProxy>,
+    pub(crate) csrf_header: HeaderName,
+    pub(crate) trusted_origins: Vec<TrustedOrigin>,
     pub(crate) ignored_paths: Vec<String>,
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) generate_id: Option<GenerateId>,
@@ -123,6 +127,8 @@ impl Settings {
             record_limit: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             proxy: None,
+            csrf_header: HeaderName::from_static(csrf::HEADER),
+            trusted_origins: Vec::new(),
             ignored_paths: Vec::new(),
             fingerprint: None,
             generate_id: None,

@@ -11,6 +11,7 @@
 //! | [7 commit](_7_commit) | one conditional write; what happens when things fail |
 //! | [8 set_cookie](_8_set_cookie) | the cookie that goes out, caches, lifetimes |
 //! | [a user's sessions](users_sessions) | devices, "log out everywhere", step-up, "remember me" |
+//! | [csrf] | requests from other sites' pages: the table, tokens, forms and scripts |
 //! | [events] | what operators see |
 //! | [rules] | what always holds, each with tests that bear its id |
 //! | [from express](from_express) | options by their express-session names, and what is different on purpose |
@@ -43,6 +44,9 @@ pub mod _8_set_cookie {}
 
 #[doc = include_str!("users_sessions.md")]
 pub mod users_sessions {}
+
+#[doc = include_str!("csrf.md")]
+pub mod csrf {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}

@@ -200,7 +200,7 @@ fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Resul
 }
 
 /// A response of our own.
-pub(super) fn ours<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
+pub(crate) fn ours<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
     let mut response = Response::new(SessionBody::ours(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();

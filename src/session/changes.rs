@@ -2,13 +2,14 @@
 
 use smallvec::SmallVec;
 
-use super::ticket::Pass;
+use crate::csrf::Subject;
 use crate::decide::{Intent, Origin, Sign};
 use crate::id::SessionId;
 use crate::record::{
     Clear, Epoch, Field, Fields, IdentityChange, OnConflict, Patch, RawJson, Row, StoredField, VerifierChange,
     VerifierHash,
 };
+use crate::session::ticket::Pass;
 use crate::token::VERIFIER_BYTES;
 
 /// A verifier in the clear, on its way into a cookie.
@@ -74,6 +75,8 @@ pub(crate) struct Live {
     /// What a superseded cookie says: the session that it may still end (R6).
     pub(crate) claim: Option<(SessionId, Epoch)>,
     pub(crate) presented: Presented,
+    /// What tokens against CSRF must fit in this request, whatever becomes of the session (R24).
+    pub(crate) subject: Option<Subject>,
     /// Signed with a previous secret.
     pub(crate) resign: bool,
     /// The row as loaded, or as last written by this request: the base of the patch.
@@ -128,6 +131,7 @@ impl Live {
             new_id: None,
             claim: None,
             presented: Presented::Nothing,
+            subject: None,
             resign: false,
             base: row.fields.clone(),
             fields: row.fields.clone(),
@@ -181,6 +185,11 @@ impl Live {
     /// Whether the handler works on a session that has no row yet: a new one, also beside or after the one presented.
     pub(crate) fn begins_row(&self) -> bool {
         self.intent == Intent::Regenerate || !self.is_stored()
+    }
+
+    /// Whether the response gives the row a new verifier, or the session a new row, if it commits.
+    pub(crate) fn rotates(&self) -> bool {
+        self.intent == Intent::Rotate
     }
 
     /// Whether fields wait to be written.

@@ -34,6 +34,7 @@ pub use ticket::Ticket;
 
 use crate::config::Lifetimes;
 use crate::cookie::SessionCookie;
+use crate::csrf::Csrf;
 use crate::decide::Intent;
 use crate::error::{SaveError, SessionRejection, StoreError};
 use crate::id::SessionId;
@@ -387,6 +388,21 @@ impl<T: SessionData> Session<T> {
     pub fn cookie_mut(&mut self) -> CookieMut<'_> {
         let cookie = self.cookie();
         CookieMut::new(cookie, &self.slot)
+    }
+
+    /// Protection against cross-site request forgery for this session (R24): tokens for forms and scripts, and their check.
+    ///
+    /// ```
+    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
+    /// # fn handler(session: http_session::Session<Visit>) {
+    /// let token = session.csrf().token();
+    /// # }
+    /// ```
+    #[doc(alias = "csrfToken")]
+    #[must_use]
+    pub fn csrf(&self) -> Csrf {
+        self.settle_identity();
+        Csrf::new(Arc::clone(&self.slot))
     }
 
     /// Stores this request's changes now, as one conditional write, and answers whether it happened (R13; express:
