@@ -38,6 +38,7 @@
 //! - [`struct@Session`]: the handle in a handler; [`derive@Session`]: the attributes of your struct
 //! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
 //! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
+//! - [`guide::events`]: what operators see
 //! - [`SessionStore`]: the contract, for authors of stores
 //!
 //! # One request
@@ -64,6 +65,7 @@
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`]: a tower layer |
 //! | `axum` | | [`struct@Session`] as an axum extractor |
+//! | `metrics` | | what the middleware does, in numbers ([`guide::events`]) |
 //!
 //! # Runtime
 //!
@@ -96,6 +98,9 @@ pub mod error;
 mod id;
 pub mod record;
 pub mod store;
+
+// What operators see of all that
+mod telemetry;
 
 // The manual
 pub mod guide;

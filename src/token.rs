@@ -28,7 +28,7 @@ use crate::config::Secret;
 use crate::id::SELECTOR_BYTES;
 use crate::record::{Epoch, VerifierHash};
 
-type HmacSha256 = Hmac<Sha256>;
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 pub(crate) const VERIFIER_BYTES: usize = 16;
 const MAC_BYTES: usize = 32;
@@ -201,7 +201,7 @@ fn within_budget<C: PartialEq, K, T>(
 }
 
 /// HMAC-SHA256 under a key made for one purpose: HMAC-SHA256 of what it is for under the secret.
-fn derived(secret: &Secret, purpose: [&[u8]; 3]) -> HmacSha256 {
+pub(crate) fn derived(secret: &Secret, purpose: [&[u8]; 3]) -> HmacSha256 {
     let mac = purpose.into_iter().fold(keyed(secret.as_bytes()), with_length);
     let key: Zeroizing<[u8; MAC_BYTES]> = Zeroizing::new(mac.finalize().into_bytes().into());
     keyed(key.as_slice())

@@ -20,7 +20,7 @@ mod erased;
 mod memory;
 
 pub use erased::AnyStore;
-pub(crate) use erased::ErasedStore;
+pub(crate) use erased::{ErasedStore, Visit};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};
 

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
@@ -115,6 +116,15 @@ impl<T: http_session::SessionData> Clone for Work<T> {
     }
 }
 
+thread_local! {
+    static UNDER_WAY: RefCell<Option<http::Extensions>> = const { RefCell::new(None) };
+}
+
+/// The extensions of this thread's last request, as its handler saw them: the way to its session from anywhere.
+pub fn under_way() -> Option<http::Extensions> {
+    UNDER_WAY.with_borrow(Clone::clone)
+}
+
 async fn run<T>(request: Request<Empty<Bytes>>, session: Session<T>) -> Result<Response<String>, Oops>
 where
     T: http_session::SessionData + 'static,
@@ -127,6 +137,7 @@ async fn extract<T>(request: Request<Empty<Bytes>>) -> Result<Response<String>, 
 where
     T: http_session::SessionData + 'static,
 {
+    UNDER_WAY.set(Some(request.extensions().clone()));
     match Session::<T>::extract(request.extensions()).await {
         Ok(session) => run(request, session).await,
         Err(rejection) => {
@@ -198,7 +209,8 @@ impl Rig {
         W: Fn(Request<Empty<Bytes>>) -> F + Clone + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
-        let service = tower::service_fn(move |request| {
+        let service = tower::service_fn(move |request: Request<Empty<Bytes>>| {
+            UNDER_WAY.set(Some(request.extensions().clone()));
             let work = work(request);
             async move { work.await.reply() }
         });
