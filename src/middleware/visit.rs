@@ -17,8 +17,11 @@ impl Core {
         visit: impl FnOnce(&dyn ErasedStore) -> Visit<T>,
     ) -> Result<T, StoreError> {
         let stopwatch = Stopwatch::start(self);
-        let visit = async { visit(self.store()).within(self.settings.store_timeout).await };
-        let answer = visit.instrument(telemetry::store_span(call)).await;
+        let span = telemetry::store_span(call);
+        let answer = match span.in_scope(|| visit(self.store())) {
+            Visit::Answered(answer) => answer,
+            waiting => waiting.within(self.settings.store_timeout).instrument(span).await,
+        };
         telemetry::store_answered(call, &answer, &stopwatch);
         let is_lost = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Unknown);
         if is_lost && call != StoreCall::Load {
@@ -28,18 +31,18 @@ impl Core {
     }
 
     /// Reads a row.
-    pub(crate) async fn load_row(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
-        self.visit(StoreCall::Load, id, |store| store.load(id)).await
+    pub(crate) fn load_row(&self, id: &SessionId) -> impl Future<Output = Result<Option<Row>, StoreError>> {
+        self.visit(StoreCall::Load, id, |store| store.load(id))
     }
 
     /// Inserts a row.
-    pub(crate) async fn insert_row(
+    pub(crate) fn insert_row(
         &self,
         id: &SessionId,
         row: &Row,
         lifetime: Lifetime,
-    ) -> Result<Inserted, StoreError> {
-        self.visit(StoreCall::Insert, id, |store| store.insert(id, row, lifetime)).await
+    ) -> impl Future<Output = Result<Inserted, StoreError>> {
+        self.visit(StoreCall::Insert, id, move |store| store.insert(id, row, lifetime))
     }
 
     /// Applies a patch to a row.

@@ -12,7 +12,7 @@ mod events;
 mod numbers;
 mod tag;
 
-use tracing::Span;
+use tracing::{Level, Span};
 
 pub(crate) use events::*;
 pub(crate) use numbers::{Stopwatch, describe};
@@ -44,19 +44,30 @@ impl StoreCall {
     }
 }
 
+/// A span, or none: even a span that is disabled costs something each time it is entered.
+macro_rules! span {
+    ($($span:tt)+) => {
+        if tracing::span_enabled!(target: "http_session", Level::DEBUG) {
+            tracing::debug_span!(target: "http_session", $($span)+)
+        } else {
+            Span::none()
+        }
+    };
+}
+
 /// The time in which a session is looked for.
 pub(crate) fn load_span() -> Span {
-    tracing::debug_span!(target: "http_session", "session.load")
+    span!("session.load")
 }
 
 /// The time in which a request's changes are written.
 pub(crate) fn commit_span(status: Status) -> Span {
-    tracing::debug_span!(target: "http_session", "session.commit", ?status)
+    span!("session.commit", ?status)
 }
 
 /// The time of one call to the store.
 pub(crate) fn store_span(call: StoreCall) -> Span {
-    tracing::debug_span!(target: "http_session", "session.store", call = call.name())
+    span!("session.store", call = call.name())
 }
 
 /// How a load ended, as far as the request's session goes.

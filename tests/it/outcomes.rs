@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{Method, StatusCode};
 use http_session::error::StoreErrorKind;
 use http_session::record::VerifierHash;
-use http_session::{CommitOn, Session, SessionConfig, SessionId};
+use http_session::{CommitOn, Session, SessionId};
 
-use crate::support::{Answer, Browser, Call, Entry, Fault, Oops, Rig, Visit, poll_once, seconds, secret, settle};
+use crate::support::{Answer, Browser, Call, Entry, Fault, Oops, Rig, Visit, poll_once, seconds, settle};
 
 const MANUAL: &str = include_str!("../../src/guide/7_commit.md");
 
@@ -207,11 +207,7 @@ fn rig(preset: Preset, is_instant: bool, entry: Entry) -> Rig {
     let rig = match preset {
         Preset::Native => native(CommitOn::Success),
         Preset::AnyStatus => native(CommitOn::AnyStatus),
-        Preset::Express => {
-            let rig = native(CommitOn::AnyStatus);
-            let builder = SessionConfig::express().secret(secret()).store(rig.store.clone()).clock(rig.clock.clone());
-            Rig { sessions: builder.store_timeout(seconds(1)).build(), ..rig }
-        }
+        Preset::Express => Rig::express(is_instant, |b| b.store_timeout(seconds(1)).build()),
     };
     Rig { entry, ..rig }
 }

@@ -7,6 +7,7 @@ mod numbers;
 mod recording;
 mod rig;
 mod swapping;
+mod watch;
 
 pub use browser::{Answer, Browser};
 pub use events::Events;
@@ -15,6 +16,7 @@ pub use numbers::Numbers;
 pub use recording::Recording;
 pub use rig::{Entry, Oops, Open, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through, under_way};
 pub use swapping::Swapping;
+pub use watch::Watch;
 
 use http_session::Secret;
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use http_session::clock::ManualClock;
-use http_session::config::builder::{BrowserSession, Builder, WithSecret};
+use http_session::config::builder::{BrowserSession, Builder, Express, WithSecret};
 use http_session::middleware::SessionBody;
 use http_session::record::Row;
 use http_session::session::StorableIn;
@@ -22,6 +22,7 @@ use super::{Answer, Browser, Faulty, Recording, secret};
 
 pub type Store = Recording<Faulty<MemoryStore>>;
 pub type Open = Builder<WithSecret, Store, BrowserSession>;
+pub type OpenExpress = Builder<WithSecret, Store, Express>;
 
 /// The session of most tests: a field for every kind of mark.
 #[derive(Session, Debug)]
@@ -180,6 +181,13 @@ impl Rig {
         let store = Recording { is_instant, ..Recording::new(faulty) };
         let sessions = finish(SessionConfig::builder().secret(secret()).store(store.clone()).clock(clock.clone()));
         Self { clock, store, sessions, entry: Entry::Layer }
+    }
+
+    /// The express preset.
+    pub fn express(is_instant: bool, finish: impl FnOnce(OpenExpress) -> SessionConfig<Store>) -> Self {
+        let rig = Self::with(is_instant, Builder::build);
+        let builder = SessionConfig::express().secret(secret()).store(rig.store.clone()).clock(rig.clock.clone());
+        Self { sessions: finish(builder), ..rig }
     }
 
     /// Another configuration on the same store.
