@@ -1,6 +1,7 @@
 //! Stage 7: the one store call that the decision names, and the cookie that its answer leaves.
 
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,7 +171,7 @@ impl Plan {
 
     pub(crate) async fn commit(&mut self) -> Commitment {
         let span = telemetry::commit_span(self.facts.status);
-        let commitment = self.carry_out().instrument(span).await;
+        let commitment = pin!(self.carry_out()).instrument(span).await;
         let outcome = match &commitment.failure {
             Some(failure) => CommitOutcome::Failed(failure),
             None if self.dropped => CommitOutcome::Dropped,

@@ -1,6 +1,7 @@
 //! Stages 2 and 3: from the cookies of our name to a session, or to the reason why there is none.
 
 use std::mem;
+use std::pin::pin;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -38,7 +39,7 @@ impl Slot {
             return;
         }
         let mut live = Live::new(Origin::New, Row::new(VerifierHash::NONE));
-        let found = find(self, &mut live).instrument(telemetry::load_span()).await;
+        let found = pin!(find(self, &mut live)).instrument(telemetry::load_span()).await;
         telemetry::load_ended(found.as_ref().map(|()| live.origin));
         let loaded = match found {
             Ok(()) => {

@@ -8,6 +8,11 @@ use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
 use super::{change, native, watch};
 use crate::support::{Answer, Browser, Events, Oops, Rig, Visit};
 
+async fn work(request: Request<http_body_util::Empty<bytes::Bytes>>) -> Result<Response<String>, Oops> {
+    change(&mut Session::<Visit>::extract(request.extensions()).await.unwrap());
+    Ok(Response::new(String::new()))
+}
+
 /// The layers that everybody has, with everything that they can say.
 #[tokio::test]
 async fn r26_a_trace_layer_that_shows_all_headers_shows_no_cookie() {
@@ -16,10 +21,6 @@ async fn r26_a_trace_layer_that_shows_all_headers_shows_no_cookie() {
     let rig = native(true);
     let span = || DefaultMakeSpan::new().include_headers(true).level(tracing::Level::ERROR);
     let response = || DefaultOnResponse::new().include_headers(true).level(tracing::Level::ERROR);
-    let work = async |request: Request<http_body_util::Empty<bytes::Bytes>>| {
-        change(&mut Session::<Visit>::extract(request.extensions()).await.unwrap());
-        Ok::<_, Oops>(Response::new(String::new()))
-    };
     let mut service = ServiceBuilder::new()
         // Outside of us a request's cookie is not marked yet.
         .layer(TraceLayer::new_for_http().on_response(response()))

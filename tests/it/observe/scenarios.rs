@@ -170,15 +170,13 @@ pub const SCENARIOS: &[(&str, Scenario)] = scenarios! {
 /// A commit that is under way when its request, and then its runtime, are gone.
 fn abandoned(runtime: &Runtime) {
     let rig = Rig::with(false, |b| b.build());
-    let response = runtime.block_on(async {
-        let browser = rig.signed_in("ada").await;
-        let request = browser.request(http::Method::GET, "/");
-        let mut response = rig.start(request, async |mut s: Session<Visit>| s.views = 9);
-        while !rig.store.calls.lock().unwrap().iter().any(|(name, _)| *name == "update") {
-            assert!(poll_once(&mut response).is_pending());
-        }
-        response
-    });
+    let browser = runtime.block_on(rig.signed_in("ada"));
+    let mut response = rig.start(browser.request(http::Method::GET, "/"), async |mut s: Session<Visit>| s.views = 9);
+    let inside = runtime.enter();
+    while !rig.store.calls.lock().unwrap().iter().any(|(name, _)| *name == "update") {
+        assert!(poll_once(&mut response).is_pending());
+    }
+    drop(inside);
     drop(response);
 }
 
