@@ -1,10 +1,11 @@
 //! R8 to R12: the outcome tables of the manual. What a request asked for, against how it ended: each cell is run.
 
 mod gates;
+mod manual;
 mod superseded;
 mod truth;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,8 +15,7 @@ use http_session::record::VerifierHash;
 use http_session::{CommitOn, Session, SessionId};
 
 use crate::support::{Answer, Browser, Call, Entry, Fault, Oops, Rig, Visit, poll_once, seconds, settle};
-
-const MANUAL: &str = include_str!("../../src/guide/7_commit.md");
+use manual::cells;
 
 /// What a handler asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,39 +316,6 @@ fn expected(preset: Preset, ask: &Ask, end: End, word: &str) -> String {
         "503, done" => format!("503 - {}", ask.after),
         other => panic!("no such word: {other}"),
     }
-}
-
-/// The cells of a preset, by the names of row and column.
-fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static str> {
-    let tables = match preset {
-        Preset::Native => ["the request ends in", "the store is"],
-        Preset::AnyStatus | Preset::Express => ["with `AnyStatus`", "the store is"],
-    };
-    let mut cells = BTreeMap::new();
-    for table in tables {
-        let header = format!("| {table} |");
-        let mut lines = MANUAL.lines().skip_while(|line| !line.starts_with(&header));
-        let columns = split(lines.next().unwrap());
-        for row in lines.skip(1).take_while(|line| line.starts_with('|')).map(split) {
-            for (names, word) in columns.iter().zip(&row).skip(1) {
-                for ask in row[0].split("; ") {
-                    let (ask, exception) = ask.split_once(": ").map_or((ask, None), |(ask, who)| (ask, Some(who)));
-                    if exception.is_some_and(|who| who != "express preset" || preset != Preset::Express) {
-                        continue;
-                    }
-                    for end in names.split(", ") {
-                        let before = cells.insert((ask, end), *word);
-                        assert!(before.is_none() || exception.is_some(), "{ask} x {end} is there twice");
-                    }
-                }
-            }
-        }
-    }
-    cells
-}
-
-fn split(row: &'static str) -> Vec<&'static str> {
-    row.trim_matches('|').split('|').map(str::trim).collect()
 }
 
 #[test]
