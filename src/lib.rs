@@ -39,6 +39,7 @@
 //! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
 //! - [`Csrf`]: protection against cross-site request forgery
 //! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
+//! - [`guide::events`]: what operators see
 //! - [`SessionStore`]: the contract, for authors of stores
 //!
 //! # One request
@@ -65,6 +66,7 @@
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
+//! | `metrics` | | what the middleware does, in numbers ([`guide::events`]) |
 //!
 //! # Runtime
 //!
@@ -100,6 +102,9 @@ pub mod error;
 mod id;
 pub mod record;
 pub mod store;
+
+// What operators see of all that
+mod telemetry;
 
 // The manual
 pub mod guide;

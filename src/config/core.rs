@@ -22,6 +22,7 @@ use crate::record::{Epoch, IdentityChange, RawJson};
 use crate::session::changes::{Live, Verifier};
 use crate::session::slot::Slot;
 use crate::store::{AnyStore, ErasedIndex, ErasedStore};
+use crate::telemetry::{self, TagKey};
 use crate::token::express::ExpressKeys;
 use crate::token::{Keys, TEXT_BYTES, Token, TokenText};
 
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     store: AnyStore,
     keys: CookieKeys,
     pub(crate) csrf: CsrfKeys,
+    pub(crate) tags: TagKey,
     lifetimes: Lifetimes,
     pub(crate) settings: Settings,
 }
@@ -51,15 +53,16 @@ impl Core {
     pub(super) fn new(secret: &Secret, store: AnyStore, mut settings: Settings) -> Self {
         // The secrets themselves are wiped as soon as there are keys.
         let previous = &mem::take(&mut settings.previous_secrets);
+        let name = settings.attributes.name.as_str();
         let keys = match settings.format {
-            Format::Native => {
-                CookieKeys::Native(Keys::new(secret, previous, settings.attributes.name.as_str(), &settings.scope))
-            }
+            Format::Native => CookieKeys::Native(Keys::new(secret, previous, name, &settings.scope)),
             Format::Express => CookieKeys::Express(ExpressKeys::new(secret, previous, settings.id_shape)),
         };
-        let csrf = CsrfKeys::new(secret, previous, settings.attributes.name.as_str(), &settings.scope);
+        let csrf = CsrfKeys::new(secret, previous, name, &settings.scope);
+        let tags = TagKey::new(secret, name, &settings.scope);
         settings.policy.can_touch = store.erased().can_touch();
-        Self { store, keys, csrf, lifetimes: settings.lifetimes(), settings }
+        telemetry::describe();
+        Self { store, keys, csrf, tags, lifetimes: settings.lifetimes(), settings }
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {
@@ -96,7 +99,7 @@ impl Core {
             (Format::Express, Some(generate), Some(parts)) => {
                 let id = self.settings.id_shape.session_id(&generate(parts));
                 if id.is_none() {
-                    tracing::error!(name: "session.id.invalid", "the application's id generator gave an id of another shape");
+                    telemetry::invalid_id();
                 }
                 id
             }
@@ -186,7 +189,7 @@ impl Core {
     pub(crate) fn take_cookie(&self, slot: &Slot, mut cookie: SessionCookie, before: &SessionCookie) {
         let narrows = self.settings.stored_attributes == StoredAttributes::Narrow;
         if narrows && self.settings.attributes.secure == SecureRule::Auto && before.secure && !cookie.secure {
-            tracing::warn!(name: "session.cookie.refused", "a session that has Secure keeps it");
+            telemetry::cookie_refused(self, slot.row_id().as_ref());
             cookie.secure = true;
         }
         let json = self.cookie_json(slot, &cookie);
@@ -267,7 +270,7 @@ impl Core {
         match self.settings.format {
             Format::Native => true,
             Format::Express => {
-                slot.received.transport == Some(Transport::Secure) || !self.response_attributes(slot, live).secure
+                slot.received.transport == Some(Transport::Secure) || !self.response_attributes(slot, live).0.secure
             }
         }
     }
@@ -276,25 +279,31 @@ impl Core {
     pub(crate) fn expires(&self, slot: &Slot, live: &Live) -> bool {
         match live.cookie {
             None => self.settings.attributes.max_age.is_some(),
-            Some(_) => self.response_attributes(slot, live).max_age.is_some(),
+            Some(_) => self.response_attributes(slot, live).0.max_age.is_some(),
         }
     }
 
-    /// The attributes of the response's cookie (R21).
-    pub(crate) fn response_attributes(&self, slot: &Slot, live: &Live) -> Resolved {
+    /// The attributes of the response's cookie, and whether the session's own were taken (R21).
+    fn response_attributes(&self, slot: &Slot, live: &Live) -> (Resolved, Refused) {
         let configured = self.resolved(slot);
         let Some(json) = &live.cookie else {
-            return configured;
+            return (configured, Refused::Nothing);
         };
         let (own, unreadable) = SessionCookie::from_json(json.as_bytes(), &SessionCookie::configured(&configured));
         let (resolved, refused) = match self.settings.stored_attributes {
             StoredAttributes::Narrow => narrow(&configured, &own),
             StoredAttributes::Exact => exact(&configured, &own),
         };
-        if unreadable.or(refused) == Refused::Something {
-            tracing::warn!(name: "session.cookie.refused", "a session's own cookie attributes were refused");
+        (resolved, unreadable.or(refused))
+    }
+
+    /// The same for a cookie that goes out now: what is refused is reported.
+    fn sent_attributes(&self, slot: &Slot, live: &Live) -> Resolved {
+        let (attributes, refused) = self.response_attributes(slot, live);
+        if refused == Refused::Something {
+            telemetry::cookie_refused(self, live.id.as_ref());
         }
-        resolved
+        attributes
     }
 }
 
@@ -333,14 +342,14 @@ impl Core {
     /// The `Set-Cookie` of a session. `None` when id or attributes make no cookie.
     pub(crate) fn set_cookie(&self, slot: &Slot, live: &Live, epoch: Epoch, verifier: Verifier) -> Option<HeaderValue> {
         let value = self.cookie_value(slot, live.id.as_ref()?, epoch, verifier)?;
-        let attributes = self.response_attributes(slot, live);
+        let attributes = self.sent_attributes(slot, live);
         let expiry = self.cookie_expiry(live, attributes.max_age);
         set_cookie::render(&attributes, value.as_str(), expiry).ok()
     }
 
     /// The `Set-Cookie` that makes the browser forget a session.
     pub(crate) fn removal_cookie(&self, slot: &Slot, live: &Live) -> HeaderValue {
-        set_cookie::removal(&self.response_attributes(slot, live))
+        set_cookie::removal(&self.sent_attributes(slot, live))
     }
 }
 

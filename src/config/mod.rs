@@ -90,7 +90,7 @@ impl<S: SessionStore> SessionConfig<S> {
     /// # Ok(()) }
     /// ```
     pub async fn load<T: SessionData>(&self, id: &SessionId) -> Result<Option<DetachedSession<T>>, StoreError> {
-        let row = self.core.store().load(id).within(self.core.settings.store_timeout).await?;
+        let row = self.core.load_row(id).await?;
         match row {
             Some(row) if !row.is_tombstone() => DetachedSession::open(Arc::clone(&self.core), id.clone(), row)
                 .map(Some)

@@ -27,6 +27,7 @@ pub(crate) use request::Sender;
 use crate::error::{CsrfRejection, SessionRejection};
 use crate::middleware::CurrentSlot;
 use crate::session::slot::{Slot, State};
+use crate::telemetry;
 use keys::{NONCE_BYTES, TEXT_BYTES};
 use verdict::{Proof, Verdict, by_token};
 
@@ -210,7 +211,7 @@ fn enforce(verdict: Verdict) -> Result<(), CsrfRejection> {
     match verdict {
         Verdict::Pass => Ok(()),
         Verdict::Refuse(reason) => {
-            tracing::warn!(name: "session.csrf.refused", reason = reason.as_str(), "a request was refused: it may come from another site");
+            telemetry::csrf_refused(reason.as_str());
             Err(CsrfRejection::new())
         }
         // A handler has no `Csrf` when the store failed.

@@ -1,8 +1,11 @@
 //! Stage 7: the one store call that the decision names, and the cookie that its answer leaves.
 
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tracing::Instrument as _;
 
 use super::write::{Failure, Written};
 use crate::config::Core;
@@ -16,6 +19,7 @@ use crate::record::{Epoch, Patch, VerifierChange};
 use crate::session::changes::{Ended, Ending, Live, Presented, Verifier};
 use crate::session::slot::{Slot, State};
 use crate::store::{Destroyed, Touched};
+use crate::telemetry::{self, CommitOutcome};
 
 /// What the commit means for the response.
 #[derive(Debug, Default)]
@@ -80,6 +84,8 @@ impl Core {
 /// The cookie that the store's answer leaves.
 enum CookieNow {
     Nothing,
+    /// None: the session was ended or rotated elsewhere, and this request's changes are dropped (R11).
+    Dropped,
     /// The verifier, and the epoch of its row.
     Set(Verifier, Epoch),
     Remove,
@@ -105,6 +111,8 @@ pub(crate) struct Plan {
     facts: Facts,
     decision: Decision,
     failure: Option<Failure>,
+    /// The session was gone or superseded, and the request's changes with it.
+    dropped: bool,
 }
 
 impl Plan {
@@ -112,7 +120,7 @@ impl Plan {
     pub(crate) fn new(slot: Arc<Slot>, status: Status, delivery: Delivery) -> Result<Self, Commitment> {
         let handles = slot.handles();
         if handles > 0 {
-            tracing::warn!(name: "session.handle.alive", handles, "session handles are alive at the commit; what they change is lost");
+            telemetry::handle_alive(&slot.core, slot.row_id().as_ref(), handles);
         }
         let mut state = slot.lock();
         let live = match &mut *state {
@@ -127,9 +135,12 @@ impl Plan {
         }
         let facts = slot.core.facts(&slot, live, status, delivery);
         let decision = decide(facts, slot.core.settings.policy);
-        if facts.origin == Origin::New && facts.modified && !facts.sendable && delivery == Delivery::Response {
-            tracing::warn!(name: "session.cookie.unsendable", "a session was not stored: its cookie cannot travel on this connection");
-        }
+        let unsendable = facts.origin == Origin::New && facts.modified && !facts.sendable;
+        let report = || {
+            if unsendable && delivery == Delivery::Response {
+                telemetry::cookie_unsendable();
+            }
+        };
         if !permits_everything(facts, slot.core.settings.policy) {
             // What the response discards decides neither how long the row lives nor what a cookie looks like.
             live.discard_cookie();
@@ -141,13 +152,17 @@ impl Plan {
         {
             // Dropped in place: most requests only read.
             *state = State::Closed;
+            drop(state);
+            report();
+            telemetry::commit_ended(decision.store, CommitOutcome::Done);
             return Err(Commitment { read: true, ..Commitment::default() });
         }
         let State::Live(live) = mem::replace(&mut *state, State::Closed) else {
             return Err(Commitment::default());
         };
         drop(state);
-        Ok(Self { slot, live, facts, decision, failure })
+        report();
+        Ok(Self { slot, live, facts, decision, failure, dropped: false })
     }
 
     pub(crate) fn visits_store(&self) -> bool {
@@ -155,6 +170,18 @@ impl Plan {
     }
 
     pub(crate) async fn commit(&mut self) -> Commitment {
+        let span = telemetry::commit_span(self.facts.status);
+        let commitment = pin!(self.carry_out()).instrument(span).await;
+        let outcome = match &commitment.failure {
+            Some(failure) => CommitOutcome::Failed(failure),
+            None if self.dropped => CommitOutcome::Dropped,
+            None => CommitOutcome::Done,
+        };
+        telemetry::commit_ended(self.decision.store, outcome);
+        commitment
+    }
+
+    async fn carry_out(&mut self) -> Commitment {
         let mut cookie = self.run().await.unwrap_or_else(|error| {
             self.failure = Some(error);
             CookieNow::Nothing
@@ -178,10 +205,10 @@ impl Plan {
                     live.endings.first().map_or_else(|| live.row.cookie.clone(), |ending| ending.cookie.clone());
                 Some(slot.core.removal_cookie(slot, live))
             }
-            CookieNow::Nothing | CookieNow::Remove => None,
+            CookieNow::Nothing | CookieNow::Dropped | CookieNow::Remove => None,
         };
         if let Some(failure) = &*failure {
-            tracing::error!(name: "session.commit.failed", ?failure, "a session could not be committed; the response is replaced");
+            telemetry::commit_failed(&slot.core, live.id.as_ref(), failure);
         }
         Commitment { cookie, read: true, failure: failure.take() }
     }
@@ -195,6 +222,11 @@ impl Plan {
         };
         match carry_out(slot, live, *facts, *decision).await {
             Ok(CookieNow::Nothing) => Ok(left),
+            Ok(CookieNow::Dropped) => {
+                self.dropped = true;
+                telemetry::commit_superseded(&slot.core, live.id.as_ref());
+                Ok(left)
+            }
             // What cannot be written takes a sign-out with it no more than a failed response does (R11).
             Err(failure @ (Failure::TooLarge | Failure::Conflict | Failure::Revoked))
                 if live.is_stored() && matches!(facts.sign, Sign::Out | Sign::OutIn) =>
@@ -214,7 +246,6 @@ async fn carry_out(slot: &Slot, live: &mut Live, facts: Facts, decision: Decisio
         StoreAction::Nothing => Ok(standing(live, decision.cookie)),
         StoreAction::Insert => {
             let verifier = core.insert(slot, live, Duration::ZERO).await?;
-            tracing::debug!(name: "session.created", "a session was created");
             Ok(CookieNow::Set(verifier, live.row.epoch))
         }
         StoreAction::Replace => replace(slot, live).await,
@@ -246,17 +277,15 @@ async fn touch(core: &Core, live: &mut Live, cookie: CookieAction) -> Result<Coo
     let Some(id) = &live.id else {
         return Ok(CookieNow::Nothing);
     };
-    let answer = core.store().touch(id, live.row.epoch, core.lifetime(live)).within(core.settings.store_timeout).await;
-    match answer {
+    match core.touch_row(id, live.row.epoch, core.lifetime(live)).await {
         Ok(Touched::Applied) => Ok(standing(live, cookie)),
         Ok(Touched::Missing | Touched::Superseded) => {
-            report_lost();
             live.stored_verifier = None;
-            Ok(CookieNow::Nothing)
+            Ok(CookieNow::Dropped)
         }
         Err(error) => {
             // The handler's answer is still true: nothing of it was to be stored.
-            tracing::warn!(name: "session.touch.failed", %error, "a session could not be touched");
+            telemetry::touch_failed(core, id, &error);
             Ok(CookieNow::Nothing)
         }
     }
@@ -308,7 +337,6 @@ async fn update(
         return Err(failure);
     }
     if rotates {
-        tracing::debug!(name: "session.rotated", "a session got a new verifier");
         return Ok(CookieNow::Set(verifier, live.row.epoch.next()));
     }
     Ok(match (renews, renewed) {
@@ -323,10 +351,7 @@ async fn gone(slot: &Slot, live: &mut Live, id: &SessionId) -> Result<CookieNow,
     // What an awaited call stored is gone with it: its verifier fits nothing any more (R12).
     live.stored_verifier = None;
     match live.sign {
-        Sign::Unchanged => {
-            report_lost();
-            Ok(CookieNow::Nothing)
-        }
+        Sign::Unchanged => Ok(CookieNow::Dropped),
         // A visitor signs in: a new session, with what this request wrote.
         Sign::In if live.row.identity.is_none() => {
             live.keep_own_fields(slot.core.first_cookie(slot));
@@ -336,14 +361,13 @@ async fn gone(slot: &Slot, live: &mut Live, id: &SessionId) -> Result<CookieNow,
         Sign::In => Err(Failure::Conflict),
         Sign::Out | Sign::OutIn => match (slot.core.end(id, live.row.epoch, None).await?, live.sign) {
             (Ended::Superseded, _) | (_, Sign::OutIn) => Err(Failure::Conflict),
-            (Ended::Destroyed, _) => Ok(CookieNow::Remove),
+            (Ended::Destroyed, _) => {
+                telemetry::signed_out(&slot.core, id);
+                Ok(CookieNow::Remove)
+            }
             (Ended::Already, _) => Ok(CookieNow::Nothing),
         },
     }
-}
-
-fn report_lost() {
-    tracing::warn!(name: "session.commit.superseded", "the session was ended or rotated elsewhere; this request's changes are dropped");
 }
 
 /// Inserts the new session, then ends those that it follows, so that nothing is lost between. Where these cannot be ended,
@@ -355,7 +379,7 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     let carries_on = live.intent != Intent::Regenerate && live.sign == Sign::Unchanged;
     if let (Some(follows), true) = (&follows, carries_on) {
         // The copy is as fresh as it can be: what others wrote since it was loaded goes along.
-        match core.store().load(&follows.id).within(core.settings.store_timeout).await? {
+        match core.load_row(&follows.id).await? {
             Some(row) if row.epoch == live.row.epoch => {
                 let merged = live.patch().merge_into(&row.fields);
                 live.adopt(row, merged);
@@ -383,11 +407,14 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     };
     let left = left.await;
     if let Ok(Left::GoOn) = left {
+        if let (Some(id), Some(follows)) = (&live.id, &follows) {
+            telemetry::replaced(core, id, &follows.id, live.sign);
+        }
         return Ok(CookieNow::Set(verifier, live.row.epoch));
     }
     if let Some(id) = &live.id {
         // As far as it can be done; its cookie never leaves.
-        let _ = core.store().destroy(id, None).within(core.settings.store_timeout).await;
+        let _ = core.destroy_row(id, None).await;
     }
     match left {
         Ok(Left::Alone) => {
@@ -395,10 +422,7 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
             let verifier = core.insert(slot, live, Duration::ZERO).await?;
             Ok(CookieNow::Set(verifier, live.row.epoch))
         }
-        Ok(Left::GoOn | Left::Lost) => {
-            report_lost();
-            Ok(CookieNow::Nothing)
-        }
+        Ok(Left::GoOn | Left::Lost) => Ok(CookieNow::Dropped),
         Err(failure) => {
             if !matches!(failure, Failure::Conflict) {
                 // The old row is there yet, and so is what an awaited call stored of it.

@@ -16,6 +16,7 @@ use crate::cookie::set_cookie::{append, mark_private, vary_cookie};
 use crate::decide::Status;
 use crate::session::immediate::RunToEnd;
 use crate::session::slot::Slot;
+use crate::telemetry;
 
 pin_project! {
     /// Runs the inner service, commits the session, and answers. Its error is the inner service's own.
@@ -193,7 +194,7 @@ fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Resul
     let fits = (!commitment.read || vary_cookie(headers).is_ok())
         && commitment.cookie.is_none_or(|cookie| mark_private(headers).is_ok() && append(headers, cookie).is_ok());
     if !fits {
-        tracing::error!(name: "session.headers.full", "the response has no room for the session's headers");
+        telemetry::headers_full();
         return Ok(ours(StatusCode::INTERNAL_SERVER_ERROR, "the response has too many headers"));
     }
     Ok(response)

@@ -17,10 +17,10 @@ use crate::record::{RawJson, Row};
 use crate::session::changes::Live;
 use crate::session::ticket::Pass;
 use crate::store::{Destroyed, ErasedIndex, Generation};
+use crate::telemetry;
 
 /// A sign-in between its two looks at the generation.
-pub(crate) struct Entry<'a> {
-    index: &'a dyn ErasedIndex,
+pub(crate) struct Entry {
     identity: RawJson,
     generation: Generation,
 }
@@ -32,29 +32,29 @@ impl Core {
         live: &Live,
         identity: Option<&RawJson>,
         id: &SessionId,
-    ) -> Result<Option<Entry<'_>>, Failure> {
+    ) -> Result<Option<Entry>, Failure> {
         let (Some(index), Some(identity)) = (self.index(), identity) else {
             return Ok(None);
         };
         let lifetime = self.lifetime(live).absolute;
-        let generation = index.link(identity, id, lifetime).within(self.settings.store_timeout).await?;
+        let generation = self.link(index, identity, id, lifetime).await?;
         match live.pass {
             Some(pass) if pass.generation != generation || pass.is_void(self.elapsed()) => Err(Failure::Revoked),
-            Some(_) | None => Ok(Some(Entry { index, identity: identity.clone(), generation })),
+            Some(_) | None => Ok(Some(Entry { identity: identity.clone(), generation })),
         }
     }
 
     /// After the row was written. Where the sign-in may not stay, its row is destroyed: nobody has its verifier.
-    pub(crate) async fn confirm(&self, entry: Option<Entry<'_>>, id: &SessionId) -> Result<(), Failure> {
-        let Some(Entry { index, identity, generation }) = entry else {
+    pub(crate) async fn confirm(&self, entry: Option<Entry>, id: &SessionId) -> Result<(), Failure> {
+        let Some(Entry { identity, generation }) = entry else {
             return Ok(());
         };
-        let failure = match index.generation(&identity).within(self.settings.store_timeout).await {
+        let failure = match self.generation(&identity).await {
             Ok(now) if now == generation => return Ok(()),
             Ok(_) => Failure::Revoked,
             Err(error) => Failure::Store(error),
         };
-        tracing::warn!(name: "session.sign_in.revoked", "all sessions of this identity were ended while it signed in; so was this one");
+        telemetry::sign_in_revoked(self, id);
         let _ = self.destroy_row(id, None).await?;
         Err(failure)
     }
@@ -68,7 +68,7 @@ impl Core {
         };
         if self.own_lifetimes(live.cookie.as_ref()) != self.own_lifetimes(live.row.cookie.as_ref()) {
             let lifetime = self.lifetime(live).absolute;
-            index.link(identity, id, lifetime).within(self.settings.store_timeout).await?;
+            self.link(index, identity, id, lifetime).await?;
         }
         Ok(())
     }
@@ -76,11 +76,7 @@ impl Core {
     /// A ticket for an identity.
     pub(crate) async fn pass(&self, identity: &RawJson) -> Result<Pass, StoreError> {
         let given = self.elapsed();
-        let generation = match self.index() {
-            Some(index) => index.generation(identity).within(self.settings.store_timeout).await?,
-            None => Generation::NONE,
-        };
-        Ok(Pass { generation, given })
+        Ok(Pass { generation: self.generation(identity).await?, given })
     }
 
     /// Ends all sessions of an identity but one. Answers how many.
@@ -92,7 +88,7 @@ impl Core {
         self.random(&mut generation);
         // Never the one that stands for none.
         let generation = Generation(u64::from_le_bytes(generation) | 1);
-        index.raise_generation(identity, generation).within(self.settings.store_timeout).await?;
+        self.raise_generation(index, identity, generation).await?;
         let mut ended = 0;
         let mut page = Page::new(index, identity);
         while let Some(id) = page.next(self).await? {
@@ -121,12 +117,12 @@ impl Core {
 
     /// The row, if it is of this identity; if not, the index may forget it.
     async fn row_of(&self, id: &SessionId, identity: &RawJson) -> Result<Option<Row>, StoreError> {
-        let row = self.store().load(id).within(self.settings.store_timeout).await?;
+        let row = self.load_row(id).await?;
         match (row, self.index()) {
             (Some(row), _) if row.identity.as_ref() == Some(identity) => Ok(Some(row)),
             (_, Some(index)) => {
                 // Only an entry too many, whatever comes of it.
-                let _ = index.unlink(identity, id).within(self.settings.store_timeout).await;
+                let _ = self.unlink(index, identity, id).await;
                 Ok(None)
             }
             (_, None) => Ok(None),
@@ -165,8 +161,8 @@ impl<'a> Page<'a> {
     async fn next(&mut self, core: &Core) -> Result<Option<SessionId>, StoreError> {
         const SIZE: usize = 100;
         if self.ids.len() == 0 {
-            let ids = self.index.linked(self.identity, self.last.as_ref(), SIZE);
-            self.ids = ids.within(core.settings.store_timeout).await?.into_iter();
+            let ids = core.linked(self.index, self.identity, self.last.as_ref(), SIZE).await?;
+            self.ids = ids.into_iter();
         }
         let next = self.ids.next();
         if next.is_some() {

@@ -1,11 +1,13 @@
 //! Stages 2 and 3: from the cookies of our name to a session, or to the reason why there is none.
 
 use std::mem;
+use std::pin::pin;
 use std::time::Duration;
 
 use smallvec::SmallVec;
+use tracing::Instrument as _;
 
-use crate::config::CookieKeys;
+use crate::config::{CookieKeys, Core};
 use crate::csrf::Subject;
 use crate::decide::Origin;
 use crate::error::StoreError;
@@ -13,6 +15,7 @@ use crate::id::SessionId;
 use crate::record::{Epoch, Row, VerifierHash};
 use crate::session::changes::{Live, Presented, Verifier};
 use crate::session::slot::{Slot, State};
+use crate::telemetry;
 use crate::token::SignedBy;
 
 /// A cookie whose MAC is ours.
@@ -37,13 +40,15 @@ impl Slot {
             return;
         }
         let mut live = Live::new(Origin::New, Row::new(VerifierHash::NONE));
-        let loaded = match find(self, &mut live).await {
+        let found = pin!(find(self, &mut live)).instrument(telemetry::load_span()).await;
+        telemetry::load_ended(found.as_ref().map(|()| live.origin));
+        let loaded = match found {
             Ok(()) => {
                 self.begin(&mut live);
                 State::Live(live)
             }
             Err(error) => {
-                tracing::error!(name: "session.load.failed", %error, "a session could not be loaded");
+                telemetry::load_failed(&error);
                 State::Failed
             }
         };
@@ -78,12 +83,14 @@ async fn find(slot: &Slot, live: &mut Live) -> Result<(), StoreError> {
         if live.id.as_ref() == Some(&claim.id) || live.tossed.iter().any(|(id, _)| *id == claim.id) {
             continue;
         }
-        let Some(row) = core.store().load(&claim.id).within(core.settings.store_timeout).await? else {
+        let Some(row) = core.load_row(&claim.id).await? else {
+            telemetry::missing(core, &claim.id);
             continue;
         };
         match judge(slot, &claim, &row) {
             Finding::Found(_) if live.origin == Origin::Found => live.tossed.push((claim.id, row.epoch)),
             Finding::Found(presented) => {
+                telemetry::loaded(core, &claim.id);
                 live.found(row);
                 live.id = Some(claim.id);
                 live.presented = presented;
@@ -97,7 +104,7 @@ async fn find(slot: &Slot, live: &mut Live) -> Result<(), StoreError> {
         }
     }
     if !live.tossed.is_empty() {
-        toss(live);
+        toss(core, live);
     } else if let (Origin::New, Some((claim, origin))) = (live.origin, superseded) {
         live.origin = origin;
         live.claim = Some((claim.id, claim.epoch));
@@ -106,10 +113,10 @@ async fn find(slot: &Slot, live: &mut Live) -> Result<(), StoreError> {
 }
 
 /// Two live sessions in one request: one of them was planted (R3).
-fn toss(live: &mut Live) {
-    tracing::warn!(name: "session.tossed", "two different sessions were presented; neither is used");
+fn toss(core: &Core, live: &mut Live) {
     let first = live.id.take().map(|id| (id, live.row.epoch));
-    let tossed = first.into_iter().chain(mem::take(&mut live.tossed)).collect();
+    let tossed: Vec<_> = first.into_iter().chain(mem::take(&mut live.tossed)).collect();
+    tossed.iter().for_each(|(id, _)| telemetry::tossed(core, id));
     *live = Live::new(Origin::Tossed, Row::new(VerifierHash::NONE));
     live.tossed = tossed;
 }
@@ -151,10 +158,10 @@ fn judge(slot: &Slot, claim: &Claim, row: &Row) -> Finding {
         Finding::Found(Presented::Previous)
     } else {
         if claim.epoch == row.epoch {
-            tracing::warn!(name: "session.verifier.outdated", "a cookie came from before the last two renewals; it may be stolen");
+            telemetry::outdated(&slot.core, &claim.id);
         }
         let late = is_late(slot, row.ages.verifier);
-        tracing::info!(name: "session.superseded", late, "a superseded cookie was presented");
+        telemetry::superseded(&slot.core, &claim.id, late);
         Finding::Superseded(if late { Origin::Late } else { Origin::New })
     }
 }

@@ -25,6 +25,7 @@ mod load;
 mod receive;
 #[cfg(feature = "tower")]
 mod service;
+mod visit;
 pub(crate) mod write;
 
 pub use body::SessionBody;

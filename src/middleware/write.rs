@@ -11,6 +11,7 @@ use crate::record::{Epoch, Extent, Fields, Lifetime, Patch, Row, VerifierChange,
 use crate::session::changes::{Ended, Flaw, Live, Verifier};
 use crate::session::slot::Slot;
 use crate::store::{Destroyed, Inserted, Updated};
+use crate::telemetry;
 
 /// Why the handler's response is replaced (R12).
 #[derive(Debug)]
@@ -114,7 +115,7 @@ impl Core {
                 return Err(Failure::TooLarge);
             }
             let entry = self.enter(live, live.identity.as_ref(), &id).await?;
-            let answer = match self.store().insert(&id, &row, lifetime).within(self.settings.store_timeout).await {
+            let answer = match self.insert_row(&id, &row, lifetime).await {
                 Err(error) if error.kind() == StoreErrorKind::Unknown => {
                     self.settle(&id, hash, error).await.map(|()| Inserted::Inserted)
                 }
@@ -123,6 +124,7 @@ impl Core {
             match answer? {
                 Inserted::Inserted => {
                     self.confirm(entry, &id).await?;
+                    telemetry::created(self, &id, &live.identity_change);
                     live.id = Some(id);
                     live.row = row;
                     return Ok(verifier);
@@ -135,11 +137,9 @@ impl Core {
 
     /// A write with a new verifier whose answer was lost is settled by one load: our hash there means applied (R10).
     async fn settle(&self, id: &SessionId, hash: VerifierHash, error: StoreError) -> Result<(), StoreError> {
-        tracing::warn!(name: "session.commit.unknown", "a commit's answer was lost");
-        match self.store().load(id).within(self.settings.store_timeout).await {
-            Ok(Some(row)) if row.verifier == hash => Ok(()),
-            Ok(_) | Err(_) => Err(error),
-        }
+        let applied = matches!(self.load_row(id).await, Ok(Some(row)) if row.verifier == hash);
+        telemetry::commit_settled(self, id, applied);
+        if applied { Ok(()) } else { Err(error) }
     }
 
     /// Whether a row with this patch is within the limit. One that does not grow may be written even if it is not: a
@@ -166,7 +166,7 @@ impl Core {
         let mut rebased;
         let mut attempt = patch;
         loop {
-            let answer = self.store().update(id, attempt, lifetime).within(self.settings.store_timeout).await;
+            let answer = self.update_row(id, attempt, lifetime).await;
             match answer {
                 Ok(Updated::Applied { renewed }) => {
                     return Ok(Written::Applied { renewed, fields: attempt.result.clone() });
@@ -176,6 +176,7 @@ impl Core {
                 Ok(Updated::Conflict(row)) => {
                     rebased = patch.rebase(&row.fields).map_err(|_| Failure::Conflict)?;
                     attempt = &rebased;
+                    telemetry::merged(self, id);
                     if self.elapsed() >= deadline {
                         return Err(Failure::Conflict);
                     }
@@ -192,6 +193,7 @@ impl Core {
                         (StoreErrorKind::Unknown, Some(hash)) => self.settle(id, hash, error).await?,
                         _ => return Err(error.into()),
                     }
+                    telemetry::updated(self, id, attempt, true);
                     return Ok(Written::Applied { renewed: true, fields: attempt.result.clone() });
                 }
             }
@@ -205,15 +207,10 @@ impl Core {
         Duration::from_micros(500 + 30 * u64::from(byte[0]))
     }
 
-    /// Destroys a row, of an epoch if one is given.
-    pub(crate) async fn destroy_row(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
-        self.store().destroy(id, epoch).within(self.settings.store_timeout).await
-    }
-
     /// Whether a row that was to be destroyed is gone. Settles an answer that was lost, where a new verifier depends on it
     /// (R10).
     pub(crate) async fn is_gone(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let row = self.store().load(id).within(self.settings.store_timeout).await?;
+        let row = self.load_row(id).await?;
         Ok(row.is_none_or(|row| row.is_tombstone()))
     }
 
@@ -225,7 +222,7 @@ impl Core {
         for _ in 0..ATTEMPTS {
             let epoch = match loaded.take() {
                 Some(epoch) => epoch,
-                None => match self.store().load(id).within(self.settings.store_timeout).await? {
+                None => match self.load_row(id).await? {
                     Some(row) if row.identity.is_none() => return Ok(Ended::Already),
                     Some(row) if row.identity_epoch > claimed => return Ok(Ended::Superseded),
                     Some(row) => row.epoch,

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::data::ChangeSink;
 use crate::error::MergeConflict;
 use crate::record::{Field, Fields, FieldsWriter, Patch, RawJson, StoredField};
+use crate::telemetry;
 
 /// Collects what a handle's value changed, without allocating for a field or two.
 #[derive(Default)]
@@ -87,7 +88,7 @@ impl ChangeSink for ChangeList {
     }
 
     fn unencodable(&mut self, field: &'static str) {
-        tracing::error!(name: "session.field.unencodable", field, "a session field does not serialise");
+        telemetry::unencodable(field);
         self.unencodable = true;
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::MergeConflict;
 use crate::record::{Field, FieldCursor, Fields, RawJson};
 use crate::store::SessionStore;
+use crate::telemetry;
 
 /// A struct that can be a session: written by [`#[derive(Session)]`](derive@crate::Session), never by hand.
 ///
@@ -139,11 +140,11 @@ impl<'a> FieldReader<'a> {
         match decode(raw) {
             Ok(value) => Ok(value),
             Err(_) if field.required => {
-                report_undecodable(field.name);
+                telemetry::undecodable(field.name);
                 Err(Unreadable(()))
             }
             Err(_) => {
-                report_undecodable(field.name);
+                telemetry::undecodable(field.name);
                 Ok(default())
             }
         }
@@ -158,15 +159,10 @@ impl<'a> FieldReader<'a> {
             return Ok(None);
         };
         decode(raw.as_bytes()).map(Some).map_err(|_| {
-            report_undecodable("identity");
+            telemetry::undecodable("identity");
             Unreadable(())
         })
     }
-}
-
-#[cold]
-fn report_undecodable(field: &'static str) {
-    tracing::warn!(name: "session.field.undecodable", field, "a stored field does not decode");
 }
 
 /// Takes what changed from the derive's code.

@@ -21,6 +21,7 @@ use crate::id::SessionId;
 use crate::middleware::write::{Failure, Written};
 use crate::record::{OnConflict, Patch, Row, VerifierChange};
 use crate::store::Updated;
+use crate::telemetry;
 
 /// A future that runs to its end even if nobody waits for it any more: a write that has been sent is not cut off (R11).
 pub(crate) struct RunToEnd<T: Send + 'static>(Work<T>);
@@ -120,7 +121,7 @@ impl<T: Send + 'static> fmt::Debug for RunToEnd<T> {
 pub(crate) fn finish_in_background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(work)),
-        Err(_) => tracing::error!(name: "session.commit.abandoned", "no runtime is left to finish a session's commit"),
+        Err(_) => telemetry::commit_abandoned(),
     }
 }
 
@@ -195,6 +196,14 @@ impl Slot {
     /// Writes the pending fields now.
     pub(crate) async fn save(self: Arc<Self>) -> Result<(), SaveError> {
         let _turn = self.turn().await;
+        self.save_now().await.inspect_err(|error| self.report(error))
+    }
+
+    fn report(&self, error: &SaveError) {
+        telemetry::save_failed(&self.core, self.row_id().as_ref(), error);
+    }
+
+    async fn save_now(&self) -> Result<(), SaveError> {
         let (live, target) = self.target()?;
         let Target::Update(id) = target else {
             return self.insert_now(live, None).await;
@@ -240,6 +249,10 @@ impl Slot {
     /// Writes these changes now, on condition that the store still has what was loaded (R13).
     pub(crate) async fn gate(self: Arc<Self>, changes: ChangeList, view: u32) -> Result<(), SaveError> {
         let _turn = self.turn().await;
+        self.gate_now(changes, view).await.inspect_err(|error| self.report(error))
+    }
+
+    async fn gate_now(&self, changes: ChangeList, view: u32) -> Result<(), SaveError> {
         let (mut live, target) = self.target()?;
         if live.view != view {
             return Err(SaveError::IdentityPending);
@@ -257,8 +270,7 @@ impl Slot {
         if !self.core.fits(&patch, &live.row) {
             return Err(SaveError::TooLarge);
         }
-        let call = self.core.store().update(&id, &patch, self.core.lifetime(&live));
-        match call.within(self.core.settings.store_timeout).await {
+        match self.core.update_row(&id, &patch, self.core.lifetime(&live)).await {
             Ok(Updated::Applied { .. }) => {
                 self.with(|now| {
                     if now.rows == live.rows {
@@ -332,6 +344,9 @@ impl Slot {
         };
         if self.core.settings.format.renames() {
             let ended = self.core.end(id, live.row.epoch, Some(live.row.epoch)).await?;
+            if ended == Ended::Destroyed {
+                telemetry::signed_out(&self.core, id);
+            }
             self.note_ended(&live, ended);
             return Ok(ended.into());
         }
@@ -392,8 +407,7 @@ impl Slot {
         let Some(id) = live.id.as_ref().filter(|_| live.is_stored()) else {
             return Err(SaveError::Missing);
         };
-        let row =
-            self.core.store().load(id).within(self.core.settings.store_timeout).await?.ok_or(SaveError::Missing)?;
+        let row = self.core.load_row(id).await?.ok_or(SaveError::Missing)?;
         if row.epoch != live.row.epoch {
             return Err(if row.is_tombstone() { SaveError::Missing } else { SaveError::Superseded });
         }

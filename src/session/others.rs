@@ -64,7 +64,7 @@ impl Slot {
     /// The row under a new id now, as it is stored; the old one is destroyed.
     async fn move_now(&self, live: &Live, id: &SessionId) -> Result<SessionId, SaveError> {
         let core = &*self.core;
-        let stored = core.store().load(id).within(core.settings.store_timeout).await?;
+        let stored = core.load_row(id).await?;
         let row = match stored {
             None => return Err(SaveError::Missing),
             Some(row) if row.epoch != live.row.epoch => return Err(SaveError::Superseded),

@@ -18,6 +18,7 @@ use crate::decide::Sign;
 use crate::error::SessionRejection;
 use crate::id::SessionId;
 use crate::record::{Fields, RawJson};
+use crate::telemetry;
 
 /// A cookie value of our name, as it was sent. A native token fits in place.
 pub(crate) type Candidate = SmallVec<[u8; 96]>;
@@ -92,7 +93,8 @@ impl Slot {
         None
     }
 
-    /// The state. Held for moments only: never over an await, never while the user's code runs.
+    /// The state. Held for moments only: never over an await, never while the user's code runs, and a subscriber that hears
+    /// of an event is the user's code too.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // No invariant spans a panic here: every change is one assignment or made by code that does not panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -161,15 +163,16 @@ impl Slot {
             let current = {
                 let mut state = self.lock();
                 let State::Live(live) = &mut *state else {
-                    tracing::error!(name: "session.handle.outlived", "a session handle outlived its response; its changes are lost");
-                    return;
+                    drop(state);
+                    return telemetry::handle_outlived();
                 };
                 if live.view != window.view {
                     if changes.is_filler() {
                         return;
                     }
-                    tracing::warn!(name: "session.handle.stale", "the session changed hands within the request; an older handle's changes are lost");
-                    return;
+                    let id = live.id.clone();
+                    drop(state);
+                    return telemetry::handle_stale(&self.core, id.as_ref());
                 }
                 if live.fields.same_block(&window.fields) {
                     let fields = changes.apply_to(&window.fields);
@@ -227,6 +230,11 @@ impl Slot {
                 live.new_id.get_or_insert(id);
             });
         }
+    }
+
+    /// The id of the session's row, if it has one.
+    pub(crate) fn row_id(&self) -> Option<SessionId> {
+        self.with(|live| live.id.clone()).flatten()
     }
 
     /// Whether the slot asks for work when its response never came: a sign-out does not wait (R11).

@@ -12,6 +12,7 @@ use super::{ConditionalCommit, Destroyed, Generation, IndexSessions, Inserted, S
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::telemetry;
 
 /// One call to a store: answered on the spot, or on its way.
 pub(crate) enum Visit<T> {
@@ -42,7 +43,7 @@ impl<T> Visit<T> {
         match poll_guarded(pin!(call), &mut context, lost) {
             Poll::Ready(answer) => Self::Answered(answer),
             Poll::Pending => {
-                tracing::error!(name: "session.store.waited", "a store that promised to be instant did not answer at once");
+                telemetry::store_waited();
                 Self::Answered(Err(lost.error()))
             }
         }
@@ -63,7 +64,7 @@ impl<T> Visit<T> {
             Self::Waiting(call, lost) => match tokio::time::timeout(limit, call).await {
                 Ok(answer) => answer,
                 Err(_) => {
-                    tracing::error!(name: "session.store.timed_out", "the session store did not answer in time");
+                    telemetry::store_timed_out();
                     Err(lost.error())
                 }
             },
@@ -87,7 +88,7 @@ fn poll_guarded<T>(
     match std::panic::catch_unwind(AssertUnwindSafe(|| call.poll(context))) {
         Ok(poll) => poll,
         Err(_) => {
-            tracing::error!(name: "session.store.panicked", "the session store panicked");
+            telemetry::store_panicked();
             Poll::Ready(Err(lost.error()))
         }
     }

@@ -23,7 +23,7 @@ mod pointer;
 
 pub use entry::{Entry, Merged, UpdateStep};
 pub use erased::AnyStore;
-pub(crate) use erased::{ErasedIndex, ErasedStore};
+pub(crate) use erased::{ErasedIndex, ErasedStore, Visit};
 pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexed, LINK_GRACE};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};

@@ -1,10 +1,10 @@
 //! R18: the store is down.
 
 use http::{Request, Response, StatusCode};
-use http_session::Session;
-use http_session::error::{SessionRejection, StoreErrorKind};
+use http_session::error::{SaveError, SessionRejection, StoreErrorKind};
+use http_session::{Activity, CommitOn, Resave, SaveUninitialized, Session};
 
-use crate::support::{Answer, Browser, Call, Entry, Events, Fault, Oops, Rig, Visit, seconds};
+use crate::support::{Answer, Browser, Call, Entry, Events, Fault, Oops, Rig, Visit, minutes, seconds};
 
 fn faults() -> [Fault; 3] {
     [Fault::Error(StoreErrorKind::Unavailable), Fault::Hang, Fault::Panic]
@@ -99,33 +99,119 @@ async fn r18_without_a_cookie_a_store_that_is_down_is_not_asked() {
     assert_eq!(rig.store.take_names(), [""; 0]);
 }
 
+/// What a request does, the call that never answers, and what the manual says of that.
+const HANGING: [(&str, Call, u16); 10] = [
+    ("reads", Call::Load, 503),
+    ("writes", Call::Update, 503),
+    ("rotates", Call::Update, 503),
+    ("regenerates", Call::Insert, 503),
+    ("regenerates", Call::Destroy, 503),
+    ("touches", Call::Touch, 200),
+    ("destroys", Call::Destroy, 503),
+    ("awaits destroy", Call::Destroy, 503),
+    ("awaits sign_out", Call::Update, 503),
+    ("awaits save", Call::Update, 503),
+];
+
+async fn work(name: &'static str, mut s: Session<Visit>) {
+    match name {
+        "writes" => s.views = 9,
+        "rotates" => s.rotate(),
+        "regenerates" => s.regenerate(),
+        "touches" => s.touch(),
+        "destroys" => drop(s.destroy()),
+        "awaits destroy" => assert!(s.destroy().await.is_err()),
+        "awaits sign_out" => assert!(s.sign_out().await.is_err()),
+        "awaits save" => {
+            s.views = 9;
+            assert!(s.save().await.is_err());
+        }
+        other => panic!("{other} without a session"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn r18_every_call_to_the_store_has_a_time_limit() {
+async fn r18_a_store_that_hangs_in_a_call_does_not_hold_a_request() {
+    for is_instant in [true, false] {
+        for (name, call, status) in HANGING {
+            let rig = Rig::with(is_instant, |b| b.store_timeout(seconds(3)).build());
+            let browser = rig.signed_in("ada").await;
+            rig.store.inner.fail(call, Fault::Hang);
+            let events = Events::capture();
+            let started = tokio::time::Instant::now();
+            let request = rig.ask(&browser, move |s: Session<Visit>| work(name, s));
+            let answer = tokio::time::timeout(seconds(600), request).await.unwrap_or_else(|_| panic!("{name} hangs"));
+            assert_eq!((answer.status.as_u16(), answer.set_cookies().len()), (status, 0), "{name}");
+            let word = if is_instant { "session.store.waited" } else { "session.store.timed_out" };
+            let limits = events.take().iter().filter(|line| line.starts_with(word)).count();
+            assert!((1..=3).contains(&limits), "{name}: {limits}");
+            // Each call has the limit, and no more than it.
+            let spent = if is_instant { 0 } else { 3 * limits as u64 };
+            assert_eq!(started.elapsed().as_secs(), spent, "{name}");
+            rig.store.inner.heal();
+            assert!(rig.seen(&browser).await.starts_with("ada v1 "), "{name}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r18_a_store_that_hangs_does_not_hold_work_outside_of_requests() {
     let rig = Rig::with(false, |b| b.store_timeout(seconds(3)).build());
-    let browser = rig.signed_in("ada").await;
-    let id = rig.ids().await[0].clone();
+    rig.signed_in("ada").await;
+    let id = rig.ids().await.remove(0);
+    let mut detached = rig.sessions.load::<Visit>(&id).await.unwrap().unwrap();
+    let leaving = rig.sessions.load::<Visit>(&id).await.unwrap().unwrap();
+    detached.views = 9;
     for call in [Call::Load, Call::Insert, Call::Update, Call::Touch, Call::Destroy] {
         rig.store.inner.fail(call, Fault::Hang);
     }
-    let within = async |name: &str, limit: u64, work: std::pin::Pin<Box<dyn Future<Output = bool>>>| {
-        let started = tokio::time::Instant::now();
-        assert!(tokio::time::timeout(seconds(60), work).await.expect("a limit"), "{name} is an error");
-        assert!(started.elapsed() <= seconds(limit), "{name}");
+    let started = tokio::time::Instant::now();
+    let unavailable = rig.sessions.load::<Visit>(&id).await.err().map(|error| error.kind());
+    assert_eq!((unavailable, started.elapsed().as_secs()), (Some(StoreErrorKind::Unavailable), 3));
+    let lost = rig.sessions.destroy(&id).await.err().map(|error| error.kind());
+    assert_eq!((lost, started.elapsed().as_secs()), (Some(StoreErrorKind::Unknown), 6));
+    assert!(matches!(detached.save().await, Err(SaveError::Store(error)) if error.kind() == StoreErrorKind::Unknown));
+    assert_eq!(started.elapsed().as_secs(), 9);
+    let lost = leaving.destroy().await.err().map(|error| error.kind());
+    assert_eq!((lost, started.elapsed().as_secs()), (Some(StoreErrorKind::Unknown), 12));
+}
+
+/// However it is configured: what would be written or sent with every other request is not with this one.
+#[tokio::test]
+async fn r18_while_the_session_could_not_be_loaded_nothing_is_written_and_no_cookie_is_set() {
+    let eager = |is_instant| {
+        Rig::with(is_instant, |b| {
+            let b = b.resave(Resave::Always).save_uninitialized(SaveUninitialized::Always).touch_throttle(0);
+            b.activity(Activity::Presented).commit_on(CommitOn::AnyStatus).max_age(minutes(60)).rolling().build()
+        })
     };
-    let sessions = rig.sessions.clone();
-    let (a, b, c) = (id.clone(), sessions.clone(), sessions.clone());
-    within("load", 3, Box::pin(async move { sessions.load::<Visit>(&a).await.is_err() })).await;
-    within("destroy", 3, Box::pin(async move { b.destroy(&id).await.is_err() })).await;
-    drop(c);
-    let (other, rig_too) = (browser.clone(), rig.clone());
-    let asks = async move { rig_too.ask(&other, async |_: Session<Visit>| ()).await.status.as_u16() == 503 };
-    within("a request", 3, Box::pin(asks)).await;
-    let rig_too = rig.clone();
-    let inserts = async move {
-        rig_too.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 1).await.status.as_u16() == 503
-    };
-    // The write, and the load that settles it.
-    within("an insert", 6, Box::pin(inserts)).await;
+    let kinds =
+        [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Refused, StoreErrorKind::Unknown];
+    for rig in [eager(true), eager(false), Rig::express(true, |b| b.build()), Rig::express(false, |b| b.build())] {
+        let browser = rig.signed_in("ada").await;
+        let before = rig.only_row().await;
+        for kind in kinds {
+            rig.store.inner.fail(Call::Load, Fault::Error(kind));
+            let ignoring = async |request: crate::support::Request| {
+                let rejection = Session::<Visit>::extract(request.extensions()).await.err();
+                assert_eq!(rejection, Some(SessionRejection::StoreFailed));
+            };
+            let untouched = async |_: crate::support::Request| ();
+            let request = || browser.request(http::Method::GET, "/");
+            let service = rig.sessions.service(can_do_without);
+            for answer in [
+                Answer::read(rig.raw(request(), ignoring).await.unwrap()).await,
+                Answer::read(rig.raw(request(), untouched).await.unwrap()).await,
+                browser.ask(&service, http::Method::GET, "/").await,
+            ] {
+                assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::OK, 0));
+                assert_eq!(answer.headers["vary"], "Cookie");
+            }
+            assert_eq!(rig.store.take_names(), ["load"; 3], "{kind:?}");
+            rig.store.inner.heal();
+            assert_eq!(rig.only_row().await, before);
+        }
+    }
 }
 
 #[tokio::test]

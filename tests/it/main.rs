@@ -22,6 +22,7 @@ mod interleavings;
 mod leaks;
 mod leaving;
 mod lifetimes;
+mod observe;
 mod outcomes;
 mod plumbing;
 mod regressions;

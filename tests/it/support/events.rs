@@ -1,13 +1,18 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{Debug, Write as _};
+use std::rc::Rc;
 use std::sync::Once;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber, span};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
+type Hook = Rc<dyn Fn(&str)>;
+
 thread_local! {
     static LINES: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    static IS_HOOKED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Everything that this thread tells tracing while it lives, at every level.
@@ -26,7 +31,13 @@ impl Events {
         Self(())
     }
 
-    /// The events since the last time: name, target, and all fields.
+    /// The same; with each event `hook` runs, in the middle of what was going on. Not within itself.
+    pub fn hooked(hook: impl Fn(&str) + 'static) -> Self {
+        HOOK.set(Some(Rc::new(hook)));
+        Self::capture()
+    }
+
+    /// The events since the last time: name, level, target, and all fields; and the spans, after the word `span`.
     pub fn take(&self) -> Vec<String> {
         LINES.replace(Some(Vec::new())).unwrap_or_default()
     }
@@ -40,6 +51,7 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         LINES.set(None);
+        HOOK.set(None);
     }
 }
 
@@ -53,6 +65,14 @@ fn tell(line: String) {
     });
 }
 
+fn run_hook(name: &str) {
+    let Some(hook) = HOOK.with_borrow(Clone::clone) else { return };
+    if !IS_HOOKED.replace(true) {
+        hook(name);
+        IS_HOOKED.set(false);
+    }
+}
+
 struct Line(String);
 
 impl Visit for Line {
@@ -63,13 +83,16 @@ impl Visit for Line {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = Line(format!("{} {}", event.metadata().name(), event.metadata().target()));
+        let about = event.metadata();
+        let mut line = Line(format!("{} {} {}", about.name(), about.level(), about.target()));
         event.record(&mut line);
         tell(line.0);
+        run_hook(about.name());
     }
 
     fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
-        let mut line = Line(format!("span {}", attributes.metadata().name()));
+        let about = attributes.metadata();
+        let mut line = Line(format!("span {} {} {}", about.name(), about.level(), about.target()));
         attributes.record(&mut line);
         tell(line.0);
     }

@@ -3,14 +3,20 @@
 mod browser;
 mod events;
 mod faulty;
+mod numbers;
 mod recording;
 mod rig;
+mod swapping;
+mod watch;
 
 pub use browser::{Answer, Browser};
 pub use events::Events;
 pub use faulty::{Call, Fault, Faulty};
+pub use numbers::Numbers;
 pub use recording::Recording;
-pub use rig::{Entry, Oops, Open, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through};
+pub use rig::{Entry, Oops, Open, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through, under_way};
+pub use swapping::Swapping;
+pub use watch::Watch;
 
 use http_session::Secret;
 

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use http_session::clock::ManualClock;
-use http_session::config::builder::{BrowserSession, Builder, WithSecret};
+use http_session::config::builder::{BrowserSession, Builder, Express, WithSecret};
 use http_session::middleware::SessionBody;
 use http_session::record::Row;
 use http_session::session::StorableIn;
@@ -21,6 +22,7 @@ use super::{Answer, Browser, Faulty, Recording, secret};
 
 pub type Store = Recording<Faulty<MemoryStore>>;
 pub type Open = Builder<WithSecret, Store, BrowserSession>;
+pub type OpenExpress = Builder<WithSecret, Store, Express>;
 
 /// The session of most tests: a field for every kind of mark.
 #[derive(Session, Debug)]
@@ -115,6 +117,15 @@ impl<T: http_session::SessionData> Clone for Work<T> {
     }
 }
 
+thread_local! {
+    static UNDER_WAY: RefCell<Option<http::Extensions>> = const { RefCell::new(None) };
+}
+
+/// The extensions of this thread's last request, as its handler saw them: the way to its session from anywhere.
+pub fn under_way() -> Option<http::Extensions> {
+    UNDER_WAY.with_borrow(Clone::clone)
+}
+
 async fn run<T>(request: Request<Empty<Bytes>>, session: Session<T>) -> Result<Response<String>, Oops>
 where
     T: http_session::SessionData + 'static,
@@ -127,6 +138,7 @@ async fn extract<T>(request: Request<Empty<Bytes>>) -> Result<Response<String>, 
 where
     T: http_session::SessionData + 'static,
 {
+    UNDER_WAY.set(Some(request.extensions().clone()));
     match Session::<T>::extract(request.extensions()).await {
         Ok(session) => run(request, session).await,
         Err(rejection) => {
@@ -171,6 +183,13 @@ impl Rig {
         Self { clock, store, sessions, entry: Entry::Layer }
     }
 
+    /// The express preset.
+    pub fn express(is_instant: bool, finish: impl FnOnce(OpenExpress) -> SessionConfig<Store>) -> Self {
+        let rig = Self::with(is_instant, Builder::build);
+        let builder = SessionConfig::express().secret(secret()).store(rig.store.clone()).clock(rig.clock.clone());
+        Self { sessions: finish(builder), ..rig }
+    }
+
     /// Another configuration on the same store.
     pub fn another(&self, finish: impl FnOnce(Open) -> SessionConfig<Store>) -> Self {
         let builder = SessionConfig::builder().secret(secret()).store(self.store.clone()).clock(self.clock.clone());
@@ -198,7 +217,8 @@ impl Rig {
         W: Fn(Request<Empty<Bytes>>) -> F + Clone + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
-        let service = tower::service_fn(move |request| {
+        let service = tower::service_fn(move |request: Request<Empty<Bytes>>| {
+            UNDER_WAY.set(Some(request.extensions().clone()));
             let work = work(request);
             async move { work.await.reply() }
         });

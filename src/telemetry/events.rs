@@ -1,0 +1,294 @@
+//! The events. One function for each thing that can happen.
+
+use crate::config::Core;
+use crate::decide::Sign;
+use crate::error::{SaveError, StoreError};
+use crate::id::SessionId;
+use crate::middleware::write::Failure;
+use crate::record::{IdentityChange, Patch, VerifierChange};
+
+/// Says an event, and counts it.
+macro_rules! event {
+    ($level:ident, $name:literal, $message:literal $(, $($field:tt)+)?) => {{
+        tracing::$level!(name: $name, target: "http_session", $($($field)+,)? $message);
+        #[cfg(feature = "metrics")]
+        metrics::counter!("session_events_total", "event" => $name).increment(1);
+    }};
+}
+
+/// A session as a field of an event.
+fn tag(core: &Core, id: &SessionId) -> impl tracing::Value + use<> {
+    tracing::field::display(core.tags.tag(id))
+}
+
+/// The same, where it may have none yet.
+fn tag_of(core: &Core, id: Option<&SessionId>) -> Option<impl tracing::Value + use<>> {
+    id.map(|id| tag(core, id))
+}
+
+// Load
+
+pub(crate) fn loaded(core: &Core, id: &SessionId) {
+    event!(debug, "session.loaded", "a session was loaded", session = tag(core, id));
+}
+
+pub(crate) fn missing(core: &Core, id: &SessionId) {
+    event!(debug, "session.missing", "a cookie's session has expired, or has ended long ago", session = tag(core, id));
+}
+
+pub(crate) fn superseded(core: &Core, id: &SessionId, late: bool) {
+    event!(info, "session.superseded", "a superseded cookie was presented", session = tag(core, id), late);
+}
+
+#[cold]
+pub(crate) fn outdated(core: &Core, id: &SessionId) {
+    event!(
+        warn,
+        "session.verifier.outdated",
+        "a cookie came from before the last two renewals; it may be stolen",
+        session = tag(core, id)
+    );
+}
+
+#[cold]
+pub(crate) fn tossed(core: &Core, id: &SessionId) {
+    event!(
+        warn,
+        "session.tossed",
+        "two or more live sessions were presented together; this one, like the others, is not used",
+        session = tag(core, id)
+    );
+}
+
+#[cold]
+pub(crate) fn load_failed(error: &StoreError) {
+    event!(error, "session.load.failed", "a session could not be loaded", %error);
+}
+
+#[cold]
+pub(crate) fn undecodable(field: &'static str) {
+    event!(warn, "session.field.undecodable", "a stored field does not decode", field);
+}
+
+// Handler
+
+#[cold]
+pub(crate) fn unencodable(field: &'static str) {
+    event!(error, "session.field.unencodable", "a session field does not serialise", field);
+}
+
+#[cold]
+pub(crate) fn handle_stale(core: &Core, id: Option<&SessionId>) {
+    event!(
+        warn,
+        "session.handle.stale",
+        "the session changed hands within the request; an older handle's changes are lost",
+        session = tag_of(core, id)
+    );
+}
+
+#[cold]
+pub(crate) fn handle_alive(core: &Core, id: Option<&SessionId>, handles: usize) {
+    event!(
+        warn,
+        "session.handle.alive",
+        "session handles are alive at the commit; what they change is lost",
+        session = tag_of(core, id),
+        handles
+    );
+}
+
+#[cold]
+pub(crate) fn handle_outlived() {
+    event!(error, "session.handle.outlived", "a session handle outlived its response; its changes are lost");
+}
+
+pub(crate) fn save_failed(core: &Core, id: Option<&SessionId>, error: &SaveError) {
+    event!(
+        info,
+        "session.save.failed",
+        "an awaited save did not happen; the handler was told",
+        session = tag_of(core, id),
+        %error
+    );
+}
+
+// Commit
+
+/// A new session is in the store.
+pub(crate) fn created(core: &Core, id: &SessionId, identity: &IdentityChange) {
+    event!(debug, "session.created", "a session was created", session = tag(core, id));
+    if matches!(identity, IdentityChange::Set(_) | IdentityChange::Affirmed) {
+        signed_in(core, id);
+    }
+}
+
+/// A patch is in the store.
+pub(crate) fn updated(core: &Core, id: &SessionId, patch: &Patch, renewed: bool) {
+    event!(debug, "session.updated", "a session was written", session = tag(core, id));
+    match patch.verifier {
+        VerifierChange::Rotate(_) => {
+            event!(debug, "session.rotated", "a session got a new verifier", session = tag(core, id));
+        }
+        VerifierChange::Renew { .. } if renewed => {
+            event!(debug, "session.renewed", "a session's verifier was renewed", session = tag(core, id));
+        }
+        VerifierChange::Renew { .. } | VerifierChange::Unchanged => {}
+    }
+    match patch.identity {
+        IdentityChange::Set(_) | IdentityChange::Affirmed => signed_in(core, id),
+        IdentityChange::Removed => signed_out(core, id),
+        IdentityChange::Unchanged => {}
+    }
+}
+
+/// A session goes on in the row of another: rotation, where the id is the credential.
+pub(crate) fn replaced(core: &Core, id: &SessionId, left: &SessionId, sign: Sign) {
+    event!(
+        debug,
+        "session.replaced",
+        "a session took the place of another",
+        session = tag(core, id),
+        before = tag(core, left)
+    );
+    if matches!(sign, Sign::Out | Sign::OutIn) {
+        signed_out(core, left);
+    }
+}
+
+fn signed_in(core: &Core, id: &SessionId) {
+    event!(info, "session.signed_in", "somebody signed in", session = tag(core, id));
+}
+
+pub(crate) fn signed_out(core: &Core, id: &SessionId) {
+    event!(info, "session.signed_out", "somebody signed out", session = tag(core, id));
+}
+
+pub(crate) fn touched(core: &Core, id: &SessionId) {
+    event!(debug, "session.touched", "a session was touched", session = tag(core, id));
+}
+
+pub(crate) fn destroyed(core: &Core, id: &SessionId) {
+    event!(debug, "session.destroyed", "a session was destroyed", session = tag(core, id));
+}
+
+pub(crate) fn merged(core: &Core, id: &SessionId) {
+    event!(
+        debug,
+        "session.merged",
+        "another request wrote the same field; the write is merged with it and tried again",
+        session = tag(core, id)
+    );
+}
+
+#[cold]
+pub(crate) fn touch_failed(core: &Core, id: &SessionId, error: &StoreError) {
+    event!(warn, "session.touch.failed", "a session could not be touched", session = tag(core, id), %error);
+}
+
+#[cold]
+pub(crate) fn commit_superseded(core: &Core, id: Option<&SessionId>) {
+    event!(
+        warn,
+        "session.commit.superseded",
+        "the session was ended or rotated elsewhere; this request's changes are dropped",
+        session = tag_of(core, id)
+    );
+}
+
+#[cold]
+pub(crate) fn commit_unknown(core: &Core, id: &SessionId) {
+    event!(warn, "session.commit.unknown", "a write's answer was lost", session = tag(core, id));
+}
+
+#[cold]
+pub(crate) fn commit_settled(core: &Core, id: &SessionId, applied: bool) {
+    event!(info, "session.commit.settled", "a lost answer was looked up", session = tag(core, id), applied);
+}
+
+/// The response is replaced (R12).
+#[cold]
+pub(crate) fn commit_failed(core: &Core, id: Option<&SessionId>, failure: &Failure) {
+    match failure {
+        Failure::Conflict | Failure::Revoked => event!(
+            info,
+            "session.commit.conflict",
+            "another request was first; the response is replaced",
+            session = tag_of(core, id)
+        ),
+        Failure::TooLarge | Failure::Unencodable | Failure::Cookie | Failure::Store(_) => event!(
+            error,
+            "session.commit.failed",
+            "a session could not be committed; the response is replaced",
+            session = tag_of(core, id),
+            ?failure
+        ),
+    }
+}
+
+#[cold]
+pub(crate) fn commit_abandoned() {
+    event!(error, "session.commit.abandoned", "no runtime is left to finish a session's commit");
+}
+
+/// All sessions of the identity were ended while it signed in (R28).
+#[cold]
+pub(crate) fn sign_in_revoked(core: &Core, id: &SessionId) {
+    event!(
+        warn,
+        "session.sign_in.revoked",
+        "all sessions of this identity were ended while it signed in; so was this one",
+        session = tag(core, id)
+    );
+}
+
+// Csrf
+
+#[cold]
+pub(crate) fn csrf_refused(reason: &'static str) {
+    event!(warn, "session.csrf.refused", "a request was refused: it may come from another site", reason);
+}
+
+// Cookie
+
+#[cold]
+pub(crate) fn cookie_refused(core: &Core, id: Option<&SessionId>) {
+    event!(
+        warn,
+        "session.cookie.refused",
+        "a session's own cookie attributes were not taken",
+        session = tag_of(core, id)
+    );
+}
+
+#[cold]
+pub(crate) fn cookie_unsendable() {
+    event!(warn, "session.cookie.unsendable", "a session was not stored: its cookie cannot travel on this connection");
+}
+
+#[cold]
+pub(crate) fn invalid_id() {
+    event!(error, "session.id.invalid", "the application's id generator gave an id of another shape");
+}
+
+#[cold]
+pub(crate) fn headers_full() {
+    event!(error, "session.headers.full", "the response has no room for the session's headers");
+}
+
+// Store
+
+#[cold]
+pub(crate) fn store_waited() {
+    event!(error, "session.store.waited", "a store that promised to be instant did not answer at once");
+}
+
+#[cold]
+pub(crate) fn store_timed_out() {
+    event!(error, "session.store.timed_out", "the session store did not answer in time");
+}
+
+#[cold]
+pub(crate) fn store_panicked() {
+    event!(error, "session.store.panicked", "the session store panicked");
+}

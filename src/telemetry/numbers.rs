@@ -1,0 +1,44 @@
+//! Metrics, with the feature `metrics`. Labels are words of this crate, from closed sets.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+
+use crate::config::Core;
+
+/// Tells a recorder what the numbers mean, if it is installed already.
+pub(crate) fn describe() {
+    describe_counter!("session_events_total", "events of the session middleware, by name");
+    describe_counter!("session_loads_total", "sessions asked for, by what was found");
+    describe_counter!("session_commits_total", "commits, by what was to be done and how it ended");
+    describe_histogram!("session_store_seconds", Unit::Seconds, "time of a call to the session store");
+}
+
+pub(super) fn load(outcome: &'static str) {
+    counter!("session_loads_total", "outcome" => outcome).increment(1);
+}
+
+pub(super) fn commit(action: &'static str, outcome: &'static str) {
+    counter!("session_commits_total", "action" => action, "outcome" => outcome).increment(1);
+}
+
+pub(super) fn store(call: &'static str, outcome: &'static str, stopwatch: &Stopwatch<'_>) {
+    let seconds = stopwatch.elapsed().as_secs_f64();
+    histogram!("session_store_seconds", "call" => call, "outcome" => outcome).record(seconds);
+}
+
+/// Measures a call to the store, by the configuration's clock.
+pub(crate) struct Stopwatch<'a> {
+    core: &'a Core,
+    started: Duration,
+}
+
+impl<'a> Stopwatch<'a> {
+    pub(crate) fn start(core: &'a Core) -> Self {
+        Self { core, started: core.elapsed() }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.core.elapsed().saturating_sub(self.started)
+    }
+}
