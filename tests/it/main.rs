@@ -13,6 +13,7 @@ mod concurrency;
 mod down;
 mod evolution;
 mod express;
+mod golden;
 mod histories;
 mod http_rules;
 mod identity;
