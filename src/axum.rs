@@ -7,7 +7,7 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::error::SessionRejection;
+use crate::error::{SessionRejection, SignInNotRecent};
 use crate::session::{Session, SessionData};
 
 /// No session, no handler (R18): the response is the rejection's.
@@ -55,5 +55,11 @@ impl<State: Send + Sync, T: SessionData> OptionalFromRequestParts<State> for Ses
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         (self.status(), self.body_text()).into_response()
+    }
+}
+
+impl IntoResponse for SignInNotRecent {
+    fn into_response(self) -> Response {
+        (http::StatusCode::FORBIDDEN, self.to_string()).into_response()
     }
 }

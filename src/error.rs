@@ -54,6 +54,22 @@ rule_error!(
     "a secret has at least 32 bytes, and they are not all the same"
 );
 rule_error!(
+    /// The user signed in too long ago for this step, or not at all. Given by
+    /// [`Session::require_recent`](crate::session::Session::require_recent). With the feature `axum` it is a 403.
+    ///
+    /// ```
+    /// # use http_session::error::SignInNotRecent;
+    /// # use http_session::Session;
+    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
+    /// async fn pay(session: Session<Visit>) -> Result<&'static str, SignInNotRecent> {
+    ///     session.require_recent(std::time::Duration::from_secs(300))?;
+    ///     Ok("paid")
+    /// }
+    /// ```
+    SignInNotRecent,
+    "sign in again to do this"
+);
+rule_error!(
     /// No bytes at all, where [`Secret::express`](crate::Secret::express) takes a secret of any other length.
     ///
     /// ```
@@ -456,6 +472,8 @@ pub enum SaveError {
     /// There is no session in this request, or its response has been committed already; or the generator of ids
     /// gave no valid one.
     NoSession,
+    /// Nobody is signed in.
+    NotSignedIn,
     /// The store failed.
     Store(StoreError),
     /// Another request rotated or ended the session since it was loaded (R4), or the request came with a late cookie (R6), or
@@ -477,6 +495,7 @@ impl fmt::Display for SaveError {
             Self::IdentityPending => "a change of identity is pending; it is committed with the response",
             Self::Missing => "the session no longer exists",
             Self::NoSession => "there is no session in this request",
+            Self::NotSignedIn => "nobody is signed in",
             Self::Store(_) => "the session store failed",
             Self::Superseded => "another request rotated or ended the session",
             Self::TooLarge => "the session is larger than the limit",

@@ -105,13 +105,13 @@ mod axum;
 
 #[doc(inline)]
 pub use self::config::{
-    Activity, CommitOn, Cookie, ExpressSecret, IdShape, Removal, Resave, SaveUninitialized, Secret, SessionConfig,
-    StoredAttributes, Transport, TrustedProxy, Unset,
+    Activity, CommitOn, Cookie, ExpressSecret, IdShape, Lifetimes, Removal, Resave, SaveUninitialized, Secret,
+    SessionConfig, StoredAttributes, Transport, TrustedProxy, Unset,
 };
 pub use self::cookie::{CookieDomain, CookieName, CookiePath, Priority, SameSite, SessionCookie};
 pub use self::id::SessionId;
 #[doc(inline)]
-pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, merge};
+pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, Ticket, merge};
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use self::store::MemoryStore;

@@ -18,6 +18,7 @@ pub(crate) mod commit;
 mod future;
 #[cfg(feature = "hyper")]
 mod handler;
+mod index;
 #[cfg(feature = "tower")]
 mod layer;
 mod load;

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::ticket::Pass;
 use crate::decide::{Intent, Origin, Sign};
 use crate::id::SessionId;
 use crate::record::{
@@ -98,6 +99,8 @@ pub(crate) struct Live {
     pub(crate) fillers: Vec<(&'static Field, Vec<u8>)>,
     pub(crate) clear: Clear,
     pub(crate) identity_change: IdentityChange,
+    /// The ticket of this request's sign-in (R28).
+    pub(crate) pass: Option<Pass>,
 
     pub(crate) intent: Intent,
     pub(crate) sign: Sign,
@@ -140,6 +143,7 @@ impl Live {
             fillers: Vec::new(),
             clear: Clear::Nothing,
             identity_change: IdentityChange::Unchanged,
+            pass: None,
             intent: Intent::Keep,
             sign: Sign::Unchanged,
             view: 0,
@@ -246,6 +250,7 @@ impl Live {
             self.begin_again();
         }
         self.identity = identity;
+        self.pass = None;
         self.ask(Intent::Rotate);
         self.view = self.view.wrapping_add(1);
     }
@@ -259,6 +264,14 @@ impl Live {
             self.identity_change = IdentityChange::Affirmed;
         }
         self.ask(Intent::Rotate);
+    }
+
+    /// The identity with which this session's next row is written, if that is a sign-in (R28).
+    pub(crate) fn entering(&self) -> Option<&RawJson> {
+        match self.identity_change {
+            IdentityChange::Set(_) | IdentityChange::Affirmed => self.identity.as_ref(),
+            IdentityChange::Unchanged | IdentityChange::Removed => None,
+        }
     }
 
     /// Drops the fields that this change of identity does not keep. When an anonymous visitor signs in, what this request
@@ -285,6 +298,7 @@ impl Live {
         self.fillers.clear();
         self.clear = Clear::Nothing;
         self.identity_change = IdentityChange::Unchanged;
+        self.pass = None;
         self.intent = Intent::Keep;
         self.sign = Sign::Unchanged;
         self.flaw = None;

@@ -17,6 +17,7 @@ mod golden;
 mod histories;
 mod http_rules;
 mod identity;
+mod index;
 mod interleavings;
 mod leaks;
 mod leaving;
