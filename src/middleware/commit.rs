@@ -69,11 +69,19 @@ impl Core {
             return true;
         }
         let lifetime = self.lifetime(live);
-        let full = lifetime.time_left(Duration::ZERO, live.row.absolute_age());
         let left = live.row.expires_in;
-        let spent = full.saturating_sub(left);
+        if left >= lifetime.time_left(Duration::ZERO, live.row.absolute_age()) {
+            return false;
+        }
+        // By the idle lifetime alone: near the absolute end a touch gains less, and is due all the same.
         let throttle = lifetime.idle / 100 * u32::from(self.settings.touch_throttle);
-        !spent.is_zero() && (left < SHORT || spent >= throttle)
+        left < SHORT || lifetime.idle.saturating_sub(left) >= throttle || self.is_first_return(live)
+    }
+
+    /// Whether the session still has the short life of one whose cookie never came back (R14).
+    fn is_first_return(&self, live: &Live) -> bool {
+        let ages = live.row.ages;
+        live.origin == Origin::Found && live.row.identity.is_none() && ages.touched == ages.created
     }
 }
 
