@@ -10,7 +10,7 @@ pub use browser::{Answer, Browser};
 pub use events::Events;
 pub use faulty::{Call, Fault, Faulty};
 pub use recording::Recording;
-pub use rig::{Entry, Oops, Open, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through};
+pub use rig::{Entry, Oops, Open, Pending, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through};
 
 use http_session::Secret;
 
