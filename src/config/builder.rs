@@ -502,8 +502,8 @@ impl<K, S, L: LifetimeSlot> Builder<K, S, L> {
         }
     }
 
-    /// Sends the cookie again whenever the session is touched or written, so that it lives on in an active browser; express:
-    /// `rolling`. Needs [`max_age`](Self::max_age), but not after [`SessionConfig::express`].
+    /// Sends the cookie again whenever the session's life is prolonged by a touch or a write, so that it lives on in an active
+    /// browser; express: `rolling`. A [passive](crate::session::Session::passive) request prolongs nothing. Needs [`max_age`](Self::max_age), but not after [`SessionConfig::express`].
     ///
     /// ```
     /// # use std::time::Duration;

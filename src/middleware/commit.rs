@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use super::write::{Failure, Written};
 use crate::config::Core;
 use crate::decide::{
-    CookieAction, Decision, Facts, Intent, Origin, Removal, Resend, Sign, Status, StoreAction, Write, decide,
+    CookieAction, Decision, Facts, Intent, Origin, Policy, Removal, Resend, Sign, Status, StoreAction, Write, decide,
     permits_everything,
 };
 use crate::error::StoreErrorKind;
@@ -73,11 +73,19 @@ impl Core {
             return true;
         }
         let lifetime = self.lifetime(live);
-        let full = lifetime.time_left(Duration::ZERO, live.row.absolute_age());
         let left = live.row.expires_in;
-        let spent = full.saturating_sub(left);
+        if left >= lifetime.time_left(Duration::ZERO, live.row.absolute_age()) {
+            return false;
+        }
+        // By the idle lifetime alone: near the absolute end a touch gains less, and is due all the same.
         let throttle = lifetime.idle / 100 * u32::from(self.settings.touch_throttle);
-        !spent.is_zero() && (left < SHORT || spent >= throttle)
+        left < SHORT || lifetime.idle.saturating_sub(left) >= throttle || self.is_first_return(live)
+    }
+
+    /// Whether the session still has the short life of one whose cookie never came back (R14).
+    fn is_first_return(&self, live: &Live) -> bool {
+        let ages = live.row.ages;
+        live.origin == Origin::Found && live.row.identity.is_none() && ages.touched == ages.created
     }
 }
 
@@ -134,14 +142,17 @@ impl Plan {
             live.discard();
         }
         let facts = slot.core.facts(&slot, live, status, delivery);
-        let decision = decide(facts, slot.core.settings.policy);
+        // A rolling cookie goes with the row's life, which a passive request does not prolong (R7).
+        let policy = slot.core.settings.policy;
+        let policy = Policy { rolling: policy.rolling && !live.passive, ..policy };
+        let decision = decide(facts, policy);
         let unsendable = facts.origin == Origin::New && facts.modified && !facts.sendable;
         let report = || {
             if unsendable && delivery == Delivery::Response {
                 telemetry::cookie_unsendable();
             }
         };
-        if !permits_everything(facts, slot.core.settings.policy) {
+        if !permits_everything(facts, policy) {
             // What the response discards decides neither how long the row lives nor what a cookie looks like.
             live.discard_cookie();
         }

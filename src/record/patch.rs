@@ -114,6 +114,9 @@ pub struct Patch {
     pub result: Fields,
     /// The fields that the request changed.
     pub touched: SmallVec<[&'static Field; 4]>,
+    /// Required fields that the request found absent (R16): `result` has their default, which is written where they are
+    /// absent still.
+    pub filled: SmallVec<[&'static Field; 1]>,
     /// What is cleared before the fields are written.
     pub clear: Clear,
     /// What happens to a field that somebody else changed too.
@@ -150,7 +153,8 @@ pub struct Change<'a> {
     pub base: Option<&'a [u8]>,
     /// Its raw value from now on; `None` removes it.
     pub value: Option<&'a [u8]>,
-    /// Whether the write depends on the store still having `base`: the field has a merge rule, or the patch is a gate.
+    /// Whether the write depends on the store still having `base`: the field has a merge rule, the patch is a gate, or the
+    /// field is required and was absent.
     pub conditional: bool,
 }
 
@@ -198,15 +202,20 @@ impl Patch {
     /// assert_eq!(names, ["views"]);
     /// ```
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        self.touched.iter().map(|field| Change {
-            field,
-            base: self.base.read(field),
-            value: self.result.find(field.name),
-            conditional: match self.on_conflict {
-                OnConflict::Merge => field.merge.is_some() && self.clear.keeps(field.keep),
-                OnConflict::Refuse => true,
-            },
+        let filled = self.filled.iter().map(|field| self.change(field, true));
+        self.written().chain(filled)
+    }
+
+    /// The changes that the request made itself.
+    fn written(&self) -> impl Iterator<Item = Change<'_>> {
+        self.touched.iter().map(|field| match self.on_conflict {
+            OnConflict::Merge => self.change(field, field.merge.is_some() && self.clear.keeps(field.keep)),
+            OnConflict::Refuse => self.change(field, true),
         })
+    }
+
+    fn change(&self, field: &'static Field, conditional: bool) -> Change<'_> {
+        Change { field, base: self.base.read(field), value: self.result.find(field.name), conditional }
     }
 
     /// The fields of a row after this patch, merged where needed. Pure; runs the user's merge functions.
@@ -240,11 +249,13 @@ impl Patch {
                 writer.copy(stored);
             }
         }
-        for change in self.changes() {
+        for change in self.written() {
             let name = change.field.name;
-            let stored = theirs.read(change.field);
+            let stored = self.kept(theirs, change.field);
+            // What the change of identity clears is nothing to join with.
+            let is_cleared = self.clear != Clear::Nothing && stored.is_none();
             let merged;
-            let value = if !change.conditional || stored == change.base {
+            let value = if !change.conditional || is_cleared || stored == change.base {
                 change.value
             } else {
                 merged = match (self.on_conflict, change.field.merge) {
@@ -262,12 +273,29 @@ impl Patch {
                 writer.push(StoredField { name, keep: change.field.keep, value });
             }
         }
+        for field in &self.filled {
+            if self.kept(theirs, field).is_none()
+                && let Some(value) = self.result.find(field.name)
+            {
+                writer.push(StoredField { name: field.name, keep: field.keep, value });
+            }
+        }
         let fields = writer.finish();
         let size = fields.as_bytes().len();
         if self.limit > 0 && size > self.limit && size > theirs.as_bytes().len() {
             return Err(MergeConflict::new());
         }
         Ok(fields)
+    }
+
+    /// The raw value of a field that is not cleared, as [`Fields::read`] finds it.
+    fn kept<'a>(&self, theirs: &'a Fields, field: &Field) -> Option<&'a [u8]> {
+        if self.clear == Clear::Nothing {
+            return theirs.read(field);
+        }
+        let mut names = std::iter::once(&field.name).chain(field.aliases);
+        let kept = |name: &&str| theirs.entry(name).filter(|stored| self.clear.keeps(stored.keep));
+        names.find_map(kept).map(|stored| stored.value)
     }
 
     /// Applies this patch to a row of the right epoch, all of it or nothing: what a store in our process does, and what

@@ -292,8 +292,9 @@ impl Live {
         };
         self.fields = self.fields.iter().filter(stays).collect();
         self.base = self.base.iter().filter(|field| clear.keeps(field.keep)).collect();
-        let now = &self.fields;
-        self.touched.retain(|field| now.find(field.name).is_some());
+        // A field that was marked in the row, but is not as this request wrote it, goes from the row too.
+        let (base, now) = (&self.base, &self.fields);
+        self.touched.retain(|field| now.find(field.name).is_some() || base.read(field).is_some());
         self.fillers.retain(|(field, _)| clear.keeps(field.keep) || clear == Clear::SignIn);
     }
 
@@ -447,20 +448,19 @@ impl Live {
 
     /// The pending patch, without its new verifier.
     pub(crate) fn patch(&self) -> Patch {
-        let mut patch = Patch {
+        Patch {
             epoch: self.row.epoch,
-            base: self.base.clone(),
+            base: self.row.fields.clone(),
             result: self.with_fillers(),
             touched: self.touched.clone(),
+            filled: self.absent().map(|(field, _)| *field).collect(),
             clear: self.clear,
             on_conflict: OnConflict::Merge,
             identity: self.identity_change.clone(),
             verifier: VerifierChange::Unchanged,
             cookie: self.cookie_changed.then(|| self.cookie.clone()),
             limit: 0,
-        };
-        patch.touched.extend(self.fillers.iter().map(|(field, _)| *field));
-        patch
+        }
     }
 
     /// The patch of a sign-out alone: the identity and what goes with it, none of the request's other changes.
@@ -482,9 +482,12 @@ impl Live {
         if self.fillers.is_empty() {
             return self.fields.clone();
         }
-        let filled = self.fillers.iter().filter(|(field, _)| self.fields.read(field).is_none());
-        let filled = filled.map(|(field, raw)| StoredField::new(field.name, field.keep, raw));
+        let filled = self.absent().map(|(field, raw)| StoredField::new(field.name, field.keep, raw));
         self.fields.iter().chain(filled).collect()
+    }
+
+    fn absent(&self) -> impl Iterator<Item = &(&'static Field, Vec<u8>)> {
+        self.fillers.iter().filter(|(field, _)| self.fields.read(field).is_none())
     }
 
     /// Leaves only the fields that this request wrote, for a new session in the place of one that is gone (R11).

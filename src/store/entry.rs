@@ -279,7 +279,11 @@ impl Entry {
             return refused;
         }
         match patch.merge_into(&self.fields) {
-            Ok(fields) => self.apply(patch, fields, lifetime, now),
+            Ok(fields) => {
+                let (entry, updated) = self.with_patch(patch, fields, lifetime, now);
+                *self = entry;
+                updated
+            }
             Err(_) => Updated::Conflict(Box::new(self.row(now))),
         }
     }
@@ -316,14 +320,36 @@ impl Entry {
         lifetime: Lifetime,
         now: Duration,
     ) -> UpdateStep {
-        if let Some(refused) = self.refuses(patch.epoch, now) {
-            return UpdateStep::Done(refused);
+        match self.updated(patch, merged, lifetime, now) {
+            Ok((entry, updated)) => {
+                *self = entry;
+                UpdateStep::Done(updated)
+            }
+            Err(step) => step,
         }
-        UpdateStep::Done(match merged {
-            Some(merged) if merged.theirs == self.fields => self.apply(patch, merged.result, lifetime, now),
-            _ if merged::is_needed(patch, &self.fields) => return UpdateStep::Merge(Box::new(self.row(now))),
-            _ => self.update(patch, lifetime, now),
-        })
+    }
+
+    /// The entry after [`update_merged`](Self::update_merged) where something is written, else the answer: for a store that
+    /// has to find room first.
+    pub(super) fn updated(
+        &self,
+        patch: &Patch,
+        merged: Option<Merged>,
+        lifetime: Lifetime,
+        now: Duration,
+    ) -> Result<(Self, Updated), UpdateStep> {
+        if let Some(refused) = self.refuses(patch.epoch, now) {
+            return Err(UpdateStep::Done(refused));
+        }
+        let fields = match merged {
+            Some(merged) if merged.theirs == self.fields => merged.result,
+            _ if merged::is_needed(patch, &self.fields) => return Err(UpdateStep::Merge(Box::new(self.row(now)))),
+            _ => match patch.merge_into(&self.fields) {
+                Ok(fields) => fields,
+                Err(_) => return Err(UpdateStep::Done(Updated::Conflict(Box::new(self.row(now))))),
+            },
+        };
+        Ok(self.with_patch(patch, fields, lifetime, now))
     }
 
     /// The answer to [`SessionStore::touch`](super::SessionStore::touch): the end has moved as the lifetime says (R7).
@@ -390,7 +416,7 @@ impl Entry {
         !self.is_tombstone() && self.epoch == epoch
     }
 
-    fn apply(&mut self, patch: &Patch, fields: Fields, lifetime: Lifetime, now: Duration) -> Updated {
+    fn with_patch(&self, patch: &Patch, fields: Fields, lifetime: Lifetime, now: Duration) -> (Self, Updated) {
         let mut row = self.row(now);
         let renewed = patch.apply_merged(&mut row, fields);
         let mut moments = self.moments;
@@ -400,9 +426,9 @@ impl Entry {
         if renewed && !matches!(patch.verifier, VerifierChange::Unchanged) {
             moments.verifier = now;
         }
-        *self = Self::with(row, moments, self.end);
-        self.extend(lifetime, now);
-        Updated::Applied { renewed }
+        let mut entry = Self::with(row, moments, self.end);
+        entry.extend(lifetime, now);
+        (entry, Updated::Applied { renewed })
     }
 
     /// Moves the end as a write with this lifetime does (R7).

@@ -1,5 +1,10 @@
 //! R15 to R17: two versions of a program on one store.
 
+mod marks;
+mod model;
+mod turns;
+mod versions;
+
 use http::StatusCode;
 use http_session::record::{Extent, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
 use http_session::{Session, SessionStore as _};

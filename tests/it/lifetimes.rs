@@ -1,5 +1,6 @@
 //! R7 and R14: how long sessions live.
 
+mod clocks;
 mod own;
 
 use http::StatusCode;
@@ -97,6 +98,19 @@ async fn r7_less_than_a_minute_left_touches_at_once() {
     rig.clock.advance(seconds(1));
     touch_nothing(&rig, &mut browser).await;
     assert_eq!(rig.store.take_names(), ["load", "touch"]);
+}
+
+#[tokio::test]
+async fn r7_touches_are_not_put_off_near_the_absolute_end() {
+    let rig = Rig::with(true, |b| b.idle(minutes(100)).absolute(minutes(130)).touch_throttle(50).build());
+    let mut browser = rig.signed_in("ada").await;
+    rig.clock.advance(minutes(60));
+    touch_nothing(&rig, &mut browser).await;
+    assert_eq!(rig.store.take_names(), ["load", "touch"], "it gains 30 minutes only, but 60 of 100 are gone");
+    rig.clock.advance(minutes(50));
+    assert!(rig.seen(&browser).await.starts_with("ada"), "half of the idle lifetime after the last activity");
+    touch_nothing(&rig, &mut browser).await;
+    assert_eq!(rig.store.take_names(), ["load"], "there is nothing to gain");
 }
 
 #[tokio::test]
@@ -224,6 +238,19 @@ async fn r14_the_first_return_gives_it_its_whole_life() {
     touch_nothing(&rig, &mut browser).await;
     assert_eq!(rig.store.take_names(), ["load", "touch"]);
     assert_eq!(rig.only_row().await.expires_in, minutes(DAY));
+}
+
+#[tokio::test]
+async fn r14_the_first_return_is_never_throttled() {
+    let rig = Rig::with(true, |b| b.idle(minutes(15)).touch_throttle(100).build());
+    let mut browser = rig.anonymous().await;
+    rig.clock.advance(minutes(1));
+    touch_nothing(&rig, &mut browser).await;
+    assert_eq!(rig.only_row().await.expires_in, minutes(15));
+    rig.clock.advance(minutes(1));
+    rig.store.take_calls();
+    touch_nothing(&rig, &mut browser).await;
+    assert_eq!(rig.store.take_names(), ["load"]);
 }
 
 #[tokio::test]

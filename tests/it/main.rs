@@ -14,6 +14,7 @@ mod csrf;
 mod down;
 mod evolution;
 mod express;
+mod golden;
 mod histories;
 mod http_rules;
 mod identity;

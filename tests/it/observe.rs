@@ -83,6 +83,7 @@ fn r26_the_events_of_one_session_carry_one_hash() {
     }
     let without: Vec<_> = SCENARIOS.iter().map(|(name, _)| *name).filter(|name| !with.contains(*name)).collect();
     let expected = [
+        "session.csrf.refused",
         "session.load.failed",
         "session.field.undecodable",
         "session.field.unencodable",

@@ -10,6 +10,7 @@ use crate::record::{Extent, Field, IdentityChange, Keep, OnConflict};
 static VIEWS: Field = Field::new("views").merge(join);
 static NONCE: Field = Field::new("nonce").merge(refuse);
 static THEME: Field = Field::new("theme").aliases(&["colour"]).keep(Keep::Always);
+static PLAN: Field = Field::new("plan").required();
 
 fn join(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Vec<u8>, MergeConflict> {
     Ok([base, theirs, ours].concat())
@@ -33,7 +34,7 @@ fn raw() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn fields() -> impl Strategy<Value = Fields> {
-    let name = prop_oneof![3 => "views|nonce|theme|colour", 1 => ".{0,4}"];
+    let name = prop_oneof![3 => "views|nonce|theme|colour|plan", 1 => ".{0,4}"];
     let mark = prop_oneof![Just(Keep::No), Just(Keep::SignIn), Just(Keep::Always)];
     vec((name, mark, raw()), 0..5)
         .prop_map(|fields| fields.iter().map(|(name, keep, raw)| (name.as_str(), *keep, raw.as_slice())).collect())
@@ -69,7 +70,7 @@ prop_compose! {
     fn patch()(
         (epoch, base, result) in (0..2_u64, fields(), fields()),
         written in subsequence(vec![&VIEWS, &NONCE, &THEME], 0..=3),
-        gate in proptest::bool::weighted(0.2),
+        (gate, fills) in (proptest::bool::weighted(0.2), any::<bool>()),
         identity in prop_oneof![
             4 => Just(IdentityChange::Unchanged),
             1 => Just(IdentityChange::Affirmed),
@@ -83,9 +84,9 @@ prop_compose! {
         ],
     ) -> Patch {
         let on_conflict = if gate { OnConflict::Refuse } else { OnConflict::Merge };
-        Patch {
-            epoch: Epoch(epoch), base, result, touched: written.into(), on_conflict, identity, verifier, ..Patch::default()
-        }
+        let filled = if fills { vec![&PLAN] } else { Vec::new() };
+        let (epoch, touched, filled) = (Epoch(epoch), written.into(), filled.into());
+        Patch { epoch, base, result, touched, filled, on_conflict, identity, verifier, ..Patch::default() }
     }
 }
 

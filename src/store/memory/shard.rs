@@ -105,13 +105,14 @@ impl Shard {
     ) -> Result<UpdateStep, StoreError> {
         let now = self.begin_write(now);
         let Some(old) = self.entries.get(id) else { return Ok(UpdateStep::Done(Updated::Missing)) };
-        let mut new = Queued::clone(old);
-        let step = new.entry.update_merged(patch, merged, lifetime, now);
-        if let UpdateStep::Done(Updated::Applied { .. }) = step {
-            let old = (old.class(), old.bytes(id), old.place());
-            self.replace(now, id, old, new)?;
-        }
-        Ok(step)
+        let (entry, updated) = match old.entry.updated(patch, merged, lifetime, now) {
+            Ok(written) => written,
+            Err(step) => return Ok(step),
+        };
+        let new = Queued { entry, sequence: old.sequence };
+        let old = (old.class(), old.bytes(id), old.place());
+        self.replace(now, id, old, new)?;
+        Ok(UpdateStep::Done(updated))
     }
 
     pub(super) fn touch(&mut self, now: Duration, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Touched {

@@ -5,7 +5,7 @@ use http_session::error::StoreErrorKind;
 use http_session::{Cookie, MemoryStore, Session, SessionConfig, cookie_name};
 use tokio::runtime::Runtime;
 
-use crate::support::{Browser, Call, Fault, Request, Rig, Swapping, Visit, minutes, poll_once};
+use crate::support::{Browser, Call, Fault, Request, Revoking, Rig, Swapping, Visit, minutes, poll_once};
 use crate::support::{secret, through};
 
 pub type Scenario = fn(&Runtime);
@@ -37,6 +37,20 @@ pub const SCENARIOS: &[(&str, Scenario)] = scenarios! {
         let mut request = Browser::default().request(http::Method::GET, "/");
         request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
         rig.send(request, read).await.unwrap();
+    },
+    "session.sign_in.revoked" => async {
+        let sessions = SessionConfig::builder().secret(secret()).store(Revoking::default()).indexed().build();
+        let sign_in = async |r: Request| Session::<Visit>::extract(r.extensions()).await.unwrap().sign_in("ada".into());
+        let answer = through(&sessions, Browser::default().request(http::Method::GET, "/"), sign_in).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert_eq!(sessions.destroy_all_of::<Visit>(&"ada".to_owned()).await.unwrap(), 0);
+    },
+    "session.csrf.refused" => async {
+        let rig = Rig::new();
+        let browser = rig.signed_in("ada").await;
+        let mut post = browser.request(http::Method::POST, "/");
+        post.headers_mut().insert("sec-fetch-site", http::HeaderValue::from_static("cross-site"));
+        rig.send(post, async |s: Session<Visit>| assert!(s.csrf().check(None).is_err())).await.unwrap();
     },
     "session.load.failed" => failing(Call::Load, Fault::Error(StoreErrorKind::Unavailable), |_| ()),
     "session.field.undecodable" => async {

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http_session::SessionId;
@@ -36,11 +37,13 @@ pub struct Faulty<S> {
     pub inner: S,
     pub is_instant: bool,
     pub faults: Arc<Mutex<HashMap<Call, Fault>>>,
+    /// Whether it answers `Conflict` as one that compares and swaps, instead of merging by itself.
+    pub swaps: Arc<AtomicBool>,
 }
 
 impl<S: SessionStore> Faulty<S> {
     pub fn new(inner: S) -> Self {
-        Self { inner, is_instant: false, faults: Arc::default() }
+        Self { inner, is_instant: false, faults: Arc::default(), swaps: Arc::default() }
     }
 
     /// From now on.
@@ -51,6 +54,18 @@ impl<S: SessionStore> Faulty<S> {
     /// All is well again.
     pub fn heal(&self) {
         self.faults.lock().unwrap().clear();
+    }
+
+    /// The row, where a conditional change does not find its base in it.
+    async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Row>>, StoreError> {
+        if !self.swaps.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let row = self.inner.load(id).await?.filter(|row| row.epoch == patch.epoch);
+        let moved = |row: &Row| {
+            patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base)
+        };
+        Ok(row.filter(moved).map(Box::new))
     }
 
     async fn run<T>(&self, call: Call, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -90,7 +105,13 @@ impl<S: SessionStore> SessionStore for Faulty<S> {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        self.run(Call::Update, self.inner.update(id, patch, lifetime)).await
+        let update = async {
+            match self.conflict(id, patch).await? {
+                Some(row) => Ok(Updated::Conflict(row)),
+                None => self.inner.update(id, patch, lifetime).await,
+            }
+        };
+        self.run(Call::Update, update).await
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {

@@ -5,6 +5,7 @@ mod events;
 mod faulty;
 mod numbers;
 mod recording;
+mod revoking;
 mod rig;
 mod swapping;
 mod watch;
@@ -14,7 +15,10 @@ pub use events::Events;
 pub use faulty::{Call, Fault, Faulty};
 pub use numbers::Numbers;
 pub use recording::Recording;
-pub use rig::{Entry, Oops, Open, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through, under_way};
+pub use revoking::Revoking;
+pub use rig::{
+    Entry, Oops, Open, Pending, Reply, Rig, Store, Visit, minutes, poll_once, seconds, settle, through, under_way,
+};
 pub use swapping::Swapping;
 pub use watch::Watch;
 
