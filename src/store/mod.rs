@@ -15,6 +15,8 @@ use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, Row};
 
+#[cfg(feature = "test-support")]
+pub mod conformance;
 mod erased;
 #[cfg(feature = "memory")]
 mod memory;

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod concurrency;
+mod conformance;
 mod down;
 mod evolution;
 mod express;
