@@ -103,6 +103,47 @@ rule_error!(
     InvalidFields,
     "the stored fields are cut off or malformed"
 );
+/// Bytes that are no [`Entry`](crate::store::Entry), given by [`Entry::from_bytes`](crate::store::Entry::from_bytes). As a
+/// [`StoreError`] it is [`Corrupt`](StoreErrorKind::Corrupt), so that a store passes it on with `?`.
+///
+/// ```
+/// # use http_session::{error::InvalidEntry, store::Entry};
+/// let error: InvalidEntry = Entry::from_bytes(b"cut off").unwrap_err();
+/// assert_eq!(error.to_string(), "the stored row is cut off or malformed");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidEntry {
+    unknown_version: bool,
+}
+
+impl InvalidEntry {
+    pub(crate) const MALFORMED: Self = Self { unknown_version: false };
+    pub(crate) const UNKNOWN_VERSION: Self = Self { unknown_version: true };
+
+    /// Whether a later version of this crate wrote it: the bytes are as they should be, and not to be removed.
+    ///
+    /// ```
+    /// # use http_session::store::Entry;
+    /// assert!(Entry::from_bytes(b"hsr\xff").unwrap_err().is_unknown_version());
+    /// ```
+    #[must_use]
+    pub const fn is_unknown_version(self) -> bool {
+        self.unknown_version
+    }
+}
+
+impl fmt::Display for InvalidEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.unknown_version {
+            "the stored row has a version that this program does not know"
+        } else {
+            "the stored row is cut off or malformed"
+        })
+    }
+}
+
+impl StdError for InvalidEntry {}
+
 rule_error!(
     /// A merge rule that refuses to join two changes, as `merge = "reject"` always does. The response is a 409.
     ///
@@ -297,6 +338,12 @@ impl fmt::Display for StoreError {
 impl StdError for StoreError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
+    }
+}
+
+impl From<InvalidEntry> for StoreError {
+    fn from(invalid: InvalidEntry) -> Self {
+        Self::new(StoreErrorKind::Corrupt).with_source(invalid)
     }
 }
 

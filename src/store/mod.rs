@@ -17,10 +17,12 @@ use crate::record::{Epoch, Lifetime, Patch, Row};
 
 #[cfg(feature = "test-support")]
 pub mod conformance;
+mod entry;
 mod erased;
 #[cfg(feature = "memory")]
 mod memory;
 
+pub use entry::{Entry, Merged, UpdateStep};
 pub use erased::AnyStore;
 pub(crate) use erased::ErasedStore;
 #[cfg(feature = "memory")]
@@ -134,7 +136,8 @@ pub enum Destroyed {
 /// and is not retried (R10).
 ///
 /// A destroyed row leaves a [tombstone](Row::tombstone), which `load` gives too, `insert` does not overwrite, and every
-/// other call answers with `Superseded` or `Missing`. `MemoryStore` is the reference. A store in front of another one:
+/// other call answers with `Superseded` or `Missing`. `MemoryStore` is the reference. A store that keeps whole rows is a few
+/// lines over [`Entry`]. A store in front of another one:
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

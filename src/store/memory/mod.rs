@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use self::shard::{Limits, Merged, Shard, Step};
-use super::{ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Inserted, SessionStore, Touched, Updated};
+use self::shard::{Limits, Shard};
+use super::{
+    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Inserted, Merged, SessionStore, Touched,
+    UpdateStep, Updated,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::error::StoreError;
 use crate::id::SessionId;
@@ -328,13 +331,13 @@ impl SessionStore for MemoryStore {
             let now = self.now();
             let step = self.shard(id).update(now, id, patch, lifetime, merged.take())?;
             let row = match step {
-                Step::Done(updated) => return Ok(updated),
-                Step::Merge(row) => row,
+                UpdateStep::Done(updated) => return Ok(updated),
+                UpdateStep::Merge(row) => row,
             };
             // From the patch as it came, at each attempt: merging what is merged already would count changes twice.
-            match patch.merge_into(&row.fields) {
-                Ok(result) => merged = Some(Merged { theirs: row.fields, result }),
-                Err(_) => return Ok(Updated::Conflict(row)),
+            match Merged::new(patch, *row) {
+                Ok(fields) => merged = Some(fields),
+                Err(conflict) => return Ok(conflict),
             }
         }
     }

@@ -6,12 +6,12 @@
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use super::entry::{Class, Entry, Moments, Place};
+use super::entry::{Class, Place, Queued};
 use super::queue::Queue;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
-use crate::record::{Epoch, Fields, Lifetime, Patch, Row, TOMBSTONE_LIFETIME, VerifierChange};
-use crate::store::{Destroyed, Inserted, Touched, Updated};
+use crate::record::{Epoch, Lifetime, Patch, Row};
+use crate::store::{Destroyed, Entry, Inserted, Merged, Touched, UpdateStep, Updated};
 
 /// Expired rows that one write removes at most. A write adds at most one row, so the expired ones run out.
 const SWEPT_PER_WRITE: usize = 8;
@@ -25,25 +25,12 @@ pub(super) struct Limits {
     pub(super) anonymous_bytes: usize,
 }
 
-/// What the user's merge functions made of the fields that the row had.
-pub(super) struct Merged {
-    pub(super) theirs: Fields,
-    pub(super) result: Fields,
-}
-
-/// How far an update came.
-pub(super) enum Step {
-    Done(Updated),
-    /// Merge functions have to run, without the lock, on this row's fields.
-    Merge(Box<Row>),
-}
-
 pub(super) struct Shard {
     limits: Limits,
     /// `RandomState`: ids of an application's own making may have any shape, and this hash cannot be aimed at.
     ///
     /// Boxed: the table keeps up to three free places for each row when rows come and go, so they had better be small.
-    entries: HashMap<SessionId, Box<Entry>>,
+    entries: HashMap<SessionId, Box<Queued>>,
     pub(super) signed_in: Queue,
     pub(super) anonymous: Queue,
     pub(super) tombstones: Queue,
@@ -70,7 +57,7 @@ impl Shard {
     pub(super) fn load(&mut self, now: Duration, id: &SessionId) -> Option<Row> {
         let now = self.tick(now);
         match self.entries.get(id) {
-            Some(entry) if entry.is_live(now) => Some(entry.row(now)),
+            Some(queued) if queued.entry.is_live(now) => Some(queued.entry.row(now)),
             Some(_) => {
                 self.remove(id);
                 None
@@ -88,20 +75,18 @@ impl Shard {
     ) -> Result<Inserted, StoreError> {
         let now = self.begin_write(now);
         match self.entries.get(id) {
-            Some(entry) if entry.is_live(now) => return Ok(Inserted::Taken),
+            Some(queued) if queued.entry.is_live(now) => return Ok(Inserted::Taken),
             Some(_) => _ = self.remove(id),
             None => {}
         }
-        let end = now.saturating_add(lifetime.time_left(Duration::ZERO, Duration::ZERO));
         self.sequence += 1;
-        let place = Place { end, sequence: self.sequence };
-        let entry = Entry::new(row.clone(), Moments::all_at(now), place);
-        let (class, bytes) = (entry.class(), entry.bytes(id));
+        let queued = Queued { entry: Entry::new(row, lifetime, now), sequence: self.sequence };
+        let (class, bytes) = (queued.class(), queued.bytes(id));
         if !self.make_room(now, class, bytes, true) {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        self.queue(class).push(place, id.clone(), bytes);
-        self.entries.insert(id.clone(), Box::new(entry));
+        self.queue(class).push(queued.place(), id.clone(), bytes);
+        self.entries.insert(id.clone(), Box::new(queued));
         Ok(Inserted::Inserted)
     }
 
@@ -113,78 +98,46 @@ impl Shard {
         patch: &Patch,
         lifetime: Lifetime,
         merged: Option<Merged>,
-    ) -> Result<Step, StoreError> {
+    ) -> Result<UpdateStep, StoreError> {
         let now = self.begin_write(now);
-        let Some(entry) = self.live(id, now) else { return Ok(Step::Done(Updated::Missing)) };
-        if !entry.accepts(patch.epoch) {
-            return Ok(Step::Done(Updated::Superseded));
+        let Some(old) = self.entries.get(id) else { return Ok(UpdateStep::Done(Updated::Missing)) };
+        let mut new = Queued::clone(old);
+        let step = new.entry.update_merged(patch, merged, lifetime, now);
+        if let UpdateStep::Done(Updated::Applied { .. }) = step {
+            let old = (old.class(), old.bytes(id), old.place());
+            self.replace(now, id, old, new)?;
         }
-        let mut row = entry.row(now);
-        let fields = match merged {
-            Some(merged) if merged.theirs.same_block(&row.fields) => merged.result,
-            _ if runs_merge_functions(patch, &row.fields) => return Ok(Step::Merge(Box::new(row))),
-            _ => match patch.merge_into(&row.fields) {
-                Ok(fields) => fields,
-                Err(_) => return Ok(Step::Done(Updated::Conflict(Box::new(row)))),
-            },
-        };
-        let renewed = patch.apply_merged(&mut row, fields);
-        let mut moments = entry.moments;
-        if patch.resets_identity_age() {
-            moments.identity = now;
-        }
-        if renewed && !matches!(patch.verifier, VerifierChange::Unchanged) {
-            moments.verifier = now;
-        }
-        if !lifetime.idle.is_zero() {
-            moments.touched = now;
-        }
-        let place = Place { end: entry.end_after(lifetime, moments.identity, now), ..entry.place };
-        let old = (entry.class(), entry.bytes(id), entry.place);
-        self.replace(now, id, old, Entry::new(row, moments, place))?;
-        Ok(Step::Done(Updated::Applied { renewed }))
+        Ok(step)
     }
 
     pub(super) fn touch(&mut self, now: Duration, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Touched {
         let now = self.begin_write(now);
-        let Some(entry) = self.entries.get_mut(id).filter(|entry| entry.is_live(now)) else {
-            return Touched::Missing;
-        };
-        if !entry.accepts(epoch) {
-            return Touched::Superseded;
-        }
-        if !lifetime.idle.is_zero() {
-            entry.moments.touched = now;
-        }
-        let (old, class, bytes) = (entry.place, entry.class(), entry.bytes(id));
-        entry.place.end = entry.end_after(lifetime, entry.moments.identity, now);
-        let new = entry.place;
+        let Some(queued) = self.entries.get_mut(id) else { return Touched::Missing };
+        let (old, class, bytes) = (queued.place(), queued.class(), queued.bytes(id));
+        let touched = queued.entry.touch(epoch, lifetime, now);
+        let new = queued.place();
         if new != old {
             let queue = self.queue(class);
             if let Some(id) = queue.take(old, bytes) {
                 queue.push(new, id, bytes);
             }
         }
-        Touched::Applied
+        touched
     }
 
     pub(super) fn destroy(&mut self, now: Duration, id: &SessionId, epoch: Option<Epoch>) -> Destroyed {
         let now = self.begin_write(now);
-        let Some(entry) = self.live(id, now).filter(|entry| !entry.is_tombstone()) else {
-            return Destroyed::Missing;
-        };
-        if epoch.is_some_and(|epoch| !entry.accepts(epoch)) {
-            return Destroyed::Superseded;
+        let Some(old) = self.entries.get(id) else { return Destroyed::Missing };
+        let mut tombstone = Queued::clone(old);
+        let destroyed = tombstone.entry.destroy(epoch, now);
+        if destroyed == Destroyed::Destroyed {
+            let old = (old.class(), old.bytes(id), old.place());
+            // A tombstone holds no values, so it never needs more room than the row it replaces.
+            if self.replace(now, id, old, tombstone).is_err() {
+                self.remove(id);
+            }
         }
-        let moments = Moments { verifier: now, ..entry.moments };
-        let place = Place { end: now.saturating_add(TOMBSTONE_LIFETIME), ..entry.place };
-        let tombstone = Entry::new(entry.row(now).tombstone(), moments, place);
-        let old = (entry.class(), entry.bytes(id), entry.place);
-        // A tombstone holds no values, so it never needs more room than the row it replaces.
-        if self.replace(now, id, old, tombstone).is_err() {
-            self.remove(id);
-        }
-        Destroyed::Destroyed
+        destroyed
     }
 
     pub(super) fn clear(&mut self, now: Duration) {
@@ -235,10 +188,6 @@ impl Shard {
         now
     }
 
-    fn live(&self, id: &SessionId, now: Duration) -> Option<&Entry> {
-        self.entries.get(id).map(|entry| &**entry).filter(|entry| entry.is_live(now))
-    }
-
     fn queue(&mut self, class: Class) -> &mut Queue {
         match class {
             Class::SignedIn => &mut self.signed_in,
@@ -248,8 +197,8 @@ impl Shard {
     }
 
     fn remove(&mut self, id: &SessionId) -> bool {
-        let Some(entry) = self.entries.remove(id) else { return false };
-        self.queue(entry.class()).take(entry.place, entry.bytes(id)).is_some()
+        let Some(queued) = self.entries.remove(id) else { return false };
+        self.queue(queued.class()).take(queued.place(), queued.bytes(id)).is_some()
     }
 
     fn remove_first(&mut self, class: Class) -> bool {
@@ -278,7 +227,7 @@ impl Shard {
         now: Duration,
         id: &SessionId,
         (was, had, stood): (Class, usize, Place),
-        new: Entry,
+        new: Queued,
     ) -> Result<(), StoreError> {
         let (class, bytes) = (new.class(), new.bytes(id));
         // Out of its queue the row is neither counted nor evicted while room is made for its new version.
@@ -289,9 +238,9 @@ impl Shard {
             self.queue(was).push(stood, key, had);
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        self.queue(class).push(new.place, key, bytes);
-        if let Some(entry) = self.entries.get_mut(id) {
-            **entry = new;
+        self.queue(class).push(new.place(), key, bytes);
+        if let Some(queued) = self.entries.get_mut(id) {
+            **queued = new;
         }
         Ok(())
     }
@@ -349,12 +298,6 @@ impl Shard {
     }
 }
 
-/// Whether joining a patch with these fields may call merge functions, which are the user's code.
-fn runs_merge_functions(patch: &Patch, theirs: &Fields) -> bool {
-    !theirs.same_block(&patch.base)
-        && patch.changes().any(|change| change.conditional && theirs.read(change.field) != change.base)
-}
-
 #[cfg(test)]
 impl Shard {
     /// Counts everything anew and compares.
@@ -364,10 +307,10 @@ impl Shard {
             (Class::Anonymous, &self.anonymous),
             (Class::Tombstone, &self.tombstones),
         ] {
-            let of_class = || self.entries.iter().filter(|(_, entry)| entry.class() == class);
+            let of_class = || self.entries.iter().filter(|(_, queued)| queued.class() == class);
             assert_eq!(queue.len(), of_class().count());
-            assert_eq!(queue.bytes(), of_class().map(|(id, entry)| entry.bytes(id)).sum::<usize>());
-            assert!(of_class().all(|(id, entry)| queue.at(entry.place) == Some(id)));
+            assert_eq!(queue.bytes(), of_class().map(|(id, queued)| queued.bytes(id)).sum::<usize>());
+            assert!(of_class().all(|(id, queued)| queue.at(queued.place()) == Some(id)));
         }
         assert!(self.entries.len() <= self.limits.sessions);
         assert!(self.signed_in.bytes() + self.anonymous.bytes() + self.tombstones.bytes() <= self.limits.bytes);
