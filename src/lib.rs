@@ -64,6 +64,7 @@
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`]: a tower layer |
 //! | `axum` | | [`struct@Session`] as an axum extractor |
+//! | `test-support` | | [`testing`], for tests of a service, and [`store::conformance`], for tests of a store |
 //!
 //! # Runtime
 //!
@@ -96,6 +97,10 @@ pub mod error;
 mod id;
 pub mod record;
 pub mod store;
+
+// For tests of services; stores have `store::conformance`
+#[cfg(feature = "test-support")]
+pub mod testing;
 
 // The manual
 pub mod guide;
