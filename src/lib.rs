@@ -38,7 +38,8 @@
 //! - [`struct@Session`]: the handle in a handler; [`derive@Session`]: the attributes of your struct
 //! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
 //! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
-//! - [`SessionStore`]: the contract, for authors of stores
+//! - [`SessionStore`]: the contract, for authors of stores; [`guide::store_authors`]: how to write one, and a suite for it
+//! - [`guide::testing`]: a browser, time by hand, and a store that fails, for tests of your service
 //!
 //! # One request
 //!

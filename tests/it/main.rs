@@ -26,3 +26,4 @@ mod plumbing;
 mod regressions;
 mod smoke;
 mod support;
+mod testing;

@@ -225,6 +225,11 @@ impl<S: SessionStore> Suite<S> {
 
     /// The store promises [`EnumerateSessions`]. Sessions of others are left alone.
     ///
+    /// ```compile_fail,E0277
+    /// # use http_session::{MemoryStore, store::{AnyStore, conformance::Suite}};
+    /// let suite = Suite::new(AnyStore::new(MemoryStore::new())).enumerates(); // it does not promise that
+    /// ```
+    ///
     /// ```
     /// # use http_session::{MemoryStore, store::conformance::Suite};
     /// let suite = Suite::new(MemoryStore::new()).enumerates();
@@ -281,6 +286,7 @@ async fn examine<S: SessionStore>(check: &Check<S>, bench: &Arc<Bench<S>>, limit
         let trial = Trial::new(Arc::clone(bench));
         let running = tokio::spawn(tokio::time::timeout(limit, (check.run)(trial.clone())));
         let verdict = match running.await {
+            Ok(Ok(Err(Fault::Broken(_)))) if trial.stood_still() => Err(Fault::Late),
             Ok(Ok(verdict)) => verdict,
             Ok(Err(_)) => broken("the check did not end in time"),
             Err(_) => broken("the store panicked"),

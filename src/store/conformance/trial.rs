@@ -77,11 +77,15 @@ pub(super) struct Bench<S> {
 pub(super) struct Trial<S> {
     pub(super) bench: Arc<Bench<S>>,
     ids: Arc<Mutex<Vec<SessionId>>>,
+    began: Duration,
+    /// How long the check has waited, by its own will.
+    waited: Arc<Mutex<Duration>>,
 }
 
 impl<S> Clone for Trial<S> {
     fn clone(&self) -> Self {
-        Self { bench: Arc::clone(&self.bench), ids: Arc::clone(&self.ids) }
+        let (ids, waited) = (Arc::clone(&self.ids), Arc::clone(&self.waited));
+        Self { bench: Arc::clone(&self.bench), ids, began: self.began, waited }
     }
 }
 
@@ -90,7 +94,8 @@ pub(super) const RACERS: usize = 8;
 
 impl<S: SessionStore> Trial<S> {
     pub(super) fn new(bench: Arc<Bench<S>>) -> Self {
-        Self { bench, ids: Arc::default() }
+        let began = bench.time.now();
+        Self { bench, ids: Arc::default(), began, waited: Arc::default() }
     }
 
     /// The store that writes.
@@ -233,6 +238,15 @@ impl<S: SessionStore> Trial<S> {
 
     pub(super) async fn pass(&self, count: u32) {
         self.bench.time.pass(self.ticks(count)).await;
+        *self.waited.lock().unwrap_or_else(PoisonError::into_inner) += self.ticks(count);
+    }
+
+    /// Whether the check took so much longer than it waited that a session may have ended under it: where one must still be
+    /// there, its end is at least a tick away.
+    pub(super) fn stood_still(&self) -> bool {
+        let waited = *self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = self.bench.time.now().saturating_sub(self.began);
+        waited > Duration::ZERO && took > waited + self.bench.tick * 3 / 4
     }
 
     /// The answer of a call, and when it was given.

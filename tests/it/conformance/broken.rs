@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_session::SessionId;
-use http_session::clock::{Clock as _, ManualClock};
+use http_session::clock::{Clock, ManualClock, SystemClock};
 use http_session::error::{StoreError, StoreErrorKind};
 use http_session::record::{
     Ages, Epoch, Extent, Fields, Keep, Lifetime, OnConflict, Patch, Row, TOMBSTONE_LIFETIME, VerifierChange,
@@ -13,72 +13,7 @@ use http_session::record::{
 };
 use http_session::store::{ConditionalCommit, Destroyed, EnumerateSessions, Inserted, SessionStore, Touched, Updated};
 
-/// A mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    None,
-    InsertOverwrites,
-    InsertOverwritesTombstone,
-    UpdateCreates,
-    UpdateResurrects,
-    NoTombstone,
-    TombstoneKeepsValues,
-    TombstoneAsLongAsTheRow,
-    UpdateIgnoresEpoch,
-    TouchIgnoresEpoch,
-    DestroyIgnoresEpoch,
-    RotationKeepsPrevious,
-    RenewalRaisesEpoch,
-    PreviousRenews,
-    LostRenewalLosesPatch,
-    IdentityEpochStays,
-    TouchShortens,
-    AbsoluteEndIgnored,
-    SetNeverShortens,
-    AgesStandStill,
-    InsertKeepsGivenAges,
-    LoadExtends,
-    UnchangedIsActivity,
-    SignInKeepsIdentityAge,
-    RotationRestartsAbsolute,
-    NeverExpires,
-    WritesBeforeConflict,
-    UnknownFieldsLost,
-    OlderNamesStay,
-    LastWriteWins,
-    MergesAgainstTheirsOnly,
-    StaleConflict,
-    GateMerges,
-    LimitIgnored,
-    FullWritesAllTheSame,
-    MarksLost,
-    CookieAttributesLost,
-    ValuesNormalised,
-    EmptyIsAbsent,
-    HashCutAtZero,
-    IdsIgnoreCase,
-    NamesDestroyed,
-    NamesExpired,
-    PagesLeaveOut,
-    LostUpdate,
-    TornWrite,
-    MergesTwice,
-    TouchWritesDataBack,
-    RacingInsert,
-    OnlySeemsInstant,
-    Panics,
-}
-
-impl Flaw {
-    /// In which stores it is tried: those that merge by themselves, those that answer with a conflict.
-    pub const fn modes(self) -> &'static [bool] {
-        match self {
-            Self::StaleConflict => &[false],
-            Self::WritesBeforeConflict | Self::LastWriteWins | Self::LostUpdate => &[true, false],
-            _ => &[true],
-        }
-    }
-}
+use super::flaws::Flaw;
 
 #[derive(Clone)]
 struct Slot {
@@ -96,13 +31,22 @@ pub struct Flawed {
     /// Joins concurrent changes by itself, or answers with a conflict.
     pub merges: bool,
     pub clock: ManualClock,
+    /// What it goes by: the clock above, or one that runs by itself.
+    time: Arc<dyn Clock>,
     room: usize,
     slots: Arc<Mutex<HashMap<SessionId, Slot>>>,
 }
 
 impl Flawed {
     pub fn new(flaw: Flaw) -> Self {
-        Self { flaw, merges: true, clock: ManualClock::new(), room: usize::MAX, slots: Arc::default() }
+        let clock = ManualClock::new();
+        let time = Arc::new(clock.clone());
+        Self { flaw, merges: true, clock, time, room: usize::MAX, slots: Arc::default() }
+    }
+
+    /// By a clock that runs.
+    pub fn running(flaw: Flaw) -> Self {
+        Self { time: Arc::new(SystemClock::new()), ..Self::new(flaw) }
     }
 
     /// Another one, with the same flaw, for few sessions.
@@ -115,7 +59,7 @@ impl Flawed {
     }
 
     fn now(&self) -> Duration {
-        self.clock.elapsed()
+        self.time.elapsed()
     }
 
     fn key(&self, id: &SessionId) -> SessionId {
