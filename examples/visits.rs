@@ -8,10 +8,11 @@ use std::convert::Infallible;
 use std::env;
 use std::fmt::Write as _;
 
-use http_body_util::{BodyExt as _, Full, Limited};
-use http_session::{MemoryStore, Secret, Session, SessionConfig};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
+use http_session::{Csrf, MemoryStore, Secret, Session, SessionConfig};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, COOKIE, LOCATION};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -64,22 +65,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result<Page, Infallible> {
-    let route = (request.method().clone(), request.uri().path().to_owned());
-    Ok(match (&route.0, route.1.as_str()) {
+    let (head, body) = request.into_parts();
+    let form = Form::read(body).await;
+    // Before anything else: whether a form that changes something is one of ours.
+    if let Err(rejection) = session.csrf().check(form.value(Csrf::FIELD)) {
+        return Ok(answer(rejection.status(), rejection.body_text()));
+    }
+    Ok(match (&head.method, head.uri.path()) {
         (&Method::GET, "/") => {
             session.views += 1;
-            page(&request, &mut session)
+            page(&head, &mut session)
         }
         (&Method::POST, "/cart") => {
-            if let Some(item) = form_value(request, "item").await {
+            if let Some(item) = form.value("item") {
                 session.notice = Some(format!("{item} is in your cart"));
-                session.cart.push(item);
+                session.cart.push(item.to_owned());
             }
             back()
         }
         (&Method::POST, "/sign-in") => {
-            if let Some(name) = form_value(request, "name").await {
-                session.sign_in(name);
+            if let Some(name) = form.value("name") {
+                session.sign_in(name.to_owned());
                 session.notice = Some("signed in: the cookie has a new secret, the cart came along".to_owned());
             }
             back()
@@ -101,7 +107,7 @@ async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result
     })
 }
 
-fn page(request: &Request<Incoming>, session: &mut Session<Visit>) -> Page {
+fn page(head: &Parts, session: &mut Session<Visit>) -> Page {
     let mut html = String::from(
         "<!doctype html><meta charset=utf-8><title>visits</title>\
          <style>body{font:16px/1.5 sans-serif;max-width:44em;margin:2em auto;padding:0 1em}\
@@ -116,14 +122,17 @@ fn page(request: &Request<Incoming>, session: &mut Session<Visit>) -> Page {
     for item in &session.cart {
         let _ = write!(html, "<li>{}</li>", escape(item));
     }
-    html.push_str(
-        "</ul><form method=post action=/cart><input name=item placeholder='an item' required><button>Add</button></form>\
-         <form method=post action=/sign-in><input name=name placeholder='a name' required><button>Sign in</button></form>\
-         <form method=post action=/sign-out><button>Sign out</button></form>\
-         <form method=post action=/forget><button>Forget this session</button></form>",
+    // It fits the session that this response stores.
+    let token = session.csrf().hidden_input();
+    let _ = write!(
+        html,
+        "</ul><form method=post action=/cart>{token}<input name=item placeholder='an item' required><button>Add</button></form>\
+         <form method=post action=/sign-in>{token}<input name=name placeholder='a name' required><button>Sign in</button></form>\
+         <form method=post action=/sign-out>{token}<button>Sign out</button></form>\
+         <form method=post action=/forget>{token}<button>Forget this session</button></form>",
     );
     // Its beginning alone: a page that shows a whole cookie undoes HttpOnly.
-    let cookie = request.headers().get(COOKIE).and_then(|cookie| cookie.to_str().ok()).unwrap_or("none yet");
+    let cookie = head.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()).unwrap_or("none yet");
     let beginning: String = cookie.chars().take(48).collect();
     let _ = write!(
         html,
@@ -148,11 +157,20 @@ fn page(request: &Request<Incoming>, session: &mut Session<Visit>) -> Page {
     page
 }
 
-/// One value of a posted form of at most 4 KiB.
-async fn form_value(request: Request<Incoming>, name: &str) -> Option<String> {
-    let body = Limited::new(request.into_body(), 4096).collect().await.ok()?.to_bytes();
-    let value = form_urlencoded::parse(&body).find(|(key, _)| key == name)?.1.trim().to_owned();
-    (!value.is_empty()).then_some(value)
+/// A posted form of at most 4 KiB.
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    async fn read(body: Incoming) -> Self {
+        let bytes = Limited::new(body, 4096).collect().await.map(Collected::to_bytes).unwrap_or_default();
+        Self(form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect())
+    }
+
+    /// A field's value, if there is something in it.
+    fn value(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, value)| key == name && !value.is_empty())?;
+        Some(value)
+    }
 }
 
 fn back() -> Page {

@@ -1,4 +1,4 @@
-//! `Session<T>` and `Option<Session<T>>` as axum extractors.
+//! `Session<T>`, `Option<Session<T>>` and `Csrf` as axum extractors.
 //!
 //! The session is loaded when it is extracted. Put `#[axum::debug_handler]` above a handler that axum does not take: only
 //! then does the compiler say why.
@@ -7,7 +7,8 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::error::SessionRejection;
+use crate::csrf::Csrf;
+use crate::error::{CsrfRejection, SessionRejection, SignInNotRecent};
 use crate::session::{Session, SessionData};
 
 /// No session, no handler (R18): the response is the rejection's.
@@ -52,8 +53,37 @@ impl<State: Send + Sync, T: SessionData> OptionalFromRequestParts<State> for Ses
     }
 }
 
+/// Tokens for pages, and the check of posted ones (R24): the response is the rejection's when there is no session.
+///
+/// ```
+/// # use http_session::Csrf;
+/// async fn token(csrf: Csrf) -> String {
+///     csrf.token().map(|token| token.to_string()).unwrap_or_default()
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/csrf-token", axum::routing::get(token));
+/// ```
+impl<State: Send + Sync> FromRequestParts<State> for Csrf {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
+        Self::extract(&parts.extensions).await
+    }
+}
+
+impl IntoResponse for CsrfRejection {
+    fn into_response(self) -> Response {
+        (self.status(), self.body_text()).into_response()
+    }
+}
+
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         (self.status(), self.body_text()).into_response()
+    }
+}
+
+impl IntoResponse for SignInNotRecent {
+    fn into_response(self) -> Response {
+        (http::StatusCode::FORBIDDEN, self.to_string()).into_response()
     }
 }

@@ -12,6 +12,8 @@ macro_rules! rule_error {
         pub struct $name(());
 
         impl $name {
+            const MESSAGE: &'static str = $message;
+
             pub(crate) const fn new() -> Self {
                 Self(())
             }
@@ -25,7 +27,7 @@ macro_rules! rule_error {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str($message)
+                f.write_str(Self::MESSAGE)
             }
         }
 
@@ -52,6 +54,22 @@ rule_error!(
     /// ```
     InvalidSecret,
     "a secret has at least 32 bytes, and they are not all the same"
+);
+rule_error!(
+    /// The user signed in too long ago for this step, or not at all. Given by
+    /// [`Session::require_recent`](crate::session::Session::require_recent). With the feature `axum` it is a 403.
+    ///
+    /// ```
+    /// # use http_session::error::SignInNotRecent;
+    /// # use http_session::Session;
+    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
+    /// async fn pay(session: Session<Visit>) -> Result<&'static str, SignInNotRecent> {
+    ///     session.require_recent(std::time::Duration::from_secs(300))?;
+    ///     Ok("paid")
+    /// }
+    /// ```
+    SignInNotRecent,
+    "sign in again to do this"
 );
 rule_error!(
     /// No bytes at all, where [`Secret::express`](crate::Secret::express) takes a secret of any other length.
@@ -143,6 +161,64 @@ impl fmt::Display for InvalidEntry {
 }
 
 impl StdError for InvalidEntry {}
+
+rule_error!(
+    /// A text that cannot be a [`TrustedOrigin`](crate::TrustedOrigin).
+    ///
+    /// ```
+    /// # use http_session::{TrustedOrigin, error::InvalidOrigin};
+    /// let error: InvalidOrigin = TrustedOrigin::try_from("pay.example.com").unwrap_err();
+    /// ```
+    InvalidOrigin,
+    "an origin is a scheme, `://` and a host in lower case, with a port unless it is the scheme's own, and nothing after it"
+);
+rule_error!(
+    /// A request that changes something, and does not show that it comes from a page of this site (R24). Given by
+    /// [`Csrf::verify`](crate::Csrf::verify) and [`Csrf::check`](crate::Csrf::check). As a response it is
+    /// [`status`](Self::status) and this message; with the feature `axum` it is an `IntoResponse`. Why says the event
+    /// `session.csrf.refused`, not the response.
+    ///
+    /// ```
+    /// use http_session::Csrf;
+    /// use http_session::error::CsrfRejection;
+    ///
+    /// fn posted(csrf: &Csrf, token: &str) -> Result<(), CsrfRejection> {
+    ///     csrf.verify(token)
+    /// }
+    /// ```
+    CsrfRejection,
+    "this request does not show that it comes from a page of this site, or the page is out of date: reload it and try again"
+);
+
+impl CsrfRejection {
+    /// The status of the response: 403.
+    ///
+    /// ```
+    /// # use http_session::error::CsrfRejection;
+    /// fn refuse(rejection: CsrfRejection) -> http::Response<String> {
+    ///     let mut response = http::Response::new(rejection.to_string());
+    ///     *response.status_mut() = rejection.status();
+    ///     response
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn status(self) -> http::StatusCode {
+        http::StatusCode::FORBIDDEN
+    }
+
+    /// The text of the response: what to do, nothing of what was wrong.
+    ///
+    /// ```
+    /// # use http_session::error::CsrfRejection;
+    /// fn text(rejection: CsrfRejection) -> &'static str {
+    ///     rejection.body_text()
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn body_text(self) -> &'static str {
+        Self::MESSAGE
+    }
+}
 
 rule_error!(
     /// A merge rule that refuses to join two changes, as `merge = "reject"` always does. The response is a 409.
@@ -456,6 +532,8 @@ pub enum SaveError {
     /// There is no session in this request, or its response has been committed already; or the generator of ids
     /// gave no valid one.
     NoSession,
+    /// Nobody is signed in.
+    NotSignedIn,
     /// The store failed.
     Store(StoreError),
     /// Another request rotated or ended the session since it was loaded (R4), or the request came with a late cookie (R6), or
@@ -477,6 +555,7 @@ impl fmt::Display for SaveError {
             Self::IdentityPending => "a change of identity is pending; it is committed with the response",
             Self::Missing => "the session no longer exists",
             Self::NoSession => "there is no session in this request",
+            Self::NotSignedIn => "nobody is signed in",
             Self::Store(_) => "the session store failed",
             Self::Superseded => "another request rotated or ended the session",
             Self::TooLarge => "the session is larger than the limit",

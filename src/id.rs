@@ -31,6 +31,12 @@ pub struct SessionId(SmallVec<[u8; 32]>);
 pub(crate) const SELECTOR_BYTES: usize = 16;
 
 impl SessionId {
+    /// Comes before every id, and is none.
+    #[cfg(feature = "memory")]
+    pub(crate) fn before_all() -> Self {
+        Self(SmallVec::new())
+    }
+
     pub(crate) fn from_selector(selector: &[u8; SELECTOR_BYTES]) -> Self {
         let mut text = SmallVec::from_elem(0, 22);
         let written = URL_SAFE_NO_PAD.encode_slice(selector, &mut text);

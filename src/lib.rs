@@ -37,6 +37,7 @@
 //!
 //! - [`struct@Session`]: the handle in a handler; [`derive@Session`]: the attributes of your struct
 //! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
+//! - [`Csrf`]: protection against cross-site request forgery
 //! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
 //! - [`SessionStore`]: the contract, for authors of stores; [`guide::store_authors`]: how to write one, and a suite for it
 //! - [`guide::testing`]: a browser, time by hand, and a store that fails, for tests of your service
@@ -63,8 +64,8 @@
 //! | `derive` | yes | `#[derive(Session)]` |
 //! | `memory` | yes | [`MemoryStore`] |
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
-//! | `tower` | | [`SessionConfig::layer`]: a tower layer |
-//! | `axum` | | [`struct@Session`] as an axum extractor |
+//! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
+//! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
 //! | `test-support` | | [`testing`], for tests of a service, and [`store::conformance`], for tests of a store |
 //!
 //! # Runtime
@@ -91,6 +92,9 @@ pub mod session;
 // 6. decide: what happens in the store, and what cookie goes out
 mod decide;
 
+// Beside the stages: whether a request comes from a page of this site
+pub mod csrf;
+
 // What the stages work with
 pub mod clock;
 pub mod config;
@@ -111,13 +115,15 @@ mod axum;
 
 #[doc(inline)]
 pub use self::config::{
-    Activity, CommitOn, Cookie, ExpressSecret, IdShape, Removal, Resave, SaveUninitialized, Secret, SessionConfig,
-    StoredAttributes, Transport, TrustedProxy, Unset,
+    Activity, CommitOn, Cookie, ExpressSecret, IdShape, Lifetimes, Removal, Resave, SaveUninitialized, Secret,
+    SessionConfig, StoredAttributes, Transport, TrustedProxy, Unset,
 };
 pub use self::cookie::{CookieDomain, CookieName, CookiePath, Priority, SameSite, SessionCookie};
+#[doc(inline)]
+pub use self::csrf::{Csrf, CsrfToken, TrustedOrigin};
 pub use self::id::SessionId;
 #[doc(inline)]
-pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, merge};
+pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, Ticket, merge};
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use self::store::MemoryStore;

@@ -28,10 +28,10 @@ use crate::config::Secret;
 use crate::id::SELECTOR_BYTES;
 use crate::record::{Epoch, VerifierHash};
 
-type HmacSha256 = Hmac<Sha256>;
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 pub(crate) const VERIFIER_BYTES: usize = 16;
-const MAC_BYTES: usize = 32;
+pub(crate) const MAC_BYTES: usize = 32;
 const SIGNED_BYTES: usize = SELECTOR_BYTES + 8 + VERIFIER_BYTES;
 const TOKEN_BYTES: usize = SIGNED_BYTES + MAC_BYTES;
 pub(crate) const TEXT_BYTES: usize = TOKEN_BYTES / 3 * 4;
@@ -201,7 +201,7 @@ fn within_budget<C: PartialEq, K, T>(
 }
 
 /// HMAC-SHA256 under a key made for one purpose: HMAC-SHA256 of what it is for under the secret.
-fn derived(secret: &Secret, purpose: [&[u8]; 3]) -> HmacSha256 {
+pub(crate) fn derived(secret: &Secret, purpose: [&[u8]; 3]) -> HmacSha256 {
     let mac = purpose.into_iter().fold(keyed(secret.as_bytes()), with_length);
     let key: Zeroizing<[u8; MAC_BYTES]> = Zeroizing::new(mac.finalize().into_bytes().into());
     keyed(key.as_slice())
@@ -212,7 +212,7 @@ fn keyed(key: &[u8]) -> HmacSha256 {
 }
 
 /// So that no byte of one part can count as another's.
-fn with_length(mac: HmacSha256, part: &[u8]) -> HmacSha256 {
+pub(crate) fn with_length(mac: HmacSha256, part: &[u8]) -> HmacSha256 {
     mac.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn fallback(model: &SessionModel) -> TokenStream {
             impl #parameters #private::HasIdentity for #ident #arguments #where_clause {
                 type Identity = #inner;
                 fn identity_mut(&mut self) -> &mut ::core::option::Option<Self::Identity> { loop {} }
+                fn identity_json(_: &Self::Identity, _: &mut #private::Vec<u8>) -> #private::JsonResult<()> { loop {} }
             }
         }
     });
@@ -210,12 +211,15 @@ impl<'a> Expansion<'a> {
     fn has_identity(&self) -> Option<TokenStream> {
         let Self { model, private, .. } = self;
         let (field, inner) = model.identity()?;
-        let ident = &field.ident;
+        let (ident, codec, value, raw) = (&field.ident, self.codec(field), local("value"), local("raw"));
         // At the type, for the message that it is more private than the struct.
         let identity = quote_spanned!(inner.span()=> type Identity = #inner;);
         let body = quote! {
             #identity
             fn identity_mut(&mut self) -> &mut ::core::option::Option<Self::Identity> { &mut self.#ident }
+            fn identity_json(#value: &Self::Identity, #raw: &mut #private::Vec<u8>) -> #private::JsonResult<()> {
+                #codec::encode(#value, #raw)
+            }
         };
         Some(self.implement(&quote!(#private::HasIdentity), &body))
     }

@@ -15,12 +15,13 @@ use crate::cookie::SessionCookie;
 use crate::cookie::attributes::{Resolved, SecureRule};
 use crate::cookie::session_cookie::{Refused, exact, narrow};
 use crate::cookie::set_cookie::{self, Expiry};
+use crate::csrf::CsrfKeys;
 use crate::decide::Origin;
 use crate::id::{SELECTOR_BYTES, SessionId};
 use crate::record::{Epoch, IdentityChange, RawJson};
 use crate::session::changes::{Live, Verifier};
 use crate::session::slot::Slot;
-use crate::store::{AnyStore, ErasedStore};
+use crate::store::{AnyStore, ErasedIndex, ErasedStore};
 use crate::token::express::ExpressKeys;
 use crate::token::{Keys, TEXT_BYTES, Token, TokenText};
 
@@ -30,11 +31,19 @@ pub(crate) enum CookieKeys {
     Express(ExpressKeys),
 }
 
+/// What one session has of its own instead of the configured lifetimes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OwnLifetimes {
+    idle: Option<Duration>,
+    absolute: Option<Duration>,
+}
+
 /// The configuration as the middleware uses it, without the store's type.
 pub(crate) struct Core {
     store: AnyStore,
     keys: CookieKeys,
-    pub(crate) lifetimes: Lifetimes,
+    pub(crate) csrf: CsrfKeys,
+    lifetimes: Lifetimes,
     pub(crate) settings: Settings,
 }
 
@@ -48,12 +57,18 @@ impl Core {
             }
             Format::Express => CookieKeys::Express(ExpressKeys::new(secret, previous, settings.id_shape)),
         };
+        let csrf = CsrfKeys::new(secret, previous, settings.attributes.name.as_str(), &settings.scope);
         settings.policy.can_touch = store.erased().can_touch();
-        Self { store, keys, lifetimes: settings.lifetimes(), settings }
+        Self { store, keys, csrf, lifetimes: settings.lifetimes(), settings }
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {
         self.store.erased()
+    }
+
+    /// The index, where the configuration has one (R28).
+    pub(crate) fn index(&self) -> Option<&dyn ErasedIndex> {
+        self.settings.index.as_deref()
     }
 
     pub(crate) fn keys(&self) -> &CookieKeys {
@@ -221,12 +236,29 @@ impl Core {
         own.to_json(&implied)
     }
 
-    /// The `max_age` that a session has of its own.
-    pub(crate) fn own_max_age(&self, cookie: Option<&RawJson>) -> Option<Duration> {
-        let json = cookie?;
+    /// The lifetimes that a session has of its own: a `max_age` of its own stands in for an idle lifetime.
+    pub(crate) fn own_lifetimes(&self, cookie: Option<&RawJson>) -> OwnLifetimes {
+        let Some(json) = cookie else {
+            return OwnLifetimes::default();
+        };
         let configured = SessionCookie::configured(&self.settings.attributes.resolve(None));
         let own = SessionCookie::from_json(json.as_bytes(), &configured).0;
-        own.max_age.filter(|_| own.max_age != configured.max_age)
+        let max_age = own.max_age.filter(|_| own.max_age != configured.max_age);
+        OwnLifetimes { idle: own.idle.or(max_age), absolute: own.absolute }
+    }
+
+    /// The lifetimes of a session with these attributes of its own.
+    pub(crate) fn lifetimes(&self, own: OwnLifetimes) -> Lifetimes {
+        Lifetimes {
+            idle: own.idle.unwrap_or(self.lifetimes.idle),
+            absolute: own.absolute.unwrap_or(self.lifetimes.absolute),
+        }
+    }
+
+    /// What a handler sees of them.
+    pub(crate) fn session_lifetimes(&self, slot: &Slot) -> Lifetimes {
+        let cookie = slot.with(|live| live.cookie.clone()).flatten();
+        self.lifetimes(self.own_lifetimes(cookie.as_ref()))
     }
 
     /// Whether the cookie may travel on this connection. In the express format a Secure cookie is not sent over http; ours
@@ -290,7 +322,8 @@ impl Core {
         } else {
             Duration::ZERO
         };
-        let max_age = max_age.min(self.lifetimes.absolute.saturating_sub(age));
+        let absolute = self.lifetimes(self.own_lifetimes(live.cookie.as_ref())).absolute;
+        let max_age = max_age.min(absolute.saturating_sub(age));
         match self.settings.format {
             Format::Native => Expiry::MaxAge(max_age),
             Format::Express => Expiry::Expires(self.settings.clock.unix().saturating_add(max_age)),

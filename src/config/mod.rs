@@ -4,6 +4,7 @@
 pub mod builder;
 pub mod cookie;
 mod core;
+mod index;
 pub(crate) mod path;
 mod policy;
 mod secret;
@@ -15,10 +16,11 @@ use std::sync::Arc;
 
 pub use builder::Builder;
 pub use cookie::Cookie;
-pub(crate) use core::{CookieKeys, Core};
+pub(crate) use core::{CookieKeys, Core, OwnLifetimes};
 pub use policy::{Activity, StoredAttributes};
 pub use secret::{ExpressSecret, Secret};
-use settings::Settings;
+pub use settings::Lifetimes;
+pub(crate) use settings::Settings;
 pub use transport::{Transport, TrustedProxy};
 
 pub use crate::decide::{CommitOn, Removal, Resave, SaveUninitialized, Unset};

@@ -1,7 +1,9 @@
 //! All that a builder collects, without its type-state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use http::request::Parts;
 
 use super::policy::{Activity, StoredAttributes};
@@ -9,9 +11,11 @@ use super::{Cookie, Secret, TrustedProxy};
 use crate::clock::{Clock, SystemClock};
 use crate::cookie::SessionCookie;
 use crate::cookie::attributes::Attributes;
+use crate::csrf::{self, TrustedOrigin};
 use crate::decide::Policy;
 use crate::record::{Extent, Lifetime, VerifierHash};
 use crate::session::changes::Verifier;
+use crate::store::ErasedIndex;
 use crate::token::express::IdShape;
 
 /// The format of cookies and rows.
@@ -36,19 +40,37 @@ impl Format {
     }
 }
 
-/// Lifetimes of rows (R7, R14).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lifetimes {
-    pub(crate) idle: Duration,
-    pub(crate) absolute: Duration,
-    pub(crate) unconfirmed: Duration,
+/// How long a session may live (R7; OWASP: idle and absolute timeout). The configuration's are given to
+/// [`Builder::idle`](crate::config::Builder::idle) and [`absolute`](crate::config::Builder::absolute), those of one session to
+/// [`Session::set_lifetimes`](crate::session::Session::set_lifetimes).
+///
+/// ```
+/// use std::time::Duration;
+/// use http_session::Lifetimes;
+///
+/// const DAY: Duration = Duration::from_secs(24 * 3600);
+/// let remembered = Lifetimes { idle: 30 * DAY, absolute: 180 * DAY };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without activity.
+    pub idle: Duration,
+    /// In all, from the last sign-in or sign-out, before one from creation.
+    pub absolute: Duration,
 }
 
 impl Lifetimes {
-    pub(crate) const fn lifetime(self) -> Lifetime {
-        Lifetime { idle: self.idle, absolute: self.absolute, extent: Extent::Extend }
+    pub(crate) const fn lifetime(self, extent: Extent) -> Lifetime {
+        Lifetime { idle: self.idle, absolute: self.absolute, extent }
+    }
+
+    /// A session that dies at once would have a cookie and no row (R12).
+    pub(crate) fn at_least_a_moment(self) -> Self {
+        Self { idle: self.idle.max(MOMENT), absolute: self.absolute.max(MOMENT) }
     }
 }
+
+const MOMENT: Duration = Duration::from_millis(1);
 
 pub(crate) type CookieRules = Box<dyn Fn(&Parts, &mut SessionCookie) + Send + Sync>;
 pub(crate) type Fingerprint = Box<dyn Fn(&Parts) -> Vec<u8> + Send + Sync>;
@@ -65,18 +87,21 @@ pub(crate) struct Settings {
     pub(crate) activity: Activity,
     pub(crate) idle: Option<Duration>,
     pub(crate) absolute: Duration,
-    pub(crate) unconfirmed: Duration,
+    pub(super) unconfirmed: Duration,
     pub(crate) touch_throttle: u8,
     pub(crate) renew_after: Option<Duration>,
     pub(crate) late_window: Duration,
     pub(crate) record_limit: usize,
     pub(crate) store_timeout: Duration,
     pub(crate) proxy: Option<TrustedProxy>,
+    pub(crate) csrf_header: HeaderName,
+    pub(crate) trusted_origins: Vec<TrustedOrigin>,
     pub(crate) ignored_paths: Vec<String>,
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) generate_id: Option<GenerateId>,
     pub(crate) id_shape: IdShape,
     pub(crate) development: bool,
+    pub(crate) index: Option<Arc<dyn ErasedIndex>>,
     pub(crate) clock: Box<dyn Clock>,
 }
 
@@ -102,11 +127,14 @@ impl Settings {
             record_limit: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             proxy: None,
+            csrf_header: HeaderName::from_static(csrf::HEADER),
+            trusted_origins: Vec::new(),
             ignored_paths: Vec::new(),
             fingerprint: None,
             generate_id: None,
             id_shape: IdShape::Strict,
             development: false,
+            index: None,
             clock: Box::new(SystemClock::new()),
         }
     }
@@ -114,12 +142,12 @@ impl Settings {
     /// The lifetimes: `max_age` stands in for an idle lifetime that is not given.
     pub(super) fn lifetimes(&self) -> Lifetimes {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        // A session that dies at once would have a cookie and no row (R12).
-        let at_least = |lifetime: Duration| lifetime.max(Duration::from_millis(1));
-        Lifetimes {
-            idle: at_least(self.idle.or(self.attributes.max_age).unwrap_or(DAY)),
-            absolute: at_least(self.absolute),
-            unconfirmed: at_least(self.unconfirmed),
-        }
+        let idle = self.idle.or(self.attributes.max_age).unwrap_or(DAY);
+        Lifetimes { idle, absolute: self.absolute }.at_least_a_moment()
+    }
+
+    /// How long a session lives whose cookie has not come back yet (R14).
+    pub(crate) fn unconfirmed(&self) -> Duration {
+        self.unconfirmed.max(MOMENT)
     }
 }

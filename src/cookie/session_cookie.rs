@@ -60,6 +60,9 @@ pub struct SessionCookie {
     pub partitioned: bool,
     /// Chromium's `Priority`.
     pub priority: Option<Priority>,
+    /// The session's own lifetimes are kept along with its cookie: they too go with the identity.
+    pub(crate) idle: Option<Duration>,
+    pub(crate) absolute: Option<Duration>,
 }
 
 /// Whether a session's own attributes were taken as they are.
@@ -92,6 +95,8 @@ impl SessionCookie {
             same_site: configured.same_site,
             partitioned: configured.partitioned,
             priority: configured.priority,
+            idle: None,
+            absolute: None,
         }
     }
 
@@ -123,6 +128,8 @@ impl SessionCookie {
             domain: differs(&self.domain, &implied.domain).map(|domain| domain.map(|text| text.to_string())),
             path: differs(&self.path, &implied.path).map(|path| path.to_string()),
             same_site: differs(&self.same_site.map(same_site_text), &implied.same_site.map(same_site_text)),
+            idle: millis(self.idle),
+            absolute: millis(self.absolute),
         };
         match serde_json::to_vec(&own) {
             Ok(json) if json != b"{}" => Some(RawJson::new(&json)),
@@ -189,6 +196,11 @@ struct Members {
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     same_site: Option<Option<&'static str>>,
+    // Not express's: express-session drops them when it writes the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absolute: Option<u64>,
 }
 
 struct Reading {
@@ -213,8 +225,8 @@ impl Reading {
         let value: Member<'_> = serde_json::from_str(value.get()).ok()?;
         match (name, value) {
             ("originalMaxAge", Member::Number(number)) => {
-                // The cast ends at both ends of u64; express writes a negative number for what has expired.
-                cookie.original_max_age = Some(Duration::from_millis(number as u64));
+                // express writes a negative number for what has expired.
+                cookie.original_max_age = Some(length(number));
                 cookie.max_age = cookie.original_max_age;
             }
             ("originalMaxAge", Member::Null | Member::Flag(false)) => {
@@ -235,10 +247,22 @@ impl Reading {
             ("sameSite", Member::Text(text)) => cookie.same_site = Some(same_site(&text)?),
             ("sameSite", Member::Flag(true)) => cookie.same_site = Some(SameSite::Strict),
             ("sameSite", Member::Null | Member::Flag(false)) => cookie.same_site = None,
+            ("idle", Member::Number(number)) => cookie.idle = Some(lifetime(number)),
+            ("absolute", Member::Number(number)) => cookie.absolute = Some(lifetime(number)),
             _ => return None,
         }
         Some(())
     }
+}
+
+/// The cast ends at both ends of `u64`.
+const fn length(millis: f64) -> Duration {
+    Duration::from_millis(millis as u64)
+}
+
+/// One without end is the largest number of milliseconds, or what JSON's numbers make of it.
+fn lifetime(millis: f64) -> Duration {
+    if millis >= u64::MAX as f64 { Duration::MAX } else { length(millis).max(Duration::from_millis(1)) }
 }
 
 fn priority(text: &str) -> Option<Priority> {
@@ -264,7 +288,7 @@ impl<'j> Visitor<'j> for &mut Reading {
         while let Some(name) = members.next_key::<Cow<'j, str>>()? {
             match name.as_ref() {
                 "originalMaxAge" | "partitioned" | "priority" | "secure" | "httpOnly" | "domain" | "path"
-                | "sameSite" => {
+                | "sameSite" | "idle" | "absolute" => {
                     let value = members.next_value::<&'j RawValue>()?;
                     if self.take(&name, value).is_none() {
                         self.refused = Refused::Something;

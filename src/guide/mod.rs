@@ -10,6 +10,8 @@
 //! | [6 decide](_6_decide) | the table from which everything follows |
 //! | [7 commit](_7_commit) | one conditional write; what happens when things fail |
 //! | [8 set_cookie](_8_set_cookie) | the cookie that goes out, caches, lifetimes |
+//! | [a user's sessions](users_sessions) | devices, "log out everywhere", step-up, "remember me" |
+//! | [csrf] | requests from other sites' pages: the table, tokens, forms and scripts |
 //! | [events] | what operators see |
 //! | [rules] | what always holds, each with tests that bear its id |
 //! | [testing] | testing your service: a browser, time by hand, a store that fails |
@@ -41,6 +43,12 @@ pub mod _7_commit {}
 
 #[doc = include_str!("8_set_cookie.md")]
 pub mod _8_set_cookie {}
+
+#[doc = include_str!("users_sessions.md")]
+pub mod users_sessions {}
+
+#[doc = include_str!("csrf.md")]
+pub mod csrf {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}

@@ -196,7 +196,7 @@ impl Plan {
         match carry_out(slot, live, *facts, *decision).await {
             Ok(CookieNow::Nothing) => Ok(left),
             // What cannot be written takes a sign-out with it no more than a failed response does (R11).
-            Err(failure @ (Failure::TooLarge | Failure::Conflict))
+            Err(failure @ (Failure::TooLarge | Failure::Conflict | Failure::Revoked))
                 if live.is_stored() && matches!(facts.sign, Sign::Out | Sign::OutIn) =>
             {
                 self.failure = Some(failure);
@@ -297,10 +297,16 @@ async fn update(
         let renewal = VerifierChange::Renew { current: live.row.verifier, new };
         patch.verifier = if rotates { VerifierChange::Rotate(new) } else { renewal };
     }
+    core.relink(live, &id).await?;
+    let entry = core.enter(live, live.entering().filter(|_| write == Write::Everything), &id).await?;
     let renewed = match core.update(&id, &live.row, patch, core.lifetime(live)).await? {
         Written::Applied { renewed, .. } => renewed,
         Written::Missing | Written::Superseded => return gone(slot, live, &id).await,
     };
+    if let Err(failure) = core.confirm(entry, &id).await {
+        live.stored_verifier = None;
+        return Err(failure);
+    }
     if rotates {
         tracing::debug!(name: "session.rotated", "a session got a new verifier");
         return Ok(CookieNow::Set(verifier, live.row.epoch.next()));
@@ -359,7 +365,13 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     }
     let age = if carries_on { live.row.absolute_age() } else { Duration::ZERO };
     let before = (live.id.clone(), live.row.clone(), live.stored_verifier.take());
-    let verifier = core.insert(slot, live, age).await?;
+    let verifier = match core.insert(slot, live, age).await {
+        Ok(verifier) => verifier,
+        Err(failure) => {
+            live.stored_verifier = before.2;
+            return Err(failure);
+        }
+    };
     let left = async {
         for (id, epoch) in tossed {
             let _ = core.destroy_row(&id, Some(epoch)).await?;

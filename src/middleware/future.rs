@@ -200,7 +200,7 @@ fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Resul
 }
 
 /// A response of our own.
-pub(super) fn ours<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
+pub(crate) fn ours<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
     let mut response = Response::new(SessionBody::ours(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -213,6 +213,7 @@ impl Failure {
     const fn answer(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Conflict => (StatusCode::CONFLICT, "the session was changed by another request; try again"),
+            Self::Revoked => (StatusCode::CONFLICT, "all sessions of this user were ended; sign in again"),
             Self::TooLarge => (StatusCode::INTERNAL_SERVER_ERROR, "the session is larger than its limit"),
             Self::Unencodable => (StatusCode::INTERNAL_SERVER_ERROR, "the session cannot be serialised"),
             Self::Cookie => (StatusCode::INTERNAL_SERVER_ERROR, "the session cookie cannot be written"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::config::CookieKeys;
+use crate::csrf::Subject;
 use crate::decide::Origin;
 use crate::error::StoreError;
 use crate::id::SessionId;
@@ -60,6 +61,7 @@ impl Slot {
             live.fresh_cookie.clone_from(&live.cookie);
             return;
         }
+        live.subject = live.id.clone().map(|id| Subject::presented(&self.core, id, &live.row));
         live.fresh_cookie = live.cookie.as_ref().and_then(|cookie| self.core.fresh_cookie(self, cookie));
         if let Some(cookie) = self.core.secured_cookie(self, live.cookie.as_ref()) {
             live.secured = Some(cookie);

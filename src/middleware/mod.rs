@@ -18,6 +18,7 @@ pub(crate) mod commit;
 mod future;
 #[cfg(feature = "hyper")]
 mod handler;
+mod index;
 #[cfg(feature = "tower")]
 mod layer;
 mod load;
@@ -28,11 +29,15 @@ pub(crate) mod write;
 
 pub use body::SessionBody;
 pub use future::ResponseFuture;
+#[cfg(feature = "tower")]
+pub(crate) use future::ours;
 #[cfg(feature = "hyper")]
 pub use handler::{HandlerAnswer, HandlerFuture, SessionArgument, SessionHandler};
 #[cfg(feature = "tower")]
 pub use layer::SessionLayer;
 pub(crate) use receive::CurrentSlot;
+#[cfg(feature = "tower")]
+pub(crate) use receive::Refusal;
 #[cfg(any(feature = "hyper", feature = "tower"))]
 use receive::{Reception, receive};
 #[cfg(feature = "tower")]

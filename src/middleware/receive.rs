@@ -10,6 +10,7 @@ use crate::config::Core;
 use crate::config::path::is_loopback;
 use crate::config::transport::transport;
 use crate::cookie::request::values;
+use crate::csrf::Sender;
 use crate::session::slot::{Candidate, Received, Slot, State};
 
 /// The slot that handlers see, as it travels in the request.
@@ -32,7 +33,7 @@ impl CurrentSlot {
         Self { slot, innermost: before.map(|before| Arc::clone(before.innermost())) }
     }
 
-    fn innermost(&self) -> &Arc<Slot> {
+    pub(crate) fn innermost(&self) -> &Arc<Slot> {
         self.innermost.as_ref().unwrap_or(&self.slot)
     }
 }
@@ -70,7 +71,9 @@ pub(crate) fn receive<B>(core: &Arc<Core>, mut request: Request<B>) -> (Request<
         State::Outside | State::Failed | State::Live(_) | State::Closed => SmallVec::new(),
     };
     let transport = transport(request.extensions(), request.headers(), core.settings.proxy.as_ref());
-    let mut received = Received { candidates, arrived: core.elapsed(), transport, fingerprint: None, parts: None };
+    let sender = Sender::of(&request, &core.settings, transport);
+    let mut received =
+        Received { candidates, arrived: core.elapsed(), transport, sender, fingerprint: None, parts: None };
     let request = if core.needs_parts() { keep_parts(core, request, &mut received) } else { request };
     let slot = Slot::new(Arc::clone(core), received, outer, state);
     (request, Reception::Slot(slot))

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::config::Core;
+use crate::config::{Core, OwnLifetimes};
 use crate::decide::Origin;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     Unencodable,
     /// The cookie's attributes, or the generated id, make no cookie.
     Cookie,
+    /// All sessions of the identity were ended while it signed in (R28).
+    Revoked,
     Store(StoreError),
 }
 
@@ -65,11 +67,11 @@ impl Core {
     }
 
     fn whole_lifetime(&self, live: &Live) -> Lifetime {
-        let own = self.own_max_age(live.cookie.as_ref());
-        // Given one of its own, or no longer: then the end may move closer too.
-        let changed = live.cookie_changed && own != self.own_max_age(live.row.cookie.as_ref());
-        let extent = if changed || (own.is_some() && live.cookie_changed) { Extent::Set } else { Extent::Extend };
-        Lifetime { idle: own.unwrap_or(self.lifetimes.idle), absolute: self.lifetimes.absolute, extent }
+        let own = self.own_lifetimes(live.cookie.as_ref());
+        // Given some of its own, or no longer: then the end may move closer too.
+        let set = live.cookie_changed
+            && (own != OwnLifetimes::default() || own != self.own_lifetimes(live.row.cookie.as_ref()));
+        self.lifetimes(own).lifetime(if set { Extent::Set } else { Extent::Extend })
     }
 
     /// How long a session lives whose cookie has not come back yet (R14).
@@ -77,7 +79,7 @@ impl Core {
         let lifetime = self.whole_lifetime(live);
         match live.identity {
             Some(_) => lifetime,
-            None => Lifetime { idle: lifetime.idle.min(self.lifetimes.unconfirmed), ..lifetime },
+            None => Lifetime { idle: lifetime.idle.min(self.settings.unconfirmed()), ..lifetime },
         }
     }
 
@@ -111,6 +113,7 @@ impl Core {
             if row.size() > self.settings.record_limit {
                 return Err(Failure::TooLarge);
             }
+            let entry = self.enter(live, live.identity.as_ref(), &id).await?;
             let answer = match self.store().insert(&id, &row, lifetime).within(self.settings.store_timeout).await {
                 Err(error) if error.kind() == StoreErrorKind::Unknown => {
                     self.settle(&id, hash, error).await.map(|()| Inserted::Inserted)
@@ -119,6 +122,7 @@ impl Core {
             };
             match answer? {
                 Inserted::Inserted => {
+                    self.confirm(entry, &id).await?;
                     live.id = Some(id);
                     live.row = row;
                     return Ok(verifier);

@@ -75,7 +75,7 @@ impl fmt::Debug for VerifierHash {
 /// assert_eq!(identity.as_bytes(), b"42");
 /// assert_eq!(format!("{identity:?}"), "RawJson(2 bytes)");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RawJson(Arc<[u8]>);
 
 impl RawJson {

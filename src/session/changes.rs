@@ -2,12 +2,14 @@
 
 use smallvec::SmallVec;
 
+use crate::csrf::Subject;
 use crate::decide::{Intent, Origin, Sign};
 use crate::id::SessionId;
 use crate::record::{
     Clear, Epoch, Field, Fields, IdentityChange, OnConflict, Patch, RawJson, Row, StoredField, VerifierChange,
     VerifierHash,
 };
+use crate::session::ticket::Pass;
 use crate::token::VERIFIER_BYTES;
 
 /// A verifier in the clear, on its way into a cookie.
@@ -73,6 +75,8 @@ pub(crate) struct Live {
     /// What a superseded cookie says: the session that it may still end (R6).
     pub(crate) claim: Option<(SessionId, Epoch)>,
     pub(crate) presented: Presented,
+    /// What tokens against CSRF must fit in this request, whatever becomes of the session (R24).
+    pub(crate) subject: Option<Subject>,
     /// Signed with a previous secret.
     pub(crate) resign: bool,
     /// The row as loaded, or as last written by this request: the base of the patch.
@@ -98,6 +102,8 @@ pub(crate) struct Live {
     pub(crate) fillers: Vec<(&'static Field, Vec<u8>)>,
     pub(crate) clear: Clear,
     pub(crate) identity_change: IdentityChange,
+    /// The ticket of this request's sign-in (R28).
+    pub(crate) pass: Option<Pass>,
 
     pub(crate) intent: Intent,
     pub(crate) sign: Sign,
@@ -125,6 +131,7 @@ impl Live {
             new_id: None,
             claim: None,
             presented: Presented::Nothing,
+            subject: None,
             resign: false,
             base: row.fields.clone(),
             fields: row.fields.clone(),
@@ -140,6 +147,7 @@ impl Live {
             fillers: Vec::new(),
             clear: Clear::Nothing,
             identity_change: IdentityChange::Unchanged,
+            pass: None,
             intent: Intent::Keep,
             sign: Sign::Unchanged,
             view: 0,
@@ -177,6 +185,11 @@ impl Live {
     /// Whether the handler works on a session that has no row yet: a new one, also beside or after the one presented.
     pub(crate) fn begins_row(&self) -> bool {
         self.intent == Intent::Regenerate || !self.is_stored()
+    }
+
+    /// Whether the response gives the row a new verifier, or the session a new row, if it commits.
+    pub(crate) fn rotates(&self) -> bool {
+        self.intent == Intent::Rotate
     }
 
     /// Whether fields wait to be written.
@@ -246,6 +259,7 @@ impl Live {
             self.begin_again();
         }
         self.identity = identity;
+        self.pass = None;
         self.ask(Intent::Rotate);
         self.view = self.view.wrapping_add(1);
     }
@@ -259,6 +273,14 @@ impl Live {
             self.identity_change = IdentityChange::Affirmed;
         }
         self.ask(Intent::Rotate);
+    }
+
+    /// The identity with which this session's next row is written, if that is a sign-in (R28).
+    pub(crate) fn entering(&self) -> Option<&RawJson> {
+        match self.identity_change {
+            IdentityChange::Set(_) | IdentityChange::Affirmed => self.identity.as_ref(),
+            IdentityChange::Unchanged | IdentityChange::Removed => None,
+        }
     }
 
     /// Drops the fields that this change of identity does not keep. When an anonymous visitor signs in, what this request
@@ -285,6 +307,7 @@ impl Live {
         self.fillers.clear();
         self.clear = Clear::Nothing;
         self.identity_change = IdentityChange::Unchanged;
+        self.pass = None;
         self.intent = Intent::Keep;
         self.sign = Sign::Unchanged;
         self.flaw = None;

@@ -79,6 +79,10 @@ pub trait HasIdentity: SessionData {
 
     #[doc(hidden)]
     fn identity_mut(&mut self) -> &mut Option<Self::Identity>;
+
+    /// The identity as the row has it.
+    #[doc(hidden)]
+    fn identity_json(identity: &Self::Identity, raw: &mut Vec<u8>) -> JsonResult<()>;
 }
 
 /// Whether a store can keep this session: one with an identity or with merge rules needs

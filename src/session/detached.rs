@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::data::SessionData;
 use super::flush::{compare, decode};
@@ -12,7 +13,7 @@ use crate::config::Core;
 use crate::error::{SaveError, SessionRejection, StoreError};
 use crate::id::SessionId;
 use crate::middleware::write::Written;
-use crate::record::{Patch, Row};
+use crate::record::{Extent, Patch, Row};
 
 /// A stored session outside of a request: read it, change it, [`save`](Self::save) it.
 ///
@@ -64,6 +65,48 @@ impl<T: SessionData> DetachedSession<T> {
         &self.id
     }
 
+    /// Time left until the session expires, by the store's clock, as it was when the session was loaded.
+    ///
+    /// ```
+    /// # use http_session::{DetachedSession, Session};
+    /// # #[derive(Session)] struct Visit { views: u64 }
+    /// # fn job(session: &DetachedSession<Visit>) {
+    /// let minutes_left = session.expires_in().as_secs() / 60;
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn expires_in(&self) -> Duration {
+        self.row.expires_in
+    }
+
+    /// Time since a write or a touch last prolonged the session, as it was when the session was loaded.
+    ///
+    /// ```
+    /// # use http_session::{DetachedSession, Session};
+    /// # #[derive(Session)] struct Visit { views: u64 }
+    /// # fn job(session: &DetachedSession<Visit>) {
+    /// let is_active = session.last_access().as_secs() < 300;
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn last_access(&self) -> Duration {
+        self.row.ages.touched
+    }
+
+    /// Time since the user signed in, as it was when the session was loaded; `None` when nobody is.
+    ///
+    /// ```
+    /// # use http_session::{DetachedSession, Session};
+    /// # #[derive(Session)] struct Visit { views: u64 }
+    /// # fn job(session: &DetachedSession<Visit>) {
+    /// let days = session.since_sign_in().map(|since| since.as_secs() / 86_400);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn since_sign_in(&self) -> Option<Duration> {
+        self.row.identity.as_ref().map(|_| self.row.ages.identity)
+    }
+
     /// Stores what changed, as one conditional write; a session that was ended or rotated meanwhile is left alone. It is no
     /// activity: the session's end stays where it is.
     ///
@@ -98,7 +141,7 @@ impl<T: SessionData> DetachedSession<T> {
             ..Patch::unchanged(&self.row)
         };
         let (core, id, row) = (Arc::clone(&self.core), self.id.clone(), self.row.clone());
-        let lifetime = core.lifetimes.lifetime().unchanged();
+        let lifetime = core.lifetimes(core.own_lifetimes(row.cookie.as_ref())).lifetime(Extent::Extend).unchanged();
         match Call::new(async move { core.update(&id, &row, patch, lifetime).await }).await? {
             Written::Applied { fields, .. } => {
                 self.row.fields = fields;

@@ -199,6 +199,7 @@ impl Slot {
         let Target::Update(id) = target else {
             return self.insert_now(live, None).await;
         };
+        self.core.relink(&live, &id).await?;
         match self.core.update(&id, &live.row, live.patch(), self.core.lifetime(&live)).await {
             Ok(Written::Applied { fields, .. }) => {
                 self.with(|now| {
@@ -347,7 +348,7 @@ impl Slot {
                 Ok(ended.into())
             }
             Err(Failure::Store(error)) => Err(error),
-            Err(Failure::Conflict | Failure::TooLarge | Failure::Unencodable | Failure::Cookie) => {
+            Err(Failure::Conflict | Failure::TooLarge | Failure::Unencodable | Failure::Cookie | Failure::Revoked) => {
                 Err(StoreError::new(StoreErrorKind::Refused))
             }
         }
@@ -411,7 +412,7 @@ impl Slot {
 impl From<Failure> for SaveError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Conflict => Self::Conflict,
+            Failure::Conflict | Failure::Revoked => Self::Conflict,
             Failure::TooLarge => Self::TooLarge,
             Failure::Unencodable => Self::Unencodable,
             Failure::Cookie => Self::NoSession,

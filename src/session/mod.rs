@@ -14,7 +14,10 @@ mod detached;
 mod flush;
 pub(crate) mod immediate;
 pub mod merge;
+mod others;
+mod recent;
 pub(crate) mod slot;
+pub(crate) mod ticket;
 mod written;
 
 use std::fmt;
@@ -27,8 +30,11 @@ pub use cookie_mut::CookieMut;
 pub use data::{HasIdentity, SessionData, StorableIn};
 pub use detached::DetachedSession;
 pub use immediate::SignedOut;
+pub use ticket::Ticket;
 
+use crate::config::Lifetimes;
 use crate::cookie::SessionCookie;
+use crate::csrf::Csrf;
 use crate::decide::Intent;
 use crate::error::{SaveError, SessionRejection, StoreError};
 use crate::id::SessionId;
@@ -332,6 +338,43 @@ impl<T: SessionData> Session<T> {
         self.slot.core.session_cookie(&self.slot)
     }
 
+    /// How long this session may live: as configured, or as [`set_lifetimes`](Self::set_lifetimes) said.
+    ///
+    /// ```
+    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
+    /// # fn handler(session: http_session::Session<Visit>) {
+    /// let hours = session.lifetimes().idle.as_secs() / 3600;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.slot.core.session_lifetimes(&self.slot)
+    }
+
+    /// Gives this session lifetimes of its own instead of the configured ones (R7): "remember me". They are stored with it, as
+    /// the cookie's own attributes are, and go with the identity: set them with, or after, the sign-in. So that the browser
+    /// keeps the cookie that long, give it a [`max_age`](Self::cookie_mut) too. Each is at least a millisecond.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use http_session::{Lifetimes, Session};
+    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
+    /// fn sign_in(mut session: Session<Visit>, user: u64, remember_me: bool) {
+    ///     const DAY: Duration = Duration::from_secs(24 * 3600);
+    ///     session.sign_in(user);
+    ///     if remember_me {
+    ///         session.set_lifetimes(Lifetimes { idle: 30 * DAY, absolute: 180 * DAY });
+    ///         session.cookie_mut().max_age = Some(30 * DAY);
+    ///     }
+    /// }
+    /// ```
+    pub fn set_lifetimes(&mut self, lifetimes: Lifetimes) {
+        let lifetimes = lifetimes.at_least_a_moment();
+        let mut cookie = self.cookie_mut();
+        cookie.idle = Some(lifetimes.idle);
+        cookie.absolute = Some(lifetimes.absolute);
+    }
+
     /// Changes the cookie's attributes for this session (express: `req.session.cookie`). They are stored with it; see
     /// [`SessionCookie`] for what may be changed to what. As in express-session, such a change alone stores no new session; in
     /// the express format it is no modification at all.
@@ -345,6 +388,21 @@ impl<T: SessionData> Session<T> {
     pub fn cookie_mut(&mut self) -> CookieMut<'_> {
         let cookie = self.cookie();
         CookieMut::new(cookie, &self.slot)
+    }
+
+    /// Protection against cross-site request forgery for this session (R24): tokens for forms and scripts, and their check.
+    ///
+    /// ```
+    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
+    /// # fn handler(session: http_session::Session<Visit>) {
+    /// let token = session.csrf().token();
+    /// # }
+    /// ```
+    #[doc(alias = "csrfToken")]
+    #[must_use]
+    pub fn csrf(&self) -> Csrf {
+        self.settle_identity();
+        Csrf::new(Arc::clone(&self.slot))
     }
 
     /// Stores this request's changes now, as one conditional write, and answers whether it happened (R13; express:
@@ -514,6 +572,23 @@ impl<T: SessionData> Session<T> {
             self.slot.with(changes::Live::affirm_identity);
         }
         self.refresh();
+    }
+
+    /// Signs in as [`sign_in`](Self::sign_in) does, unless all sessions of this identity were ended since the ticket was given:
+    /// then the response is a 409, and nothing is committed (R28).
+    ///
+    /// ```
+    /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
+    /// # fn handler(mut session: http_session::Session<Visit>, ticket: http_session::Ticket<Visit>) {
+    /// session.sign_in_with(ticket);
+    /// # }
+    /// ```
+    pub fn sign_in_with(&mut self, ticket: Ticket<T>)
+    where
+        T: HasIdentity,
+    {
+        self.sign_in(ticket.identity);
+        self.slot.with(|live| live.pass = Some(ticket.pass));
     }
 
     /// Signs out: the identity and all fields not marked `keep` are gone, and the verifier is new. Recorded now, done in the

@@ -13,6 +13,7 @@ use super::change_list::ChangeList;
 use super::changes::{Flaw, Live};
 use crate::config::Core;
 use crate::config::transport::Transport;
+use crate::csrf::Sender;
 use crate::decide::Sign;
 use crate::error::SessionRejection;
 use crate::id::SessionId;
@@ -26,6 +27,7 @@ pub(crate) struct Received {
     pub(crate) candidates: SmallVec<[Candidate; 1]>,
     pub(crate) arrived: Duration,
     pub(crate) transport: Option<Transport>,
+    pub(crate) sender: Sender,
     pub(crate) fingerprint: Option<Vec<u8>>,
     /// Kept only for an id generator or cookie rules that look at the request.
     pub(crate) parts: Option<Box<Parts>>,
@@ -207,9 +209,16 @@ impl Slot {
 
     /// The session's id; of a new or regenerated session it is chosen now.
     pub(crate) fn id(&self) -> Option<SessionId> {
+        match self.with(|live| live.id.clone().filter(|_| !live.begins_row()))? {
+            Some(id) => Some(id),
+            None => self.new_id(),
+        }
+    }
+
+    /// The id of the row that the next insert will make, chosen now.
+    pub(crate) fn new_id(&self) -> Option<SessionId> {
         loop {
-            let known = |live: &mut Live| if live.begins_row() { live.new_id.clone() } else { live.id.clone() };
-            if let Some(id) = self.with(known)? {
+            if let Some(id) = self.with(|live| live.new_id.clone())? {
                 return Some(id);
             }
             // The user's generator may be called here: outside of the lock.

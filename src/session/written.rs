@@ -90,10 +90,10 @@ impl Live {
         self.written(stored, stored.row.fields.clone());
     }
 
-    /// An awaited sign-out is in the store: an anonymous session with a new verifier goes on.
-    pub(crate) fn signed_out(&mut self, sent: &Self, verifier: Verifier, hash: VerifierHash, kept: Fields) {
+    /// An awaited rotation is in the store.
+    pub(crate) fn rotated(&mut self, sent: &Self, verifier: Verifier, hash: VerifierHash) {
         if self.rows != sent.rows {
-            // It was ended while it was being signed out: the end must name the new epoch.
+            // It was ended while it was being rotated: the end must name the new epoch.
             for ending in self.endings.iter_mut().filter(|ending| Some(&ending.id) == sent.id.as_ref()) {
                 ending.loaded = Some(sent.row.epoch.next());
                 ending.claimed = sent.row.epoch.next();
@@ -101,15 +101,41 @@ impl Live {
             return;
         }
         self.row.epoch = self.row.epoch.next();
-        self.row.identity_epoch = self.row.epoch;
         self.row.verifier = hash;
         self.row.previous = None;
+        self.row.ages.verifier = Duration::ZERO;
+        self.stored_verifier = Some(verifier);
+    }
+
+    /// The row was moved to another id.
+    pub(crate) fn moved(&mut self, sent: &Self, moved: &Self, verifier: Verifier) {
+        if self.rows != sent.rows {
+            for ending in self.endings.iter_mut().filter(|ending| Some(&ending.id) == sent.id.as_ref()) {
+                if let Some(id) = &moved.id {
+                    ending.id = id.clone();
+                }
+                ending.loaded = Some(moved.row.epoch);
+                ending.claimed = moved.row.epoch;
+            }
+            return;
+        }
+        self.id.clone_from(&moved.id);
+        self.row = Row { ages: self.row.ages, expires_in: self.row.expires_in, ..moved.row.clone() };
+        self.stored_verifier = Some(verifier);
+        self.rebase(moved.row.fields.clone());
+    }
+
+    /// An awaited sign-out is in the store: an anonymous session with a new verifier goes on.
+    pub(crate) fn signed_out(&mut self, sent: &Self, verifier: Verifier, hash: VerifierHash, kept: Fields) {
+        self.rotated(sent, verifier, hash);
+        if self.rows != sent.rows {
+            return;
+        }
+        self.row.identity_epoch = self.row.epoch;
         self.row.identity = None;
         self.row.ages.identity = Duration::ZERO;
-        self.row.ages.verifier = Duration::ZERO;
         self.row.cookie.clone_from(&self.fresh_cookie);
         self.cookie_changed &= self.cookie != self.row.cookie;
-        self.stored_verifier = Some(verifier);
         match self.sign {
             Sign::Out if self.view == sent.view => {
                 self.sign = Sign::Unchanged;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
+use super::{ConditionalCommit, Destroyed, Generation, IndexSessions, Inserted, SessionStore, Touched, Updated};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
 
 /// One call to a store: answered on the spot, or on its way.
 pub(crate) enum Visit<T> {
@@ -104,6 +104,27 @@ pub(crate) trait ErasedStore: Send + Sync {
     fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Visit<Destroyed>;
 }
 
+/// [`IndexSessions`] as an object.
+pub(crate) trait ErasedIndex: Send + Sync {
+    fn generation(&self, identity: &RawJson) -> Visit<Generation>;
+    fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Visit<()>;
+    fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> Visit<Vec<SessionId>>;
+    fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Visit<Generation>;
+    fn unlink(&self, identity: &RawJson, id: &SessionId) -> Visit<()>;
+}
+
+/// Calls a method of the store behind an `Arc`: at once, or boxed with copies of its arguments.
+macro_rules! visit {
+    ($store:ident.$method:ident($($copied:ident),*; $($moved:ident),*), $lost:ident) => {{
+        if S::is_instant($store) {
+            return Visit::instant(async { S::$method($store, $($copied,)* $($moved,)*).await }, Lost::$lost);
+        }
+        let store = Arc::clone($store);
+        $(let $copied = $copied.clone();)*
+        Visit::waiting(async move { S::$method(&store, $(&$copied,)* $($moved,)*).await }, Lost::$lost)
+    }};
+}
+
 impl<S: SessionStore> ErasedStore for Arc<S> {
     fn can_touch(&self) -> bool {
         S::can_touch(self)
@@ -114,43 +135,49 @@ impl<S: SessionStore> ErasedStore for Arc<S> {
     }
 
     fn load(&self, id: &SessionId) -> Visit<Option<Row>> {
-        if S::is_instant(self) {
-            return Visit::instant(async { S::load(self, id).await }, Lost::Read);
-        }
-        let (store, id) = (Self::clone(self), id.clone());
-        Visit::waiting(async move { S::load(&store, &id).await }, Lost::Read)
+        visit!(self.load(id;), Read)
     }
 
     fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Visit<Inserted> {
-        if S::is_instant(self) {
-            return Visit::instant(async { S::insert(self, id, row, lifetime).await }, Lost::Write);
-        }
-        let (store, id, row) = (Self::clone(self), id.clone(), row.clone());
-        Visit::waiting(async move { S::insert(&store, &id, &row, lifetime).await }, Lost::Write)
+        visit!(self.insert(id, row; lifetime), Write)
     }
 
     fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Visit<Updated> {
-        if S::is_instant(self) {
-            return Visit::instant(async { S::update(self, id, patch, lifetime).await }, Lost::Write);
-        }
-        let (store, id, patch) = (Self::clone(self), id.clone(), patch.clone());
-        Visit::waiting(async move { S::update(&store, &id, &patch, lifetime).await }, Lost::Write)
+        visit!(self.update(id, patch; lifetime), Write)
     }
 
     fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Visit<Touched> {
-        if S::is_instant(self) {
-            return Visit::instant(async { S::touch(self, id, epoch, lifetime).await }, Lost::Write);
-        }
-        let (store, id) = (Self::clone(self), id.clone());
-        Visit::waiting(async move { S::touch(&store, &id, epoch, lifetime).await }, Lost::Write)
+        visit!(self.touch(id; epoch, lifetime), Write)
     }
 
     fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Visit<Destroyed> {
+        visit!(self.destroy(id; epoch), Write)
+    }
+}
+
+impl<S: IndexSessions> ErasedIndex for Arc<S> {
+    fn generation(&self, identity: &RawJson) -> Visit<Generation> {
+        visit!(self.generation(identity;), Read)
+    }
+
+    fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Visit<()> {
+        visit!(self.raise_generation(identity; generation), Write)
+    }
+
+    fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> Visit<Vec<SessionId>> {
         if S::is_instant(self) {
-            return Visit::instant(async { S::destroy(self, id, epoch).await }, Lost::Write);
+            return Visit::instant(async { S::linked(self, identity, after, limit).await }, Lost::Read);
         }
-        let (store, id) = (Self::clone(self), id.clone());
-        Visit::waiting(async move { S::destroy(&store, &id, epoch).await }, Lost::Write)
+        let (store, identity, after) = (Self::clone(self), identity.clone(), after.cloned());
+        Visit::waiting(async move { S::linked(&store, &identity, after.as_ref(), limit).await }, Lost::Read)
+    }
+
+    fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Visit<Generation> {
+        visit!(self.link(identity, id; lifetime), Write)
+    }
+
+    fn unlink(&self, identity: &RawJson, id: &SessionId) -> Visit<()> {
+        visit!(self.unlink(identity, id;), Write)
     }
 }
 

@@ -9,7 +9,6 @@
 //! - time is the store's own clock: calls pass durations, rows come with ages (R7).
 
 use std::future::Future;
-use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::id::SessionId;
@@ -19,12 +18,15 @@ use crate::record::{Epoch, Lifetime, Patch, Row};
 pub mod conformance;
 mod entry;
 mod erased;
+mod index;
 #[cfg(feature = "memory")]
 mod memory;
+mod pointer;
 
 pub use entry::{Entry, Merged, UpdateStep};
 pub use erased::AnyStore;
-pub(crate) use erased::ErasedStore;
+pub(crate) use erased::{ErasedIndex, ErasedStore};
+pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexed, LINK_GRACE};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};
 
@@ -330,56 +332,6 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send;
 }
 
-#[diagnostic::do_not_recommend]
-impl<S: SessionStore> SessionStore for Arc<S> {
-    fn load(&self, id: &SessionId) -> impl Future<Output = Result<Option<Row>, StoreError>> + Send {
-        S::load(self, id)
-    }
-
-    fn is_instant(&self) -> bool {
-        S::is_instant(self)
-    }
-
-    fn can_touch(&self) -> bool {
-        S::can_touch(self)
-    }
-
-    fn insert(
-        &self,
-        id: &SessionId,
-        row: &Row,
-        lifetime: Lifetime,
-    ) -> impl Future<Output = Result<Inserted, StoreError>> + Send {
-        S::insert(self, id, row, lifetime)
-    }
-
-    fn update(
-        &self,
-        id: &SessionId,
-        patch: &Patch,
-        lifetime: Lifetime,
-    ) -> impl Future<Output = Result<Updated, StoreError>> + Send {
-        S::update(self, id, patch, lifetime)
-    }
-
-    fn touch(
-        &self,
-        id: &SessionId,
-        epoch: Epoch,
-        lifetime: Lifetime,
-    ) -> impl Future<Output = Result<Touched, StoreError>> + Send {
-        S::touch(self, id, epoch, lifetime)
-    }
-
-    fn destroy(
-        &self,
-        id: &SessionId,
-        epoch: Option<Epoch>,
-    ) -> impl Future<Output = Result<Destroyed, StoreError>> + Send {
-        S::destroy(self, id, epoch)
-    }
-}
-
 /// A store whose [`update`](SessionStore::update) really is conditional: epoch, merge rules and all or nothing.
 ///
 /// Implementing it is a promise. A session type with an identity or with merge rules is not accepted on a store without it.
@@ -399,9 +351,6 @@ impl<S: SessionStore> SessionStore for Arc<S> {
 )]
 pub trait ConditionalCommit: SessionStore {}
 
-#[diagnostic::do_not_recommend]
-impl<S: ConditionalCommit> ConditionalCommit for Arc<S> {}
-
 /// A store that keeps rows of the express format too: raw ids as keys, a life that Node may share.
 ///
 /// ```
@@ -417,9 +366,6 @@ impl<S: ConditionalCommit> ConditionalCommit for Arc<S> {}
     note = "use `MemoryStore`, or `SessionConfig::builder()` for the native format"
 )]
 pub trait ExpressFormat: SessionStore {}
-
-#[diagnostic::do_not_recommend]
-impl<S: ExpressFormat> ExpressFormat for Arc<S> {}
 
 /// A store that can name all its sessions: express-session's optional `length`, `all` and `clear`.
 ///
@@ -506,23 +452,4 @@ pub trait EnumerateSessions: SessionStore {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-#[diagnostic::do_not_recommend]
-impl<S: EnumerateSessions> EnumerateSessions for Arc<S> {
-    fn len(&self) -> impl Future<Output = Result<usize, StoreError>> + Send {
-        S::len(self)
-    }
-
-    fn ids(
-        &self,
-        after: Option<&SessionId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send {
-        S::ids(self, after, limit)
-    }
-
-    fn clear(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::clear(self)
-    }
 }

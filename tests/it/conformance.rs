@@ -39,7 +39,7 @@ fn assert_all_kept(report: &Report) {
 async fn the_memory_store_keeps_every_rule() {
     let (store, clock) = memory();
     let suite = suite(store.clone(), clock).peer(store).bounded(MemoryStore::new().max_sessions(20));
-    let report = suite.enumerates().clears().express().rounds(40).run().await;
+    let report = suite.enumerates().clears().indexes().express().rounds(40).run().await;
     assert_all_kept(&report);
     let line = report.to_string();
     assert_eq!(line, format!("{} kept, 0 not, 0 skipped", report.findings().len()));
@@ -63,8 +63,14 @@ async fn honest_stores_are_clean_whether_they_merge_or_answer_with_a_conflict() 
         let mut store = Flawed::new(Flaw::None);
         store.merges = merges;
         let clock = store.clock.clone();
-        let report =
-            suite(store.clone(), clock).peer(store.clone()).enumerates().clears().bounded(store.small()).run().await;
+        let report = suite(store.clone(), clock)
+            .peer(store.clone())
+            .enumerates()
+            .clears()
+            .indexes()
+            .bounded(store.small())
+            .run()
+            .await;
         report.assert();
     }
 }
@@ -108,6 +114,10 @@ async fn a_machine_that_stands_still_is_no_broken_store() {
 
 /// Each flaw, and the rule that it breaks.
 async fn found(flaws: &[(Flaw, &str)]) {
+    found_in(4, flaws).await;
+}
+
+async fn found_in(rounds: usize, flaws: &[(Flaw, &str)]) {
     let mut missed = Vec::new();
     for (flaw, rule) in flaws {
         for merges in flaw.modes() {
@@ -115,7 +125,7 @@ async fn found(flaws: &[(Flaw, &str)]) {
             store.merges = *merges;
             let clock = store.clock.clone();
             let small = store.small();
-            let report = suite(store, clock).enumerates().clears().bounded(small).run().await;
+            let report = suite(store, clock).rounds(rounds).enumerates().clears().indexes().bounded(small).run().await;
             if !report.faults().any(|finding| finding.rule == *rule) {
                 missed.push(format!("{flaw:?} (merges: {merges}) should break {rule}:\n{report}"));
             }
@@ -204,13 +214,28 @@ async fn r16_stores_that_change_what_they_keep_are_found() {
 
 #[tokio::test]
 async fn r9_stores_that_race_are_found() {
+    found_in(
+        20,
+        &[
+            (Flaw::LostUpdate, "R9"),
+            (Flaw::TornWrite, "R9"),
+            (Flaw::MergesTwice, "R10"),
+            (Flaw::TouchWritesDataBack, "R7"),
+            (Flaw::RacingInsert, "R8"),
+            (Flaw::OnlySeemsInstant, "R18"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn r28_stores_that_lose_sessions_of_an_identity_are_found() {
     found(&[
-        (Flaw::LostUpdate, "R9"),
-        (Flaw::TornWrite, "R9"),
-        (Flaw::MergesTwice, "R10"),
-        (Flaw::TouchWritesDataBack, "R7"),
-        (Flaw::RacingInsert, "R8"),
-        (Flaw::OnlySeemsInstant, "R18"),
+        (Flaw::LinksLost, "R28"),
+        (Flaw::UnlinksAtOnce, "R28"),
+        (Flaw::GenerationLost, "R28"),
+        (Flaw::LinkAnswersNoGeneration, "R28"),
+        (Flaw::IdentitiesNormalised, "R28"),
     ])
     .await;
 }

@@ -1,5 +1,7 @@
 //! R7 and R14: how long sessions live.
 
+mod own;
+
 use http::StatusCode;
 use http_session::config::Activity;
 use http_session::{Session, SessionConfig};

@@ -11,12 +11,14 @@
 mod bad_input;
 mod concurrency;
 mod conformance;
+mod csrf;
 mod down;
 mod evolution;
 mod express;
 mod histories;
 mod http_rules;
 mod identity;
+mod index;
 mod interleavings;
 mod leaks;
 mod leaving;

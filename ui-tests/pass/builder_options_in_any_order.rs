@@ -7,7 +7,7 @@ use http::header::HeaderName;
 use http_session::clock::SystemClock;
 use http_session::{
     Activity, CommitOn, Cookie, IdShape, MemoryStore, Removal, Resave, SaveUninitialized, Secret, SessionConfig,
-    StoredAttributes, TrustedProxy, Unset, cookie_name, secret,
+    StoredAttributes, TrustedOrigin, TrustedProxy, Unset, cookie_name, secret, trusted_origin,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -36,6 +36,9 @@ fn native() -> SessionConfig<MemoryStore> {
         .commit_on(CommitOn::Success)
         .removal(Removal::Cookie)
         .trusted_proxy(TrustedProxy::x_forwarded_proto())
+        .trust_origin(trusted_origin!("https://pay.example.com"))
+        .trust_origin(TrustedOrigin::try_from(String::from("capacitor://localhost")).unwrap())
+        .csrf_header(HeaderName::from_static("x-xsrf-token"))
         .ignore_paths(["/favicon.ico", "/robots.txt"])
         .fingerprint(|parts| parts.headers.get("user-agent").map(|agent| agent.as_bytes().to_vec()).unwrap_or_default())
         .record_limit(16 * 1024)
@@ -62,6 +65,7 @@ fn express() -> SessionConfig<MemoryStore> {
         .commit_on(CommitOn::AnyStatus)
         .removal(Removal::Nothing)
         .activity(Activity::Loaded)
+        .trust_origin(trusted_origin!("http://localhost:3000"))
         .trusted_proxy(TrustedProxy::header(HeaderName::from_static("x-scheme")))
         .ignore_paths(vec![String::from("/health")])
         .max_age(HOUR)

@@ -8,8 +8,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use http::{Request, Response};
-use http_session::error::SessionRejection;
-use http_session::{MemoryStore, Secret, Session, SessionConfig};
+use http_session::error::{CsrfRejection, SessionRejection};
+use http_session::{Csrf, MemoryStore, Secret, Session, SessionConfig};
 use tower::ServiceBuilder;
 
 #[derive(Session)]
@@ -20,8 +20,8 @@ struct Visit {
 }
 
 #[derive(Session)]
-struct Csrf {
-    csrf_token: Option<String>,
+struct Experiment {
+    variant: Option<String>,
 }
 
 #[derive(Clone)]
@@ -48,13 +48,26 @@ async fn sign_out(session: Session<Visit>) -> impl IntoResponse {
 }
 
 #[axum::debug_handler]
-async fn can_do_without(session: Option<Session<Visit>>, csrf: Session<Csrf>) -> Result<String, SessionRejection> {
-    Ok(session.map_or_else(String::new, |session| format!("{:?} {:?}", session.user, csrf.csrf_token)))
+async fn can_do_without(session: Option<Session<Visit>>, experiment: Session<Experiment>) -> Result<String, SessionRejection> {
+    Ok(session.map_or_else(String::new, |session| format!("{:?} {:?}", session.user, experiment.variant)))
 }
 
 #[axum::debug_handler]
 async fn with_its_rejection(session: Result<Session<Visit>, SessionRejection>) -> String {
     session.map_or_else(|rejection| rejection.to_string(), |session| session.views.to_string())
+}
+
+#[axum::debug_handler]
+async fn form(csrf: Csrf, session: Session<Visit>) -> impl IntoResponse {
+    drop(session);
+    csrf.hidden_input()
+}
+
+#[axum::debug_handler]
+async fn posted(csrf: Csrf, body: String) -> Result<Redirect, CsrfRejection> {
+    csrf.check(Some(&body))?;
+    csrf.verify(body)?;
+    Ok(Redirect::to("/"))
 }
 
 async fn plain(request: Request<String>) -> Result<Response<String>, Infallible> {
@@ -69,11 +82,13 @@ fn main() {
     let _app: Router = Router::new()
         .route("/", get(hello).delete(sign_out))
         .route("/perhaps", get(can_do_without).post(with_its_rejection))
+        .route("/form", get(form).post(posted))
         .nest("/sign-in", nested)
+        .route_layer(sessions.csrf_layer())
         .route_layer(sessions.layer())
         .layer(ServiceBuilder::new().layer(sessions.layer()))
         .with_state(App { sessions: sessions.clone() });
 
-    let _service = ServiceBuilder::new().layer(sessions.layer()).service_fn(plain);
+    let _service = ServiceBuilder::new().layer(sessions.layer()).layer(sessions.csrf_layer()).service_fn(plain);
     let _boxed = tower::util::BoxCloneSyncService::new(_service);
 }

@@ -8,10 +8,11 @@ use std::sync::OnceLock;
 use http::{Request, Response};
 use http_session::config::Builder;
 use http_session::config::builder::{BrowserSession, MaxAge, NoStore, WithSecret};
+use http_session::csrf::{CsrfFuture, CsrfLayer, CsrfService};
 use http_session::middleware::{
     HandlerFuture, ResponseFuture, SessionBody, SessionHandler, SessionLayer, SessionService,
 };
-use http_session::{MemoryStore, Secret, Session, SessionConfig};
+use http_session::{Csrf, CsrfToken, MemoryStore, Secret, Session, SessionConfig};
 use tower::{Layer, Service};
 
 #[derive(Session)]
@@ -27,6 +28,8 @@ struct App<Inner> {
     layer: SessionLayer,
     service: SessionService<Inner>,
     handler: SessionHandler<Handler, Session<Visit>>,
+    csrf_layer: CsrfLayer,
+    guarded: CsrfService<Inner>,
 }
 
 #[derive(Clone)]
@@ -51,6 +54,10 @@ impl App<Inner> {
         self.service.call(request)
     }
 
+    fn guard(&mut self, request: Request<()>) -> CsrfFuture<Inner, ()> {
+        self.guarded.call(request)
+    }
+
     fn handle(&self, request: Request<()>) -> HandlerFuture<Handler, Session<Visit>, (), Answer> {
         hyper::service::Service::call(&self.handler, request)
     }
@@ -58,6 +65,10 @@ impl App<Inner> {
 
 fn hello(_: Request<()>, session: Session<Visit>) -> Answer {
     ready(Ok(Response::new(session.views)))
+}
+
+fn token(csrf: &Csrf) -> Option<CsrfToken> {
+    csrf.token()
 }
 
 fn builder() -> Builder<WithSecret, NoStore, BrowserSession> {
@@ -80,13 +91,19 @@ fn main() {
     let sessions = SESSIONS.get_or_init(|| lasting(builder()).store(MemoryStore::new()).build()).clone();
     let layer = sessions.layer();
     let handler = sessions.service(hello as Handler);
-    let mut app = App { service: layer.layer(Inner), sessions, layer, handler };
+    let csrf_layer = sessions.csrf_layer();
+    let guarded = csrf_layer.layer(Inner);
+    let mut app = App { service: layer.layer(Inner), sessions, layer, handler, csrf_layer, guarded };
     is_shared(&app.sessions);
     is_shared(&app.layer);
     is_shared(&app.service);
     is_shared(&app.handler);
+    is_shared(&app.csrf_layer);
+    is_shared(&app.guarded);
     drop(app.call(Request::new(())));
+    drop(app.guard(Request::new(())));
     drop(app.handle(Request::new(())));
-    let _ = body_of;
+    let _ = (body_of, token);
+    let Inner = app.guarded.into_inner();
     let Inner = app.service.into_inner();
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::{ExpressSecret, Secret};
-use crate::store::{ExpressFormat, SessionStore};
+use crate::store::{ExpressFormat, Indexed, SessionStore};
 
 mod sealed {
     #[diagnostic::on_unimplemented(
@@ -217,6 +217,12 @@ impl SecretIsSet for WithSecret {
 pub trait StoreIsFree: Sealed {}
 
 impl StoreIsFree for NoStore {}
+
+impl Sealed for Indexed<NoStore> {}
+
+// That an index came before its store is said once.
+#[diagnostic::do_not_recommend]
+impl StoreIsFree for Indexed<NoStore> {}
 
 /// A store is given.
 ///

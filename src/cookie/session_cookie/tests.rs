@@ -36,6 +36,8 @@ fn only_what_differs_is_stored_in_express_names_and_order() {
         same_site: Some(SameSite::Lax),
         partitioned: true,
         priority: Some(Priority::High),
+        idle: None,
+        absolute: None,
     };
     let all = r#"{"originalMaxAge":60000,"partitioned":true,"priority":"high","secure":true,"httpOnly":false,"domain":"example.com","path":"/admin","sameSite":"lax"}"#;
     assert_eq!(json(&own, &configured), all);
@@ -197,9 +199,11 @@ fn any_cookie() -> impl Strategy<Value = SessionCookie> {
     let domain = prop::option::of(prop::sample::select(vec!["example.com", "a.example.com", "com"]));
     let same_site = prop::option::of(prop::sample::select(vec![SameSite::Strict, SameSite::Lax, SameSite::None]));
     let priority = prop::option::of(prop::sample::select(vec![Priority::Low, Priority::Medium, Priority::High]));
-    let max_age = prop::option::of((0_u64..1 << 53).prop_map(Duration::from_millis));
-    (path, domain, same_site, priority, max_age, any::<[bool; 3]>()).prop_map(
-        |(path, domain, same_site, priority, max_age, [http_only, secure, partitioned])| SessionCookie {
+    let millis = || (1_u64..1 << 53).prop_map(Duration::from_millis);
+    let max_age = prop::option::of(millis());
+    let lifetimes = prop::option::of((millis(), prop_oneof![Just(Duration::MAX), millis()]));
+    (path, domain, same_site, priority, max_age, lifetimes, any::<[bool; 3]>()).prop_map(
+        |(path, domain, same_site, priority, max_age, lifetimes, [http_only, secure, partitioned])| SessionCookie {
             max_age,
             original_max_age: max_age,
             path: CookiePath::try_from(path).unwrap(),
@@ -209,6 +213,8 @@ fn any_cookie() -> impl Strategy<Value = SessionCookie> {
             same_site,
             partitioned,
             priority,
+            idle: lifetimes.map(|(idle, _)| idle),
+            absolute: lifetimes.map(|(_, absolute)| absolute),
         },
     )
 }
@@ -230,7 +236,7 @@ proptest! {
 
     #[test]
     fn any_member_reads(
-        name in prop::sample::select(vec!["path", "domain", "sameSite", "originalMaxAge", "secure", "priority", "x"]),
+        name in prop::sample::select(vec!["path", "domain", "sameSite", "originalMaxAge", "secure", "priority", "idle", "absolute", "x"]),
         value in "[-0-9eE.]{1,6}|\"[ -~]{0,8}\"|null|true|false|\\[\\]|\\{\"a\":1\\}",
     ) {
         let text = format!("{{\"{name}\":{value}}}");

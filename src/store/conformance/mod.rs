@@ -11,6 +11,7 @@
 //! let report = Suite::new(store)
 //!     .conditional() // what the store promises: each is a trait that it implements
 //!     .enumerates()
+//!     .indexes()
 //!     .express()
 //!     .clock(move |by| clock.advance(by))
 //!     .run()
@@ -32,7 +33,7 @@ use tokio::task::JoinSet;
 use self::checks::Check;
 use self::time::Time;
 use self::trial::{Bench, Fault, Trial, broken};
-use super::{ConditionalCommit, EnumerateSessions, ExpressFormat, SessionStore};
+use super::{ConditionalCommit, EnumerateSessions, ExpressFormat, IndexSessions, SessionStore};
 
 mod checks;
 mod report;
@@ -208,7 +209,7 @@ impl<S: SessionStore> Suite<S> {
     }
 }
 
-/// Declared capabilities. An index by identity (R28) will have its place here.
+/// Declared capabilities.
 impl<S: SessionStore> Suite<S> {
     /// The store promises [`ConditionalCommit`]: merge rules, gates, and all of it while others write at the same moment.
     ///
@@ -252,6 +253,19 @@ impl<S: SessionStore> Suite<S> {
         S: EnumerateSessions,
     {
         self.with(checks::clears())
+    }
+
+    /// The store promises [`IndexSessions`] (R28). The checks use identities that nobody else has.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, store::conformance::Suite};
+    /// let suite = Suite::new(MemoryStore::new()).conditional().indexes();
+    /// ```
+    pub fn indexes(self) -> Self
+    where
+        S: IndexSessions,
+    {
+        self.with(checks::of_indexing())
     }
 
     /// The store promises [`ExpressFormat`].

@@ -9,6 +9,9 @@ use crate::store::Entry;
 /// allocator and half-filled tables add. Measured, and rounded up.
 pub(super) const OVERHEAD: usize = 640;
 
+/// What a row with an identity takes more: its place in the index.
+pub(super) const IDENTITY_OVERHEAD: usize = 160;
+
 /// Who gives way to whom (R14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -47,6 +50,7 @@ impl Queued {
 
     /// What the row counts for. Its id is kept twice: in the map and in the queue.
     pub(super) fn bytes(&self, id: &SessionId) -> usize {
-        2 * id.as_bytes().len() + self.entry.size() + OVERHEAD
+        let index = if self.entry.identity().is_some() { IDENTITY_OVERHEAD } else { 0 };
+        2 * id.as_bytes().len() + self.entry.size() + OVERHEAD + index
     }
 }

@@ -7,10 +7,11 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use super::entry::{Class, Place, Queued};
+use super::identities::Identities;
 use super::queue::Queue;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
 use crate::store::{Destroyed, Entry, Inserted, Merged, Touched, UpdateStep, Updated};
 
 /// Expired rows that one write removes at most. A write adds at most one row, so the expired ones run out.
@@ -34,6 +35,7 @@ pub(super) struct Shard {
     pub(super) signed_in: Queue,
     pub(super) anonymous: Queue,
     pub(super) tombstones: Queue,
+    identities: Identities,
     /// The latest time seen. The clock is read before the lock is taken, and here time does not go back.
     now: Duration,
     sequence: u64,
@@ -48,6 +50,7 @@ impl Shard {
             signed_in: Queue::default(),
             anonymous: Queue::default(),
             tombstones: Queue::default(),
+            identities: Identities::default(),
             now: Duration::ZERO,
             sequence: 0,
             evicted: 0,
@@ -86,6 +89,7 @@ impl Shard {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         self.queue(class).push(queued.place(), id.clone(), bytes);
+        self.identities.change(id, None, queued.entry.identity());
         self.entries.insert(id.clone(), Box::new(queued));
         Ok(Inserted::Inserted)
     }
@@ -166,15 +170,21 @@ impl Shard {
     ) {
         let now = self.tick(now);
         let ids = self.signed_in.live(now).chain(self.anonymous.live(now));
-        for id in ids.filter(|id| after.is_none_or(|after| *id > after)) {
-            if page.len() < limit {
-                page.push(id.clone());
-            } else if let Some(mut largest) = page.peek_mut()
-                && id < &*largest
-            {
-                *largest = id.clone();
-            }
-        }
+        keep_smallest(page, limit, ids.filter(|id| after.is_none_or(|after| *id > after)));
+    }
+
+    /// The same of the ids of one identity.
+    pub(super) fn page_of(
+        &mut self,
+        now: Duration,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+        page: &mut BinaryHeap<SessionId>,
+    ) {
+        let now = self.tick(now);
+        let is_live = |id: &&SessionId| self.entries.get(*id).is_some_and(|queued| queued.entry.is_live(now));
+        keep_smallest(page, limit, self.identities.after(identity, after).filter(is_live).take(limit));
     }
 
     fn tick(&mut self, now: Duration) -> Duration {
@@ -198,6 +208,7 @@ impl Shard {
 
     fn remove(&mut self, id: &SessionId) -> bool {
         let Some(queued) = self.entries.remove(id) else { return false };
+        self.identities.change(id, queued.entry.identity(), None);
         self.queue(queued.class()).take(queued.place(), queued.bytes(id)).is_some()
     }
 
@@ -240,6 +251,7 @@ impl Shard {
         }
         self.queue(class).push(new.place(), key, bytes);
         if let Some(queued) = self.entries.get_mut(id) {
+            self.identities.change(id, queued.entry.identity(), new.entry.identity());
             **queued = new;
         }
         Ok(())
@@ -298,6 +310,18 @@ impl Shard {
     }
 }
 
+fn keep_smallest<'a>(page: &mut BinaryHeap<SessionId>, limit: usize, ids: impl Iterator<Item = &'a SessionId>) {
+    for id in ids {
+        if page.len() < limit {
+            page.push(id.clone());
+        } else if let Some(mut largest) = page.peek_mut()
+            && id < &*largest
+        {
+            *largest = id.clone();
+        }
+    }
+}
+
 #[cfg(test)]
 impl Shard {
     /// Counts everything anew and compares.
@@ -312,6 +336,10 @@ impl Shard {
             assert_eq!(queue.bytes(), of_class().map(|(id, queued)| queued.bytes(id)).sum::<usize>());
             assert!(of_class().all(|(id, queued)| queue.at(queued.place()) == Some(id)));
         }
+        let signed_in = self.entries.iter().filter_map(|(id, queued)| Some((queued.entry.identity()?, id)));
+        let indexed: HashMap<_, _> = self.identities.iter().map(|(identity, id)| (id, identity)).collect();
+        assert_eq!(self.identities.iter().count(), self.signed_in.len());
+        assert!(signed_in.into_iter().all(|(identity, id)| indexed.get(id) == Some(&identity)));
         assert!(self.entries.len() <= self.limits.sessions);
         assert!(self.signed_in.bytes() + self.anonymous.bytes() + self.tombstones.bytes() <= self.limits.bytes);
     }

@@ -1,6 +1,6 @@
 //! A small honest store, with a switch for each mistake that a store can make.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,10 +8,13 @@ use http_session::SessionId;
 use http_session::clock::{Clock, ManualClock, SystemClock};
 use http_session::error::{StoreError, StoreErrorKind};
 use http_session::record::{
-    Ages, Epoch, Extent, Fields, Keep, Lifetime, OnConflict, Patch, Row, TOMBSTONE_LIFETIME, VerifierChange,
+    Ages, Epoch, Extent, Fields, Keep, Lifetime, OnConflict, Patch, RawJson, Row, TOMBSTONE_LIFETIME, VerifierChange,
     VerifierHash,
 };
-use http_session::store::{ConditionalCommit, Destroyed, EnumerateSessions, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{
+    ConditionalCommit, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, LINK_GRACE, SessionStore,
+    Touched, Updated,
+};
 
 use super::flaws::Flaw;
 
@@ -35,13 +38,21 @@ pub struct Flawed {
     time: Arc<dyn Clock>,
     room: usize,
     slots: Arc<Mutex<HashMap<SessionId, Slot>>>,
+    index: Arc<Mutex<HashMap<Vec<u8>, Links>>>,
+}
+
+/// What is known of an identity: its generation, and since and until when each id is linked.
+#[derive(Default)]
+struct Links {
+    generation: Generation,
+    ids: BTreeMap<SessionId, (Duration, Duration)>,
 }
 
 impl Flawed {
     pub fn new(flaw: Flaw) -> Self {
         let clock = ManualClock::new();
         let time = Arc::new(clock.clone());
-        Self { flaw, merges: true, clock, time, room: usize::MAX, slots: Arc::default() }
+        Self { flaw, merges: true, clock, time, room: usize::MAX, slots: Arc::default(), index: Arc::default() }
     }
 
     /// By a clock that runs.
@@ -406,6 +417,64 @@ impl EnumerateSessions for Flawed {
         for id in self.ids(None, usize::MAX).await? {
             let _ = self.destroy(&id, None).await?;
         }
+        Ok(())
+    }
+}
+
+impl Flawed {
+    fn links<T>(&self, identity: &RawJson, ask: impl FnOnce(&mut Links) -> T) -> T {
+        let bytes = identity.as_bytes();
+        let key = if self.has(Flaw::IdentitiesNormalised) { normal(bytes) } else { bytes.to_vec() };
+        ask(self.index.lock().unwrap().entry(key).or_default())
+    }
+}
+
+/// A list beside the rows.
+impl IndexSessions for Flawed {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        Ok(self.links(identity, |links| links.generation))
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        if !self.has(Flaw::GenerationLost) {
+            self.links(identity, |links| links.generation = generation);
+        }
+        Ok(())
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let now = self.now();
+        Ok(self.links(identity, |links| {
+            let of_page = |(id, (_, until)): &(&SessionId, &(Duration, Duration))| {
+                *until > now && after.is_none_or(|after| *id > after)
+            };
+            links.ids.iter().filter(of_page).map(|(id, _)| id.clone()).take(limit).collect()
+        }))
+    }
+
+    async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
+        let now = self.now();
+        Ok(self.links(identity, |links| {
+            if !self.has(Flaw::LinksLost) {
+                links.ids.insert(id.clone(), (now, now + lifetime.max(LINK_GRACE)));
+            }
+            if self.has(Flaw::LinkAnswersNoGeneration) { Generation::NONE } else { links.generation }
+        }))
+    }
+
+    async fn unlink(&self, identity: &RawJson, id: &SessionId) -> Result<(), StoreError> {
+        let now = self.now();
+        self.links(identity, |links| {
+            let under_way = |(since, _): &(Duration, Duration)| now < *since + LINK_GRACE;
+            if self.has(Flaw::UnlinksAtOnce) || !links.ids.get(id).is_some_and(under_way) {
+                links.ids.remove(id);
+            }
+        });
         Ok(())
     }
 }

@@ -54,6 +54,11 @@ pub enum Flaw {
     RacingInsert,
     OnlySeemsInstant,
     Panics,
+    LinksLost,
+    UnlinksAtOnce,
+    GenerationLost,
+    LinkAnswersNoGeneration,
+    IdentitiesNormalised,
 }
 
 impl Flaw {

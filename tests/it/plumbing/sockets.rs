@@ -83,6 +83,27 @@ async fn http_1_and_http_2_over_tcp() {
     }
 }
 
+async fn guarded(_: Request<Incoming>, session: Session<Visit>) -> Result<Response<String>, Infallible> {
+    let checked = session.csrf().check(None);
+    Ok(Response::new(checked.map_or_else(|rejection| rejection.status().to_string(), |()| "passed".to_owned())))
+}
+
+#[tokio::test]
+async fn r24_a_site_is_its_own_origin_over_http_1_and_http_2() {
+    let address = serve(configuration().service(guarded)).await;
+    for version in [Version::HTTP_11, Version::HTTP_2] {
+        let client: Client<_, Empty<Bytes>> =
+            Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build_http();
+        let (own, nearly) = (format!("http://{address}"), format!("http://{address}0"));
+        for (origin, expected) in [(own.as_str(), "passed"), (&nearly, "403 Forbidden"), ("null", "403 Forbidden")] {
+            let request = Request::post(&own).header("origin", origin).body(Empty::new()).unwrap();
+            let response = client.request(request).await.unwrap();
+            assert_eq!(response.version(), version);
+            assert_eq!(text(response).await, expected, "{origin}");
+        }
+    }
+}
+
 /// A body that is fed from a channel.
 struct Fed(mpsc::UnboundedReceiver<&'static str>);
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::trial::{Trial, Verdict};
-use crate::store::{ConditionalCommit, EnumerateSessions, ExpressFormat, SessionStore};
+use crate::store::{ConditionalCommit, EnumerateSessions, ExpressFormat, IndexSessions, SessionStore};
 
 mod bounds;
 mod calls;
@@ -15,6 +15,7 @@ mod epochs;
 mod express;
 mod histories;
 mod identity;
+mod index;
 mod lifetimes;
 mod merging;
 mod patches;
@@ -82,6 +83,11 @@ pub(super) fn of_conditional<S: ConditionalCommit>() -> Vec<Check<S>> {
 /// Of a store that promises [`EnumerateSessions`].
 pub(super) fn of_enumerating<S: EnumerateSessions>() -> Vec<Check<S>> {
     enumeration::checks()
+}
+
+/// Of a store that promises [`IndexSessions`].
+pub(super) fn of_indexing<S: IndexSessions>() -> Vec<Check<S>> {
+    index::checks()
 }
 
 /// Of a store that promises [`ExpressFormat`].

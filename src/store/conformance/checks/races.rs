@@ -1,6 +1,7 @@
 //! Requests at the same moment, in threads.
 
 use super::{Check, check};
+use crate::id::SessionId;
 use crate::record::{Field, IdentityChange, Patch, RawJson, Row, VerifierChange, VerifierHash};
 use crate::store::conformance::rows::{
     CART, COUNT, LONG, NOTE, ONCE, THEME, TITLE, WITNESS, add_one, anonymous, change, count, difference, gate, renew,
@@ -25,15 +26,16 @@ pub(super) fn checks<S: ConditionalCommit>() -> Vec<Check<S>> {
     ]
 }
 
-const EACH: i64 = 10;
+const EACH: i64 = 5;
 
 async fn additions<S: ConditionalCommit>(t: Trial<S>) -> Verdict {
     let (id, row) = t.fresh(&anonymous()).await?;
     let shared = id.clone();
+    let each = EACH * t.bench.rounds as i64;
     t.race(move |t, number| {
         let id = shared.clone();
         async move {
-            for _ in 0..EACH {
+            for _ in 0..each {
                 let Some(row) = t.handle(number).load(&id).await? else {
                     return broken("a stored session is not found");
                 };
@@ -44,7 +46,7 @@ async fn additions<S: ConditionalCommit>(t: Trial<S>) -> Verdict {
         }
     })
     .await?;
-    let expected = count(&row, &COUNT) + EACH * RACERS as i64;
+    let expected = count(&row, &COUNT) + each * RACERS as i64;
     equal(&count(&t.row(&id).await?, &COUNT), &expected, "after concurrent additions the sum was")
 }
 
@@ -70,26 +72,27 @@ async fn different_fields<S: ConditionalCommit>(t: Trial<S>) -> Verdict {
 }
 
 async fn touches<S: ConditionalCommit>(t: Trial<S>) -> Verdict {
-    let (id, row) = t.fresh(&anonymous()).await?;
-    let (shared, base) = (id.clone(), row.clone());
-    t.race(move |t, number| {
-        let (id, row) = (shared.clone(), base.clone());
-        async move {
-            for _ in 0..EACH {
-                if number % 2 == 0 {
-                    let touched = t.handle(number).touch(&id, row.epoch, LONG).await?;
-                    equal(&touched, &Touched::Applied, "a touch answered")?;
-                } else {
-                    let Some(row) = t.handle(number).load(&id).await? else { return broken("a session is not found") };
-                    t.commit(number, &id, &add_one(&row)).await?;
-                }
-            }
-            Ok(())
+    for _ in 0..t.bench.rounds {
+        let (id, row) = t.fresh(&anonymous()).await?;
+        let (shared, base) = (id.clone(), row.clone());
+        t.race(move |t, number| touch_or_add(t, number, shared.clone(), base.clone())).await?;
+        let expected = count(&row, &COUNT) + EACH * (RACERS / 2) as i64;
+        equal(&count(&t.row(&id).await?, &COUNT), &expected, "after additions between touches the sum was")?;
+    }
+    Ok(())
+}
+
+async fn touch_or_add<S: ConditionalCommit>(t: Trial<S>, number: usize, id: SessionId, row: Row) -> Verdict {
+    for _ in 0..EACH {
+        if number.is_multiple_of(2) {
+            let touched = t.handle(number).touch(&id, row.epoch, LONG).await?;
+            equal(&touched, &Touched::Applied, "a touch answered")?;
+        } else {
+            let Some(row) = t.handle(number).load(&id).await? else { return broken("a session is not found") };
+            t.commit(number, &id, &add_one(&row)).await?;
         }
-    })
-    .await?;
-    let expected = count(&row, &COUNT) + EACH * (RACERS / 2) as i64;
-    equal(&count(&t.row(&id).await?, &COUNT), &expected, "after additions between touches the sum was")
+    }
+    Ok(())
 }
 
 async fn destruction<S: ConditionalCommit>(t: Trial<S>) -> Verdict {

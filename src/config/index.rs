@@ -1,0 +1,135 @@
+//! Sessions by their identity: one's devices, "log out everywhere" (R28).
+
+use std::sync::Arc;
+
+use super::SessionConfig;
+use crate::error::{SaveError, StoreError, StoreErrorKind};
+use crate::record::RawJson;
+use crate::session::immediate::Call;
+use crate::session::ticket::Ticket;
+use crate::session::{DetachedSession, HasIdentity, Session};
+use crate::store::{HasIndex, SessionStore};
+
+impl<S: SessionStore> SessionConfig<S> {
+    /// All sessions of a user, each with what the application stored in it, its [`id`](DetachedSession::id) and its
+    /// [times](DetachedSession::last_access): for a page that shows one's devices. Looking is no activity. A session that cannot be
+    /// read as `T` is left out, with an event `session.field.undecodable` (R16).
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};
+    /// # use http_session::error::StoreError;
+    /// # use http_session::store::HasIndex;
+    /// #[derive(Session)]
+    /// struct Visit {
+    ///     #[session(identity)]
+    ///     user: Option<u64>,
+    ///     device: String, // set at sign-in, from the User-Agent
+    /// }
+    ///
+    /// async fn devices<S>(sessions: &SessionConfig<S>, user: u64) -> Result<Vec<String>, StoreError>
+    /// where
+    ///     S: SessionStore + HasIndex,
+    /// {
+    ///     let sessions = sessions.sessions_of::<Visit>(&user).await?;
+    ///     Ok(sessions.iter().map(|session| format!("{}, {:?} ago", session.device, session.last_access())).collect())
+    /// }
+    /// ```
+    #[doc(alias = "all")]
+    pub async fn sessions_of<T: HasIdentity>(
+        &self,
+        identity: &T::Identity,
+    ) -> Result<Vec<DetachedSession<T>>, StoreError>
+    where
+        S: HasIndex,
+    {
+        let rows = self.core.rows_of(&json::<T>(identity)?).await?;
+        let open = |(id, row)| DetachedSession::open(Arc::clone(&self.core), id, row).ok();
+        Ok(rows.into_iter().filter_map(open).collect())
+    }
+
+    /// Ends all sessions of a user, and answers how many there were: after a new password, or when an account is closed. A
+    /// sign-in that is under way does not survive it, unless it begins after this call: give it a
+    /// [`ticket`](Self::ticket) from before its password was checked. Runs to its end once begun, even if the future is dropped.
+    ///
+    /// # Errors
+    /// The store failed; sessions may be left, and calling it again ends them.
+    ///
+    /// ```
+    /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};
+    /// # use http_session::error::StoreError;
+    /// # use http_session::store::HasIndex;
+    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
+    /// # async fn close_account<S: SessionStore + HasIndex>(sessions: &SessionConfig<S>, user: u64) -> Result<(), StoreError> {
+    /// let ended = sessions.destroy_all_of::<Visit>(&user).await?;
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "logout_everywhere")]
+    pub async fn destroy_all_of<T: HasIdentity>(&self, identity: &T::Identity) -> Result<usize, StoreError>
+    where
+        S: HasIndex,
+    {
+        let (core, identity) = (Arc::clone(&self.core), json::<T>(identity)?);
+        Call::new(async move { core.end_all(&identity, None).await }).await
+    }
+
+    /// Ends all other sessions of the user who is signed in here, and answers how many there were. This session gets a new
+    /// verifier first, so that a copy of its cookie is useless too.
+    ///
+    /// # Errors
+    /// [`SaveError::Superseded`] or [`SaveError::Missing`] when this session was rotated or ended by another request: then the
+    /// others are left alone. [`SaveError::NotSignedIn`], [`SaveError::IdentityPending`] when nobody is signed in here, or not
+    /// yet. [`SaveError::Store`]: sessions may be left, and calling it again ends them.
+    ///
+    /// ```
+    /// # use http_session::{Session, SessionConfig, SessionStore};
+    /// # use http_session::error::SaveError;
+    /// # use http_session::store::HasIndex;
+    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
+    /// # async fn handler<S>(sessions: &SessionConfig<S>, mut session: Session<Visit>) -> Result<(), SaveError>
+    /// # where S: SessionStore + HasIndex {
+    /// let ended = sessions.destroy_others(&mut session).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn destroy_others<T: HasIdentity>(&self, session: &mut Session<T>) -> Result<usize, SaveError>
+    where
+        S: HasIndex,
+    {
+        session.destroy_others().await
+    }
+
+    /// Notes, before a password is checked, how things stand with a user's sessions; for
+    /// [`sign_in_with`](Session::sign_in_with).
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::{Session, SessionConfig, SessionStore};
+    /// # use http_session::error::StoreError;
+    /// # use http_session::store::HasIndex;
+    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
+    /// # async fn handler<S>(sessions: &SessionConfig<S>, mut session: Session<Visit>) -> Result<(), StoreError>
+    /// # where S: SessionStore + HasIndex {
+    /// let ticket = sessions.ticket(42).await?;
+    /// // check the password of user 42, then:
+    /// session.sign_in_with(ticket);
+    /// # Ok(()) }
+    /// ```
+    pub async fn ticket<T: HasIdentity>(&self, identity: T::Identity) -> Result<Ticket<T>, StoreError>
+    where
+        S: HasIndex,
+    {
+        let pass = self.core.pass(&json::<T>(&identity)?).await?;
+        Ok(Ticket { identity, pass })
+    }
+}
+
+/// The identity as a row has it.
+fn json<T: HasIdentity>(identity: &T::Identity) -> Result<RawJson, StoreError> {
+    let mut json = Vec::new();
+    T::identity_json(identity, &mut json).map_err(|_| StoreError::new(StoreErrorKind::Refused))?;
+    Ok(RawJson::new(&json))
+}

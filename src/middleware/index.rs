@@ -1,0 +1,177 @@
+//! Stage 7, towards the index (R28): a sign-in that races with the end of all sessions of its identity does not survive it.
+//!
+//! | sign-in | `destroy_all_of` |
+//! |---|---|
+//! | 1. notes the row in the index, and reads the generation | 1. raises the generation |
+//! | 2. writes the row | 2. lists the identity's rows |
+//! | 3. reads the generation again; if it moved, destroys the row | 3. destroys each that is still of the identity |
+//!
+//! Either the generation is raised before the sign-in reads it for the second time, or the row was written before it was raised
+//! and is listed.
+
+use super::write::Failure;
+use crate::config::Core;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::id::SessionId;
+use crate::record::{RawJson, Row};
+use crate::session::changes::Live;
+use crate::session::ticket::Pass;
+use crate::store::{Destroyed, ErasedIndex, Generation};
+
+/// A sign-in between its two looks at the generation.
+pub(crate) struct Entry<'a> {
+    index: &'a dyn ErasedIndex,
+    identity: RawJson,
+    generation: Generation,
+}
+
+impl Core {
+    /// Before a row is written with this identity.
+    pub(crate) async fn enter(
+        &self,
+        live: &Live,
+        identity: Option<&RawJson>,
+        id: &SessionId,
+    ) -> Result<Option<Entry<'_>>, Failure> {
+        let (Some(index), Some(identity)) = (self.index(), identity) else {
+            return Ok(None);
+        };
+        let lifetime = self.lifetime(live).absolute;
+        let generation = index.link(identity, id, lifetime).within(self.settings.store_timeout).await?;
+        match live.pass {
+            Some(pass) if pass.generation != generation || pass.is_void(self.elapsed()) => Err(Failure::Revoked),
+            Some(_) | None => Ok(Some(Entry { index, identity: identity.clone(), generation })),
+        }
+    }
+
+    /// After the row was written. Where the sign-in may not stay, its row is destroyed: nobody has its verifier.
+    pub(crate) async fn confirm(&self, entry: Option<Entry<'_>>, id: &SessionId) -> Result<(), Failure> {
+        let Some(Entry { index, identity, generation }) = entry else {
+            return Ok(());
+        };
+        let failure = match index.generation(&identity).within(self.settings.store_timeout).await {
+            Ok(now) if now == generation => return Ok(()),
+            Ok(_) => Failure::Revoked,
+            Err(error) => Failure::Store(error),
+        };
+        tracing::warn!(name: "session.sign_in.revoked", "all sessions of this identity were ended while it signed in; so was this one");
+        let _ = self.destroy_row(id, None).await?;
+        Err(failure)
+    }
+
+    /// Before a row is written whose lifetimes changed: its entry in the index must not end before it does.
+    pub(crate) async fn relink(&self, live: &Live, id: &SessionId) -> Result<(), StoreError> {
+        let (Some(index), Some(identity), None, true) =
+            (self.index(), &live.identity, live.entering(), live.cookie_changed)
+        else {
+            return Ok(());
+        };
+        if self.own_lifetimes(live.cookie.as_ref()) != self.own_lifetimes(live.row.cookie.as_ref()) {
+            let lifetime = self.lifetime(live).absolute;
+            index.link(identity, id, lifetime).within(self.settings.store_timeout).await?;
+        }
+        Ok(())
+    }
+
+    /// A ticket for an identity.
+    pub(crate) async fn pass(&self, identity: &RawJson) -> Result<Pass, StoreError> {
+        let given = self.elapsed();
+        let generation = match self.index() {
+            Some(index) => index.generation(identity).within(self.settings.store_timeout).await?,
+            None => Generation::NONE,
+        };
+        Ok(Pass { generation, given })
+    }
+
+    /// Ends all sessions of an identity but one. Answers how many.
+    pub(crate) async fn end_all(&self, identity: &RawJson, except: Option<&SessionId>) -> Result<usize, StoreError> {
+        let Some(index) = self.index() else {
+            return Err(StoreError::new(StoreErrorKind::Refused));
+        };
+        let mut generation = [0; 8];
+        self.random(&mut generation);
+        // Never the one that stands for none.
+        let generation = Generation(u64::from_le_bytes(generation) | 1);
+        index.raise_generation(identity, generation).within(self.settings.store_timeout).await?;
+        let mut ended = 0;
+        let mut page = Page::new(index, identity);
+        while let Some(id) = page.next(self).await? {
+            if Some(&id) != except && self.end_of(&id, identity).await? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends a session while it is of this identity, however it moves.
+    async fn end_of(&self, id: &SessionId, identity: &RawJson) -> Result<bool, StoreError> {
+        const ATTEMPTS: usize = 16;
+        for _ in 0..ATTEMPTS {
+            let Some(row) = self.row_of(id, identity).await? else {
+                return Ok(false);
+            };
+            match self.destroy_row(id, Some(row.epoch)).await? {
+                Destroyed::Destroyed => return Ok(true),
+                Destroyed::Missing => return Ok(false),
+                Destroyed::Superseded => {}
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable))
+    }
+
+    /// The row, if it is of this identity; if not, the index may forget it.
+    async fn row_of(&self, id: &SessionId, identity: &RawJson) -> Result<Option<Row>, StoreError> {
+        let row = self.store().load(id).within(self.settings.store_timeout).await?;
+        match (row, self.index()) {
+            (Some(row), _) if row.identity.as_ref() == Some(identity) => Ok(Some(row)),
+            (_, Some(index)) => {
+                // Only an entry too many, whatever comes of it.
+                let _ = index.unlink(identity, id).within(self.settings.store_timeout).await;
+                Ok(None)
+            }
+            (_, None) => Ok(None),
+        }
+    }
+
+    /// The rows of an identity.
+    pub(crate) async fn rows_of(&self, identity: &RawJson) -> Result<Vec<(SessionId, Row)>, StoreError> {
+        let Some(index) = self.index() else {
+            return Err(StoreError::new(StoreErrorKind::Refused));
+        };
+        let mut rows = Vec::new();
+        let mut page = Page::new(index, identity);
+        while let Some(id) = page.next(self).await? {
+            if let Some(row) = self.row_of(&id, identity).await? {
+                rows.push((id, row));
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Walks through the ids of an identity.
+struct Page<'a> {
+    index: &'a dyn ErasedIndex,
+    identity: &'a RawJson,
+    last: Option<SessionId>,
+    ids: std::vec::IntoIter<SessionId>,
+}
+
+impl<'a> Page<'a> {
+    fn new(index: &'a dyn ErasedIndex, identity: &'a RawJson) -> Self {
+        Self { index, identity, last: None, ids: Vec::new().into_iter() }
+    }
+
+    async fn next(&mut self, core: &Core) -> Result<Option<SessionId>, StoreError> {
+        const SIZE: usize = 100;
+        if self.ids.len() == 0 {
+            let ids = self.index.linked(self.identity, self.last.as_ref(), SIZE);
+            self.ids = ids.within(core.settings.store_timeout).await?.into_iter();
+        }
+        let next = self.ids.next();
+        if next.is_some() {
+            self.last.clone_from(&next);
+        }
+        Ok(next)
+    }
+}

@@ -1,0 +1,94 @@
+//! The end of a user's other sessions (R28).
+
+use std::sync::Arc;
+
+use super::Session;
+use super::changes::Live;
+use super::data::HasIdentity;
+use super::immediate::Call;
+use super::slot::Slot;
+use crate::decide::{Intent, Origin, Sign};
+use crate::error::{SaveError, StoreErrorKind};
+use crate::id::SessionId;
+use crate::middleware::write::Written;
+use crate::record::{Patch, Row, VerifierChange};
+use crate::store::Destroyed;
+
+impl<T: HasIdentity> Session<T> {
+    pub(crate) async fn destroy_others(&mut self) -> Result<usize, SaveError> {
+        self.flush();
+        let result = Call::new(Arc::clone(&self.slot).destroy_others()).await;
+        self.refresh();
+        result
+    }
+}
+
+impl Slot {
+    async fn destroy_others(self: Arc<Self>) -> Result<usize, SaveError> {
+        let _turn = self.turn().await;
+        let live = self.with(|live| live.clone()).ok_or(SaveError::NoSession)?;
+        if live.sign != Sign::Unchanged || live.intent > Intent::Rotate {
+            return Err(SaveError::IdentityPending);
+        }
+        let (id, identity) = match (live.origin, &live.id, &live.row.identity) {
+            (Origin::Late | Origin::Tossed, _, _) => return Err(SaveError::Superseded),
+            (Origin::New | Origin::Found, Some(id), Some(identity)) => (id, identity),
+            (Origin::New | Origin::Found, _, _) => return Err(SaveError::NotSignedIn),
+        };
+        if !self.core.sendable(&self, &live) {
+            return Err(SaveError::Unsendable);
+        }
+        let own = if self.core.settings.format.renames() {
+            self.move_now(&live, id).await?
+        } else {
+            self.rotate_now(&live, id).await?;
+            id.clone()
+        };
+        Ok(self.core.end_all(identity, Some(&own)).await?)
+    }
+
+    /// A new verifier now, and nothing else of the request's changes.
+    async fn rotate_now(&self, live: &Live, id: &SessionId) -> Result<(), SaveError> {
+        let (verifier, hash) = self.core.draw_verifier();
+        let patch = Patch { verifier: VerifierChange::Rotate(hash), ..Patch::unchanged(&live.row) };
+        match self.core.update(id, &live.row, patch, self.core.lifetime(live)).await? {
+            Written::Applied { .. } => {
+                self.with(|now| now.rotated(live, verifier, hash));
+                Ok(())
+            }
+            Written::Missing => Err(SaveError::Missing),
+            Written::Superseded => Err(SaveError::Superseded),
+        }
+    }
+
+    /// The row under a new id now, as it is stored; the old one is destroyed.
+    async fn move_now(&self, live: &Live, id: &SessionId) -> Result<SessionId, SaveError> {
+        let core = &*self.core;
+        let stored = core.store().load(id).within(core.settings.store_timeout).await?;
+        let row = match stored {
+            None => return Err(SaveError::Missing),
+            Some(row) if row.epoch != live.row.epoch => return Err(SaveError::Superseded),
+            Some(row) => row,
+        };
+        let age = row.absolute_age();
+        let mut moved = Live::new(Origin::New, Row { ages: live.row.ages, ..row });
+        let verifier = core.insert(self, &mut moved, age).await?;
+        let left = match core.destroy_row(id, Some(live.row.epoch)).await {
+            Ok(Destroyed::Destroyed) => Ok(()),
+            Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
+            Err(error) if error.kind() == StoreErrorKind::Unknown && core.is_gone(id).await? => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        let new = moved.id.clone().ok_or(SaveError::NoSession)?;
+        match left {
+            Ok(()) => {
+                self.with(|now| now.moved(live, &moved, verifier));
+                Ok(new)
+            }
+            Err(error) => {
+                let _ = core.destroy_row(&new, None).await;
+                Err(error)
+            }
+        }
+    }
+}

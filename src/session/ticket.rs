@@ -1,0 +1,69 @@
+//! A sign-in that began before its password was checked.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::data::HasIdentity;
+use crate::store::Generation;
+
+/// Permission to sign in an identity, as of the moment when it was given (R28).
+///
+/// [`SessionConfig::ticket`](crate::SessionConfig::ticket) gives one *before* the password is checked;
+/// [`Session::sign_in_with`](crate::session::Session::sign_in_with) uses it. If all sessions of the identity were ended in
+/// between, because the password was just changed, the sign-in fails with a 409, although the old password was right when it
+/// was looked at. Void after an hour.
+///
+/// ```
+/// use http_session::error::StoreError;
+/// use http_session::store::{HasIndex, SessionStore};
+/// use http_session::{Session, SessionConfig};
+///
+/// #[derive(Session)]
+/// struct Visit {
+///     #[session(identity)]
+///     user: Option<u64>,
+/// }
+///
+/// # async fn password_fits(_: u64, _: &str) -> bool { true }
+/// async fn log_in<S: SessionStore + HasIndex>(
+///     sessions: &SessionConfig<S>,
+///     mut session: Session<Visit>,
+///     (user, password): (u64, &str),
+/// ) -> Result<bool, StoreError> {
+///     let ticket = sessions.ticket(user).await?;
+///     let fits = password_fits(user, password).await;
+///     if fits {
+///         session.sign_in_with(ticket);
+///     }
+///     Ok(fits)
+/// }
+/// ```
+#[must_use = "a ticket is for `sign_in_with`"]
+pub struct Ticket<T: HasIdentity> {
+    pub(crate) identity: T::Identity,
+    pub(crate) pass: Pass,
+}
+
+/// Shows nothing of the identity (R26).
+impl<T: HasIdentity> fmt::Debug for Ticket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(..)")
+    }
+}
+
+/// What a ticket says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pass {
+    pub(crate) generation: Generation,
+    /// By the configuration's clock.
+    pub(crate) given: Duration,
+}
+
+impl Pass {
+    /// Long before a store may forget a generation.
+    const LIFETIME: Duration = Duration::from_secs(3600);
+
+    pub(crate) fn is_void(self, now: Duration) -> bool {
+        now.saturating_sub(self.given) > Self::LIFETIME
+    }
+}

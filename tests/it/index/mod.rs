@@ -1,0 +1,315 @@
+//! R28: sessions by their identity.
+
+mod races;
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use http_session::clock::ManualClock;
+use http_session::error::SaveError;
+use http_session::store::{EnumerateSessions as _, Indexed};
+use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig};
+
+use crate::support::{Answer, Browser, Request, minutes, secret, through};
+
+#[derive(Session, Debug)]
+struct Device {
+    #[session(identity)]
+    user: Option<String>,
+    device: String,
+    views: u64,
+    #[session(required)]
+    number: u64,
+}
+
+/// One configuration on a memory store that stands still in time.
+struct Sessions {
+    clock: ManualClock,
+    store: MemoryStore,
+    sessions: SessionConfig<Indexed<MemoryStore>>,
+}
+
+impl Sessions {
+    fn native() -> Self {
+        let clock = ManualClock::new();
+        let store = MemoryStore::new().clock(clock.clone());
+        let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().clock(clock.clone());
+        Self { clock, store, sessions: sessions.build() }
+    }
+
+    fn express() -> Self {
+        let clock = ManualClock::new();
+        let store = MemoryStore::new().clock(clock.clone());
+        let sessions = SessionConfig::express().secret(secret()).store(store.clone()).indexed().clock(clock.clone());
+        let sessions = sessions.save_uninitialized(SaveUninitialized::Never).build();
+        Self { clock, store, sessions }
+    }
+
+    async fn visit(&self, browser: &mut Browser, work: impl AsyncFnOnce(Session<Device>)) -> Answer {
+        let answer = through(&self.sessions, browser.request(Method::GET, "/"), async |request: Request| {
+            work(Session::extract(request.extensions()).await.unwrap()).await;
+        })
+        .await;
+        browser.keep(&answer);
+        answer
+    }
+
+    async fn sign_in(&self, user: &str, device: &str) -> Browser {
+        let mut browser = Browser::default();
+        let answer = self
+            .visit(&mut browser, async |mut s| {
+                s.sign_in(user.to_owned());
+                s.device = device.to_owned();
+            })
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        browser
+    }
+
+    async fn user(&self, browser: &Browser) -> Option<String> {
+        let mut user = None;
+        self.visit(&mut browser.clone(), async |s| user = s.user.clone()).await;
+        user
+    }
+
+    async fn devices(&self, user: &str) -> Vec<String> {
+        let sessions = self.sessions.sessions_of::<Device>(&user.to_owned()).await.unwrap();
+        let mut devices: Vec<_> = sessions.iter().map(|session| session.device.clone()).collect();
+        devices.sort();
+        devices
+    }
+}
+
+const BOTH: [fn() -> Sessions; 2] = [Sessions::native, Sessions::express];
+
+#[tokio::test]
+async fn r28_sessions_of_shows_devices_and_times() {
+    for open in BOTH {
+        let all = open();
+        let phone = all.sign_in("ada", "phone").await;
+        all.clock.advance(minutes(30));
+        all.sign_in("ada", "laptop").await;
+        all.sign_in("bob", "desktop").await;
+        all.visit(&mut Browser::default(), async |mut s| s.views = 1).await;
+        assert_eq!(all.devices("ada").await, ["laptop", "phone"]);
+        assert_eq!(all.devices("bob").await, ["desktop"]);
+        assert_eq!(all.devices("eve").await, [""; 0]);
+
+        let sessions = all.sessions.sessions_of::<Device>(&"ada".to_owned()).await.unwrap();
+        let phone_session = sessions.iter().find(|session| session.device == "phone").unwrap();
+        assert_eq!(phone_session.since_sign_in(), Some(minutes(30)));
+        assert_eq!(phone_session.last_access(), minutes(30));
+        assert_eq!(phone_session.expires_in(), Duration::from_secs(24 * 3600) - minutes(30));
+        let mut id = None;
+        all.visit(&mut phone.clone(), async |s| id = s.id()).await;
+        assert_eq!(Some(phone_session.id()), id.as_ref());
+    }
+}
+
+// One session of the page of devices is ended by its button.
+#[tokio::test]
+async fn r28_one_of_the_sessions_is_ended() {
+    for open in BOTH {
+        let all = open();
+        let (phone, laptop) = (all.sign_in("ada", "phone").await, all.sign_in("ada", "laptop").await);
+        for session in all.sessions.sessions_of::<Device>(&"ada".to_owned()).await.unwrap() {
+            if session.device == "phone" {
+                session.destroy().await.unwrap();
+            }
+        }
+        assert_eq!((all.user(&phone).await, all.user(&laptop).await), (None, Some("ada".to_owned())));
+        assert_eq!(all.devices("ada").await, ["laptop"]);
+    }
+}
+
+#[tokio::test]
+async fn r28_destroy_all_of_ends_all_of_one_user_and_nobody_elses() {
+    for open in BOTH {
+        let all = open();
+        let (phone, laptop) = (all.sign_in("ada", "phone").await, all.sign_in("ada", "laptop").await);
+        let bob = all.sign_in("bob", "desktop").await;
+        assert_eq!(all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap(), 2);
+        assert_eq!((all.user(&phone).await, all.user(&laptop).await), (None, None));
+        assert_eq!(all.user(&bob).await.as_deref(), Some("bob"));
+        assert_eq!(all.devices("ada").await, [""; 0]);
+        assert_eq!(all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap(), 0);
+        // She signs in again, and stays.
+        let again = all.sign_in("ada", "phone").await;
+        assert_eq!(all.user(&again).await.as_deref(), Some("ada"));
+    }
+}
+
+#[tokio::test]
+async fn r28_more_sessions_than_a_page_holds() {
+    let all = Sessions::native();
+    for _ in 0..250 {
+        all.sign_in("ada", "robot").await;
+    }
+    assert_eq!(all.devices("ada").await.len(), 250);
+    assert_eq!(all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap(), 250);
+    assert_eq!(all.store.len().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn r28_a_session_belongs_to_who_is_signed_in_now() {
+    for open in BOTH {
+        let all = open();
+        let mut browser = all.sign_in("ada", "phone").await;
+        all.visit(&mut browser, async |mut s| {
+            s.sign_in("bob".to_owned());
+            s.device = "shared".to_owned();
+        })
+        .await;
+        assert_eq!((all.devices("ada").await.len(), all.devices("bob").await), (0, vec!["shared".to_owned()]));
+        all.visit(&mut browser, async |mut s| _ = s.sign_out().await.unwrap()).await;
+        assert_eq!(all.devices("bob").await, [""; 0]);
+        all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+        all.sessions.destroy_all_of::<Device>(&"bob".to_owned()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn r28_destroy_others_keeps_this_one_under_a_new_verifier() {
+    for open in BOTH {
+        let all = open();
+        let mut here = all.sign_in("ada", "here").await;
+        let stolen = here.clone();
+        let there = all.sign_in("ada", "there").await;
+        let bob = all.sign_in("bob", "desktop").await;
+        let answer = all
+            .visit(&mut here, async |mut s| {
+                s.views = 5;
+                assert_eq!(all.sessions.destroy_others(&mut s).await.unwrap(), 1);
+                assert_eq!((s.user.as_deref(), s.views), (Some("ada"), 5));
+                s.views += 1;
+            })
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.set_cookies().len(), 1);
+        let mut seen = None;
+        all.visit(&mut here, async |s| seen = Some((s.user.clone(), s.device.clone(), s.views))).await;
+        assert_eq!(seen, Some((Some("ada".to_owned()), "here".to_owned(), 6)));
+        assert_eq!((all.user(&stolen).await, all.user(&there).await), (None, None));
+        assert_eq!(all.user(&bob).await.as_deref(), Some("bob"));
+    }
+}
+
+// Whatever becomes of the response, the new verifier is stored, and goes out (R12).
+#[tokio::test]
+async fn r12_r28_destroy_others_sends_its_cookie_with_a_failed_response_too() {
+    for open in BOTH {
+        let all = open();
+        let here = all.sign_in("ada", "here").await;
+        let mut browser = here.clone();
+        let answer = all
+            .visit(&mut browser, async |mut s| {
+                all.sessions.destroy_others(&mut s).await.unwrap();
+                s.device = "x".repeat(100_000);
+            })
+            .await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(all.user(&browser).await.as_deref(), Some("ada"));
+    }
+}
+
+#[tokio::test]
+async fn r28_destroy_others_of_a_superseded_session_leaves_the_others_alone() {
+    for open in BOTH {
+        let all = open();
+        let here = all.sign_in("ada", "here").await;
+        let there = all.sign_in("ada", "there").await;
+        all.visit(&mut here.clone(), async |mut s| {
+            all.visit(&mut here.clone(), async |mut s| s.rotate()).await;
+            let error = all.sessions.destroy_others(&mut s).await.unwrap_err();
+            assert!(matches!(error, SaveError::Superseded | SaveError::Missing), "{error:?}");
+        })
+        .await;
+        assert_eq!(all.user(&there).await.as_deref(), Some("ada"));
+    }
+}
+
+#[tokio::test]
+async fn r28_destroy_others_needs_somebody_who_is_signed_in() {
+    for open in BOTH {
+        let all = open();
+        all.visit(&mut Browser::default(), async |mut s| {
+            assert!(matches!(all.sessions.destroy_others(&mut s).await, Err(SaveError::NotSignedIn)));
+            s.sign_in("ada".to_owned());
+            assert!(matches!(all.sessions.destroy_others(&mut s).await, Err(SaveError::IdentityPending)));
+        })
+        .await;
+        let mut late = all.sign_in("ada", "late").await;
+        all.visit(&mut late.clone(), async |mut s| s.rotate()).await;
+        all.visit(&mut late, async |mut s| {
+            let error = all.sessions.destroy_others(&mut s).await.unwrap_err();
+            assert!(matches!(error, SaveError::Superseded | SaveError::NotSignedIn), "{error:?}");
+        })
+        .await;
+    }
+}
+
+// The password was changed while the old one was being checked.
+#[tokio::test]
+async fn r28_a_ticket_from_before_does_not_sign_in() {
+    for open in BOTH {
+        let all = open();
+        let mut browser = Browser::default();
+        all.visit(&mut browser, async |mut s| s.views = 3).await;
+        let answer = all
+            .visit(&mut browser, async |mut s| {
+                let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
+                all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+                s.sign_in_with(ticket);
+            })
+            .await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert_eq!(answer.text, "all sessions of this user were ended; sign in again");
+        assert_eq!((all.user(&browser).await, all.devices("ada").await.len()), (None, 0));
+        // The visitor's own session is as it was.
+        let mut views = 0;
+        all.visit(&mut browser, async |s| views = s.views).await;
+        assert_eq!(views, 3);
+        // With a new ticket it works.
+        let answer = all
+            .visit(&mut browser, async |mut s| {
+                let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
+                s.sign_in_with(ticket);
+            })
+            .await;
+        assert_eq!((answer.status, all.user(&browser).await.as_deref()), (StatusCode::OK, Some("ada")));
+    }
+}
+
+#[tokio::test]
+async fn r28_a_ticket_is_void_after_an_hour() {
+    for (wait, status) in [(minutes(59), StatusCode::OK), (minutes(61), StatusCode::CONFLICT)] {
+        let all = Sessions::native();
+        let answer = all
+            .visit(&mut Browser::default(), async |mut s| {
+                let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
+                all.clock.advance(wait);
+                s.sign_in_with(ticket);
+            })
+            .await;
+        assert_eq!(answer.status, status);
+    }
+}
+
+// R11: what cannot be written takes a sign-out with it no more than a failed response does.
+#[tokio::test]
+async fn r11_r28_a_void_ticket_does_not_keep_the_former_user_signed_in() {
+    for open in BOTH {
+        let all = open();
+        let mut browser = all.sign_in("bob", "desktop").await;
+        let answer = all
+            .visit(&mut browser, async |mut s| {
+                let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
+                all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+                drop(s.sign_out());
+                s.sign_in_with(ticket);
+            })
+            .await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert_eq!((all.user(&browser).await, all.devices("bob").await.len()), (None, 0));
+    }
+}

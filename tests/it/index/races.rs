@@ -1,0 +1,250 @@
+//! A sign-in and the end of all sessions, in every order of their calls to the store.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use http_session::error::StoreError;
+use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use http_session::store::{
+    ConditionalCommit, Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Indexed, Inserted,
+    Touched, Updated,
+};
+use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
+use tokio::sync::Semaphore;
+
+use super::Device;
+use crate::support::{Answer, Browser, Request, secret, settle, through};
+
+/// A store that waits for permission before each call, and notes it down.
+#[derive(Clone)]
+struct Gated {
+    inner: MemoryStore,
+    actor: &'static str,
+    gate: Arc<Semaphore>,
+    calls: Arc<Mutex<Vec<(&'static str, &'static str)>>>,
+}
+
+impl Gated {
+    async fn pass(&self, call: &'static str) {
+        self.gate.acquire().await.unwrap().forget();
+        self.calls.lock().unwrap().push((self.actor, call));
+    }
+}
+
+impl ConditionalCommit for Gated {}
+impl ExpressFormat for Gated {}
+
+impl SessionStore for Gated {
+    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        self.pass("load").await;
+        self.inner.load(id).await
+    }
+
+    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.pass("insert").await;
+        self.inner.insert(id, row, lifetime).await
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        self.pass("update").await;
+        self.inner.update(id, patch, lifetime).await
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        self.pass("touch").await;
+        self.inner.touch(id, epoch, lifetime).await
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        self.pass("destroy").await;
+        self.inner.destroy(id, epoch).await
+    }
+}
+
+impl IndexSessions for Gated {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        self.pass("generation").await;
+        self.inner.generation(identity).await
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        self.pass("raise").await;
+        self.inner.raise_generation(identity, generation).await
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.pass("linked").await;
+        self.inner.linked(identity, after, limit).await
+    }
+
+    async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
+        self.pass("link").await;
+        self.inner.link(identity, id, lifetime).await
+    }
+}
+
+type Config = SessionConfig<Indexed<Gated>>;
+
+/// How a user comes to be signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Without a cookie.
+    New,
+    /// A visitor with a session.
+    Visitor,
+    /// The same user again.
+    Again,
+    /// From another user.
+    Switch,
+    Regenerated,
+}
+
+const WAYS: [Way; 5] = [Way::New, Way::Visitor, Way::Again, Way::Switch, Way::Regenerated];
+
+struct Race {
+    store: MemoryStore,
+    calls: Arc<Mutex<Vec<(&'static str, &'static str)>>>,
+    free: Config,
+    gates: [Arc<Semaphore>; 2],
+    login: Config,
+    end: Config,
+}
+
+impl Race {
+    fn new(express: bool) -> Self {
+        let store = MemoryStore::new();
+        let calls = Arc::default();
+        let open = |actor, permits| {
+            let gate = Arc::new(Semaphore::new(permits));
+            let gated = Gated { inner: store.clone(), actor, gate: Arc::clone(&gate), calls: Arc::clone(&calls) };
+            let config = if express {
+                let builder = SessionConfig::express().secret(secret()).store(gated).indexed();
+                builder.save_uninitialized(SaveUninitialized::Never).build()
+            } else {
+                SessionConfig::builder().secret(secret()).store(gated).indexed().build()
+            };
+            (gate, config)
+        };
+        let (_, free) = open("free", 10_000);
+        let (login_gate, login) = open("login", 0);
+        let (end_gate, end) = open("end", 0);
+        Self { store: store.clone(), calls: Arc::clone(&calls), free, gates: [login_gate, end_gate], login, end }
+    }
+
+    async fn sign_in(config: &Config, browser: &Browser, user: &'static str, way: Way) -> Answer {
+        through(config, browser.request(Method::GET, "/"), async |request: Request| {
+            let mut session = Session::<Device>::extract(request.extensions()).await.unwrap();
+            if way == Way::Regenerated {
+                session.regenerate();
+            }
+            session.sign_in(user.to_owned());
+        })
+        .await
+    }
+
+    async fn prepared(&self, way: Way) -> Browser {
+        let mut browser = Browser::default();
+        let answer = match way {
+            Way::New => return browser,
+            Way::Visitor | Way::Regenerated => {
+                through(&self.free, browser.request(Method::GET, "/"), async |request: Request| {
+                    Session::<Device>::extract(request.extensions()).await.unwrap().views = 1;
+                })
+                .await
+            }
+            Way::Again => Self::sign_in(&self.free, &browser, "ada", way).await,
+            Way::Switch => Self::sign_in(&self.free, &browser, "bob", way).await,
+        };
+        browser.keep(&answer);
+        browser
+    }
+
+    /// Lets the login (`false`) or the end of all (`true`) take one step after the other as `order` says, then both to their ends.
+    async fn run(&self, way: Way, order: &[bool]) -> (Browser, Answer) {
+        let mut browser = self.prepared(way).await;
+        let (login, end, sender) = (self.login.clone(), self.end.clone(), browser.clone());
+        self.calls.lock().unwrap().clear();
+        let local = tokio::task::LocalSet::new();
+        let answer = local
+            .run_until(async {
+                let login = tokio::task::spawn_local(async move { Self::sign_in(&login, &sender, "ada", way).await });
+                let end = tokio::task::spawn_local(async move {
+                    end.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+                });
+                settle().await;
+                for &step in order {
+                    self.gates[usize::from(step)].add_permits(1);
+                    settle().await;
+                }
+                self.gates.iter().for_each(|gate| gate.add_permits(100));
+                end.await.unwrap();
+                login.await.unwrap()
+            })
+            .await;
+        browser.keep(&answer);
+        (browser, answer)
+    }
+
+    async fn check(&self, way: Way, order: &[bool]) {
+        let (browser, answer) = self.run(way, order).await;
+        let calls = self.calls.lock().unwrap().clone();
+        let context = format!("{way:?}, {calls:?}");
+        let place = |call| calls.iter().position(|noted| *noted == call).expect("a call");
+        let of_ada = self.store.linked(&RawJson::new(b"\"ada\""), None, 10).await.unwrap();
+
+        assert!(matches!(answer.status, StatusCode::OK | StatusCode::CONFLICT), "{context}");
+        if answer.status == StatusCode::CONFLICT {
+            assert_eq!(answer.set_cookies(), [""; 0], "{context}");
+        }
+        let first_look = calls.iter().position(|call| *call == ("login", "link"));
+        if let Some(first_look) = first_look.filter(|look| *look < place(("end", "raise"))) {
+            assert_eq!(of_ada.len(), 0, "read before it was raised at {first_look}, and alive: {context}");
+        }
+        let last_of_end = calls.iter().rposition(|(actor, _)| *actor == "end").unwrap();
+        let first_of_login = calls.iter().position(|(actor, _)| *actor == "login").unwrap();
+        if last_of_end < first_of_login {
+            // For one who was signed in, the end of all has ended this session too: nothing is left to sign in again.
+            assert_eq!((answer.status, of_ada.len()), (StatusCode::OK, 1), "{context}");
+        }
+        // The response tells the truth: with a cookie there was a row, without a row nobody is signed in.
+        let mut user = None;
+        through(&self.free, browser.request(Method::GET, "/"), async |request: Request| {
+            user.clone_from(&Session::<Device>::extract(request.extensions()).await.unwrap().user);
+        })
+        .await;
+        assert_eq!(user.as_deref() == Some("ada"), of_ada.len() == 1, "{context}");
+        // No row without a cookie: whatever the login inserted is gone, but for what the browser can reach.
+        assert!(self.store.len().await.unwrap() <= 1, "an orphan: {context}");
+    }
+}
+
+/// All orders of so many steps of each.
+fn orders(login: usize, end: usize) -> Vec<Vec<bool>> {
+    let all = 0_u32..1 << (login + end);
+    let chosen = all.filter(|bits| bits.count_ones() as usize == end);
+    chosen.map(|bits| (0..login + end).map(|place| bits >> place & 1 == 1).collect()).collect()
+}
+
+async fn every_order(express: bool) {
+    for way in WAYS {
+        for order in orders(6, 4) {
+            Race::new(express).check(way, &order).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn r28_a_sign_in_that_began_before_the_end_of_all_does_not_survive_it_in_any_order() {
+    every_order(false).await;
+}
+
+#[tokio::test]
+async fn r28_nor_in_the_express_format() {
+    every_order(true).await;
+}

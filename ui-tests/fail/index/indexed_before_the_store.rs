@@ -1,0 +1,6 @@
+// The index is the store's.
+use http_session::{MemoryStore, Secret, SessionConfig};
+
+fn main() {
+    let _ = SessionConfig::builder().secret(Secret::random()).indexed().store(MemoryStore::new()).build();
+}
