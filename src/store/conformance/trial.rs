@@ -246,7 +246,7 @@ impl<S: SessionStore> Trial<S> {
     pub(super) fn stood_still(&self) -> bool {
         let waited = *self.waited.lock().unwrap_or_else(PoisonError::into_inner);
         let took = self.bench.time.now().saturating_sub(self.began);
-        waited > Duration::ZERO && took > waited + self.bench.tick * 3 / 4
+        took > waited + self.bench.tick * 3 / 4
     }
 
     /// The answer of a call, and when it was given.
