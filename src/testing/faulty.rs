@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
 use crate::store::{
-    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Inserted, SessionStore, Touched, Updated,
+    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, SessionStore,
+    Touched, Updated,
 };
 
 /// A method of [`SessionStore`].
@@ -208,6 +210,34 @@ impl<S: SessionStore> SessionStore for Faulty<S> {
 
     async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
         self.run(Call::Destroy, self.store.destroy(id, epoch)).await
+    }
+}
+
+/// Never fails.
+impl<S: IndexSessions> IndexSessions for Faulty<S> {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        self.store.generation(identity).await
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        self.store.raise_generation(identity, generation).await
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.store.linked(identity, after, limit).await
+    }
+
+    async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
+        self.store.link(identity, id, lifetime).await
+    }
+
+    async fn unlink(&self, identity: &RawJson, id: &SessionId) -> Result<(), StoreError> {
+        self.store.unlink(identity, id).await
     }
 }
 

@@ -1,7 +1,9 @@
 //! The public helpers for tests of a service.
 
 use http::{Method, Request, Response};
-use http_session::testing::{Answer, Browser};
+use http_session::MemoryStore;
+use http_session::store::conformance::Suite;
+use http_session::testing::{Answer, Browser, Faulty, ManualClock};
 use proptest::prelude::*;
 
 async fn answer(cookies: &[&str]) -> Answer {
@@ -76,6 +78,15 @@ async fn the_cookie_header_of_a_request_is_the_jars() {
 #[tokio::test]
 async fn r26_its_debug_tells_no_value() {
     assert_eq!(format!("{:?}", with(&["a=s3cret"]).await), "Browser { cookies: [\"a\"] }");
+}
+
+/// A working one is as good as the store behind it.
+#[tokio::test]
+async fn a_store_that_is_not_told_to_fail_keeps_every_rule() {
+    let clock = ManualClock::new();
+    let store = Faulty::new(MemoryStore::new().clock(clock.clone()));
+    let suite = Suite::new(store.clone()).conditional().enumerates().indexes().express().peer(store).rounds(4);
+    suite.clock(move |by| clock.advance(by)).run().await.assert();
 }
 
 proptest! {

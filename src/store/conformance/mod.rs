@@ -116,7 +116,7 @@ impl<S: SessionStore> Suite<S> {
     }
 
     /// The unit of lifetimes where the suite waits: 400 milliseconds. Ages may be off by a quarter of it, so a store that
-    /// counts in whole seconds needs four of them. The longest wait is eight ticks, and all waits run side by side. A
+    /// counts in whole seconds needs one of four seconds. The longest wait is eight ticks, and all waits run side by side. A
     /// check whose calls take most of a tick, since the machine stood still or the store is slow, does not fail: it is run
     /// again, and skipped at last.
     ///

@@ -36,7 +36,8 @@ pub struct Report {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The [rule](crate::guide::rules)'s id.
+    /// The [rule](crate::guide::rules)'s id; `enumerate` for what [`EnumerateSessions`](crate::store::EnumerateSessions)
+    /// promises.
     pub rule: &'static str,
     /// What must hold, in a sentence.
     pub sentence: &'static str,
