@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, pending};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ pub struct Faulty<S> {
     store: S,
     is_instant: bool,
     faults: Arc<Mutex<HashMap<Call, Fault>>>,
+    swaps: Arc<AtomicBool>,
 }
 
 impl<S: SessionStore> Faulty<S> {
@@ -104,7 +106,7 @@ impl<S: SessionStore> Faulty<S> {
     /// ```
     #[must_use]
     pub fn new(store: S) -> Self {
-        Self { store, is_instant: false, faults: Arc::default() }
+        Self { store, is_instant: false, faults: Arc::default(), swaps: Arc::default() }
     }
 
     /// Answers at once, and promises so; the store behind must be [instant](SessionStore::is_instant) too. A new store:
@@ -154,6 +156,31 @@ impl<S: SessionStore> Faulty<S> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// From now on it never merges by itself, as a store that compares and swaps: where a conditional change does not find
+    /// its base, the answer is [`Updated::Conflict`] (R10). Look and write are two steps here, so it is for one request at a
+    /// time.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, testing::Faulty};
+    /// # let store = Faulty::new(MemoryStore::new());
+    /// store.compare_and_swap();
+    /// ```
+    pub fn compare_and_swap(&self) {
+        self.swaps.store(true, Ordering::Relaxed);
+    }
+
+    /// The row, where a conditional change does not find its base in it.
+    async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Row>>, StoreError> {
+        if !self.swaps.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let row = self.store.load(id).await?.filter(|row| row.epoch == patch.epoch);
+        let moved = |row: &Row| {
+            patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base)
+        };
+        Ok(row.filter(moved).map(Box::new))
+    }
+
     async fn run<T>(&self, call: Call, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let fault = self.faults.lock().unwrap_or_else(PoisonError::into_inner).get(&call).copied();
         if !self.is_instant {
@@ -201,7 +228,13 @@ impl<S: SessionStore> SessionStore for Faulty<S> {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        self.run(Call::Update, self.store.update(id, patch, lifetime)).await
+        let update = async {
+            match self.conflict(id, patch).await? {
+                Some(row) => Ok(Updated::Conflict(row)),
+                None => self.store.update(id, patch, lifetime).await,
+            }
+        };
+        self.run(Call::Update, update).await
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
