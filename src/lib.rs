@@ -40,7 +40,8 @@
 //! - [`Csrf`]: protection against cross-site request forgery
 //! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
 //! - [`guide::events`]: what operators see
-//! - [`SessionStore`]: the contract, for authors of stores
+//! - [`SessionStore`]: the contract, for authors of stores; [`guide::store_authors`]: how to write one, and a suite for it
+//! - [`guide::testing`]: a browser, time by hand, and a store that fails, for tests of your service
 //!
 //! # One request
 //!
@@ -67,6 +68,7 @@
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
 //! | `metrics` | | what the middleware does, in numbers ([`guide::events`]) |
+//! | `test-support` | | [`testing`], for tests of a service, and [`store::conformance`], for tests of a store |
 //!
 //! # Runtime
 //!
@@ -105,6 +107,10 @@ pub mod store;
 
 // What operators see of all that
 mod telemetry;
+
+// For tests of services; stores have `store::conformance`
+#[cfg(feature = "test-support")]
+pub mod testing;
 
 // The manual
 pub mod guide;

@@ -14,6 +14,8 @@
 //! | [csrf] | requests from other sites' pages: the table, tokens, forms and scripts |
 //! | [events] | what operators see |
 //! | [rules] | what always holds, each with tests that bear its id |
+//! | [testing] | testing your service: a browser, time by hand, a store that fails |
+//! | [store authors](store_authors) | a store of your own, and the suite that checks it |
 //! | [from express](from_express) | options by their express-session names, and what is different on purpose |
 //!
 //! Rules are quoted by their id, as in "R5": see [rules]; tests bear the same ids in their names.
@@ -53,6 +55,15 @@ pub mod events {}
 
 #[doc = include_str!("rules.md")]
 pub mod rules {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("store_authors.md")]
+#[doc = "```"]
+#[doc = include_str!("../../examples/bucket_store.rs")]
+#[doc = "```"]
+pub mod store_authors {}
 
 #[doc = include_str!("from_express.md")]
 pub mod from_express {}

@@ -14,6 +14,8 @@ use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, Row};
 
+#[cfg(feature = "test-support")]
+pub mod conformance;
 mod entry;
 mod erased;
 mod index;
@@ -137,7 +139,8 @@ pub enum Destroyed {
 ///
 /// A destroyed row leaves a [tombstone](Row::tombstone), which `load` gives too, `insert` does not overwrite, and every
 /// other call answers with `Superseded` or `Missing`. `MemoryStore` is the reference. A store that keeps whole rows is a few
-/// lines over [`Entry`]. A store in front of another one:
+/// lines over [`Entry`]; [a suite](crate::guide::store_authors) tells whether yours keeps all of this. A store in front of
+/// another one:
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

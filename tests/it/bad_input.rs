@@ -52,7 +52,7 @@ proptest! {
         block_on(async {
             let rig = Rig::new();
             let browser = rig.signed_in("ada").await;
-            let token = browser.jar["__Host-sid"].clone().into_bytes();
+            let token = browser.cookie("__Host-sid").unwrap().to_owned().into_bytes();
             let mut flipped = token.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             for value in [&flipped[..], &token[..length]] {
@@ -61,7 +61,7 @@ proptest! {
                 assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "None"));
                 assert!(answer.set_cookies().is_empty() && rig.store.take_names().is_empty());
             }
-            let whole = with_cookies(&rig, &[HeaderValue::from_str(&browser.cookie().unwrap()).unwrap()]).await;
+            let whole = with_cookies(&rig, &[HeaderValue::from_str(&browser.cookie_header("/").unwrap()).unwrap()]).await;
             assert_eq!(whole.text, "Some(\"ada\")");
         });
     }
@@ -71,7 +71,7 @@ proptest! {
         block_on(async {
             let rig = Rig::new();
             let (one, two) = (rig.signed_in("ada").await, rig.signed_in("bob").await);
-            let (one, two) = (&one.jar["__Host-sid"], &two.jar["__Host-sid"]);
+            let (one, two) = (one.cookie("__Host-sid").unwrap(), two.cookie("__Host-sid").unwrap());
             let mixed = format!("__Host-sid={}{}", &one[..cut], &two[cut..]);
             prop_assume!(one[..cut] != two[..cut] && one[cut..] != two[cut..]);
             assert_eq!(with_cookies(&rig, &[mixed.parse().unwrap()]).await.text, "None");
@@ -149,7 +149,7 @@ fn raw_json() -> impl Strategy<Value = Vec<u8>> {
 async fn tamper(rig: &Rig, fields: Fields, identity: Option<&[u8]>, cookie: Option<&[u8]>) {
     let id = rig.ids().await[0].clone();
     let row = rig.row(&id).await.unwrap();
-    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
     let row = Row {
         epoch: row.epoch,
@@ -159,7 +159,7 @@ async fn tamper(rig: &Rig, fields: Fields, identity: Option<&[u8]>, cookie: Opti
         ..Row::new(row.verifier)
     };
     let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.inner.insert(&id, &row, lifetime).await.unwrap();
+    let _ = rig.store.inner.store().insert(&id, &row, lifetime).await.unwrap();
 }
 
 /// Whatever a handler does with such a session, it is done, or the response says why not.

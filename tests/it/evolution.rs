@@ -71,7 +71,7 @@ async fn write(rig: &Rig, fields: &[(&str, &str)], identity: Option<&str>) {
         patch.identity = IdentityChange::Set(RawJson::new(identity.as_bytes()));
     }
     let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.inner.update(&id, &patch, lifetime).await.unwrap();
+    let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
 }
 
 #[tokio::test]

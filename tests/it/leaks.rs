@@ -170,7 +170,7 @@ async fn dropped(rig: &Rig, browser: &Browser) {
 
 /// Cookies that are not ours, not ours any more, or too many.
 async fn cookies(watch: &mut Watch, rig: &Rig, browsers: [&Browser; 3]) {
-    let presented: Vec<_> = browsers.iter().filter_map(|browser| browser.cookie()).collect();
+    let presented: Vec<_> = browsers.iter().filter_map(|browser| browser.cookie_header("/")).collect();
     let forged = presented[0].replace(|digit: char| digit.is_ascii_digit(), "7");
     let name = presented[0].split('=').next().unwrap();
     for line in [
@@ -179,7 +179,7 @@ async fn cookies(watch: &mut Watch, rig: &Rig, browsers: [&Browser; 3]) {
         format!("{name}=s3cret-cookie; other=s3cret-cookie"),
         format!("{name}=s%3As3cret-cookie.s3cret-cookie; {}", presented[1]),
     ] {
-        let request = Request::get("/").header("cookie", line).body(http_body_util::Empty::new()).unwrap();
+        let request = Request::get("/").header("cookie", line).body(String::new()).unwrap();
         watch.answer(&rig.send(request, begin).await.unwrap());
     }
 }
@@ -197,7 +197,7 @@ async fn mixed_load(watch: &mut Watch, rig: &Rig, fault: Option<(Call, Fault)>) 
         let mut patch = Patch::unchanged(&rig.row(&id).await.unwrap());
         patch.cookie = Some(Some(RawJson::new(br#"{"domain":"s3cret-attribute.com","httpOnly":false}"#)));
         let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-        let _ = rig.store.inner.inner.update(&id, &patch, lifetime).await.unwrap();
+        let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
     }
     if let Some((call, fault)) = fault {
         rig.store.inner.fail(call, fault);

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod concurrency;
+mod conformance;
 mod csrf;
 mod down;
 mod evolution;
@@ -29,3 +30,4 @@ mod plumbing;
 mod regressions;
 mod smoke;
 mod support;
+mod testing;

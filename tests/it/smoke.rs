@@ -2,9 +2,7 @@
 
 use std::convert::Infallible;
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Empty;
 use http_session::error::StoreErrorKind;
 use http_session::{MemoryStore, Session, SessionConfig};
 
@@ -15,7 +13,7 @@ struct Visit {
     views: u64,
 }
 
-async fn count(_: Request<Empty<Bytes>>, mut session: Session<Visit>) -> Result<Response<String>, Infallible> {
+async fn count(_: Request<String>, mut session: Session<Visit>) -> Result<Response<String>, Infallible> {
     session.views += 1;
     Ok(Response::new(session.views.to_string()))
 }

@@ -128,9 +128,9 @@ async fn e6_a_client_cannot_choose_its_session() {
     let rig = Rig::new();
     for value in ["attackerchosen", "kUeB2YVgRXuVqz1nXbW3oA", ""] {
         let mut browser = Browser::default();
-        browser.jar.insert("__Host-sid".to_owned(), value.to_owned());
+        browser.set_cookie("__Host-sid", value.to_owned());
         rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 1).await;
-        assert!(!browser.jar["__Host-sid"].contains("attacker"));
+        assert!(!browser.cookie("__Host-sid").unwrap().contains("attacker"));
     }
     assert!(rig.ids().await.iter().all(|id| !["attackerchosen", "kUeB2YVgRXuVqz1nXbW3oA"].contains(&id.as_str())));
     assert_eq!(rig.ids().await.len(), 3);
@@ -202,7 +202,7 @@ async fn e10_a_host_cookie_is_found_under_the_name_it_was_sent_with() {
     for text in ["1", "2", "3"] {
         assert_eq!(rig.visit(&mut browser, count).await.text, text);
     }
-    assert_eq!(browser.jar.keys().collect::<Vec<_>>(), ["__Host-sid"]);
+    assert_eq!(browser.cookie_names().collect::<Vec<_>>(), ["__Host-sid"]);
     let removed = rig.visit(&mut browser, async |s: Session<Visit>| drop(s.destroy().await)).await;
     let line = removed.set_cookies()[0];
     assert!(line.starts_with("__Host-sid=;") && line.contains("Secure") && line.contains("Path=/"));

@@ -122,7 +122,9 @@ async fn r24_a_layer_judges_by_the_session_of_its_own_configuration() {
     let admin = rig.another(|b| b.cookie(Cookie::secure(cookie_name!("admin"))).scope("admin").build());
     let mut both = rig.signed_in("ada").await;
     let admins = admin.signed_in("root").await;
-    both.jar.extend(admins.jar.clone());
+    for name in admins.cookie_names() {
+        both.set_cookie(name, admins.cookie(name).unwrap());
+    }
     let (outer, inner) = (token(&rig, &both).await, token(&admin, &both).await);
     let routes = || Router::new().route("/", post(async || "done"));
     let (sessions, admins) = (rig.sessions.clone(), admin.sessions.clone());

@@ -66,12 +66,12 @@ async fn r24_every_combination_of_headers_session_and_token() {
                         .into_iter()
                         .filter_map(|(name, value)| Some((name, value?)))
                         .collect();
-                    let by_token = browser.cookie().is_some() && token == Some(&right);
+                    let by_token = browser.cookie_header("/").is_some() && token == Some(&right);
                     let pass = expected(site, origin).unwrap_or(by_token);
                     let answer = send(&rig.sessions, browser, Method::POST, &headers).await;
                     assert_eq!(passed(&answer), pass, "{headers:?}");
                     let asked = rig.store.take_names().len();
-                    let needed = expected(site, origin).is_none() && browser.cookie().is_some();
+                    let needed = expected(site, origin).is_none() && browser.cookie_header("/").is_some();
                     assert_eq!(asked, usize::from(needed), "{headers:?}");
 
                     let mut request = browser.request(Method::POST, "/");

@@ -229,7 +229,7 @@ async fn r24_r25_a_token_of_a_previous_secret_verifies_until_that_is_removed() {
 async fn r24_two_sessions_at_once_verify_no_token() {
     let rig = Rig::new();
     let (ada, bob) = (rig.signed_in("ada").await, rig.signed_in("bob").await);
-    let both = format!("{}; {}", ada.cookie().unwrap(), bob.cookie().unwrap());
+    let both = format!("{}; {}", ada.cookie_header("/").unwrap(), bob.cookie_header("/").unwrap());
     for browser in [&ada, &bob] {
         let token = token(&rig, browser).await;
         let mut request = browser.request(Method::GET, "/");

@@ -199,6 +199,9 @@ impl Request {
             return Ok(theirs);
         }
         let theirs = if self.begins { Stored::default() } else { theirs.expect("nobody destroys it") };
+        // What the handler's view had is written only where it was changed: another version may have renamed it meanwhile.
+        let required = self.view.known.iter().filter(|known| known.required && raw(&self.fields, known).is_none());
+        let required: Vec<_> = required.cloned().collect();
         // R17: what this view does not know stays, but for R5's clearing.
         let mut fields = kept(&theirs.fields, self.clear);
         for known in self.view.known.iter().filter(|known| self.changed.contains(known.name)) {
@@ -219,7 +222,7 @@ impl Request {
             fields.insert(known.name.to_owned(), (keep, value));
         }
         // R16: required fields are always stored, also as default, and never in the place of another value.
-        for known in self.view.known.iter().filter(|known| known.required) {
+        for known in &required {
             if raw(&fields, known).is_none() {
                 fields.insert(known.name.to_owned(), (known.keep, known.default.clone().into_bytes()));
             }

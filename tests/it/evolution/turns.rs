@@ -1,8 +1,6 @@
 //! Random sequences in which versions of a program take turns on one session, also at the same moment, and somebody writes
 //! into the store by hand.
 
-use std::sync::atomic::Ordering;
-
 use http::{Method, StatusCode};
 use http_session::Session;
 use http_session::SessionStore as _;
@@ -195,7 +193,7 @@ impl Play {
         let mut patch = Patch::unchanged(&row);
         change(&mut patch);
         let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-        let _ = self.rig.store.inner.inner.update(&id, &patch, lifetime).await.unwrap();
+        let _ = self.rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
         self.stored = self.rig.row(&id).await.as_ref().map(Stored::from);
     }
 
@@ -279,7 +277,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut play = Play { rig: Rig::with(is_instant, Builder::build), browser: Browser::default(), stored: None };
-            play.rig.store.inner.swaps.store(swaps, Ordering::Relaxed);
+            if swaps {
+                play.rig.store.inner.compare_and_swap();
+            }
             for turn in &turns {
                 play.turn(turn).await?;
             }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_session::clock::ManualClock;
 use http_session::error::StoreErrorKind;
 use http_session::record::{Extent, Fields, Keep, Lifetime};
@@ -166,13 +166,13 @@ async fn r3_a_value_that_is_not_signed_by_us_begins_a_new_session_without_a_stor
     ];
     store.take_names();
     for forged in forged {
-        browser.jar.insert("connect.sid".to_owned(), forged.clone());
-        let answer = browser.ask(&service, Method::GET, "/").await;
+        browser.set_cookie("connect.sid", forged.clone());
+        let answer = browser.get_and_lose(&service, "/").await;
         assert_eq!(answer.text, "1", "{forged}");
         assert_ne!(value(&answer), signed);
         assert_eq!(store.take_names(), ["insert"], "{forged}");
     }
-    browser.jar.insert("connect.sid".to_owned(), signed);
+    browser.set_cookie("connect.sid", signed);
     assert_eq!(browser.get(&service, "/").await.text, "2");
 }
 

@@ -15,16 +15,14 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Response;
-use http_body_util::Empty;
 use http_session::config::Builder;
 use http_session::config::builder::{Express, WithSecret};
 use http_session::{ExpressSecret, MemoryStore, Secret, Session, SessionConfig};
 
 use crate::support::{Answer, Recording};
 
-type Request = http::Request<Empty<Bytes>>;
+type Request = http::Request<String>;
 type Store = Recording<MemoryStore>;
 
 #[derive(Session)]

@@ -77,7 +77,7 @@ async fn reload_sees_what_another_request_wrote() {
     };
     let slow = {
         let browser = browser.clone();
-        tokio::spawn(async move { browser.ask(&waits, http::Method::GET, "/").await.text })
+        tokio::spawn(async move { browser.get_and_lose(&waits, "/").await.text })
     };
     barrier.wait().await;
     browser.get(&sessions.service(hit), "/").await;

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::COOKIE;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::Empty;
 use http_session::store::ExpressFormat;
 use http_session::{MemoryStore, Resave, SaveUninitialized, Secret, Session, SessionConfig, Unset};
 use serde::Deserialize;
@@ -200,7 +198,7 @@ async fn seed(row: &Row, memory: &MemoryStore) -> String {
     if let Some(max_age) = row.max_age {
         builder = builder.max_age(Duration::from_millis(max_age));
     }
-    let service = builder.build().service(|_: Request<Empty<Bytes>>, mut session: Session<Visit>| async move {
+    let service = builder.build().service(|_: Request<String>, mut session: Session<Visit>| async move {
         session.n = 1;
         Ok::<_, Infallible>(Response::new(String::new()))
     });
@@ -228,14 +226,14 @@ pub fn small() -> MemoryStore {
 
 async fn ask<S, R>(service: S, cookie: Option<&str>) -> Answer
 where
-    S: Service<Request<Empty<Bytes>>, Response = Response<R>, Error: Debug>,
+    S: Service<Request<String>, Response = Response<R>, Error: Debug>,
     R: Body<Error: Debug>,
 {
     let mut request = Request::builder().uri("/");
     if let Some(cookie) = cookie {
         request = request.header(COOKIE, cookie);
     }
-    Answer::read(service.oneshot(request.body(Empty::new()).unwrap()).await.unwrap()).await
+    Answer::read(service.oneshot(request.body(String::new()).unwrap()).await.unwrap()).await
 }
 
 /// What this crate does in the row's situation. `over` puts something between the recording and the memory.
@@ -251,11 +249,11 @@ where
     let (kind, keep) = (row.handler, Arc::clone(&kept));
     let answer = match entry {
         Entry::Service => {
-            let handler = move |_: Request<Empty<Bytes>>, session| act(kind, session, Arc::clone(&keep));
+            let handler = move |_: Request<String>, session| act(kind, session, Arc::clone(&keep));
             ask(sessions.service(handler), cookie.as_deref()).await
         }
         Entry::Layer => {
-            let inner = service_fn(move |request: Request<Empty<Bytes>>| {
+            let inner = service_fn(move |request: Request<String>| {
                 let keep = Arc::clone(&keep);
                 async move {
                     let session = Session::extract(request.extensions()).await.unwrap();

@@ -62,7 +62,7 @@ async fn r11_a_sign_out_is_not_lost_whatever_is_called_after_it() {
             assert_eq!(browser.get(&sessions.service(show), "/").await.text, "Some(7) dark 3", "{path}");
             browser.get(&sessions.service(sign_out_and), path).await;
             assert_eq!(browser.get(&sessions.service(show), "/").await.text, left, "{path}");
-            let old = stolen.ask(&sessions.service(show), http::Method::GET, "/").await;
+            let old = stolen.get_and_lose(&sessions.service(show), "/").await;
             assert_eq!(old.text, "None  0", "{path}");
         }
     }
@@ -87,7 +87,7 @@ async fn r3_a_late_request_neither_sees_nor_takes_the_id_of_the_superseded_sessi
             ok("")
         }
     });
-    assert_eq!(late.ask(&again, http::Method::GET, "/").await.status, StatusCode::OK);
+    assert_eq!(late.get_and_lose(&again, "/").await.status, StatusCode::OK);
     let calls = store.take_calls();
     assert_eq!(calls.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["load", "insert"]);
     assert!(calls[1].1 != id);

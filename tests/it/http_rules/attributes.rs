@@ -145,7 +145,7 @@ async fn r21_a_sessions_own_attributes_may_only_narrow() {
     browser.keep(&answer);
     assert_eq!(attributes(&answer), ["HttpOnly", "Partitioned", "Path=/app/admin", "SameSite=Strict", "Secure"]);
     // They hold for later responses too.
-    let rotated = rig.send(at(&browser, "/app"), async |mut s: Session<Visit>| s.rotate()).await.unwrap();
+    let rotated = rig.send(at(&browser, "/app/admin"), async |mut s: Session<Visit>| s.rotate()).await.unwrap();
     assert_eq!(attributes(&rotated), attributes(&answer));
     let widen = async |mut s: Session<Visit>| {
         let mut cookie = s.cookie_mut();
@@ -183,7 +183,7 @@ async fn r21_attributes_that_come_with_a_row_are_judged_like_configured_ones() {
         let mut patch = Patch::unchanged(&rig.row(&id).await.unwrap());
         patch.cookie = Some(Some(RawJson::new(json.as_bytes())));
         let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-        let _ = rig.store.inner.inner.update(&id, &patch, lifetime).await.unwrap();
+        let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
         let events = Events::capture();
         let answer = rig.send(at(&browser, "/app"), async |mut s: Session<Visit>| s.rotate()).await.unwrap();
         assert!(events.has("session.cookie.refused"), "{json}");

@@ -1,5 +1,7 @@
 //! R1 to R3: which cookies are sessions.
 
+use std::ops::Range;
+
 use http::header::COOKIE;
 use http::{HeaderMap, Method};
 use http_session::clock::Clock as _;
@@ -10,10 +12,17 @@ use crate::support::{Browser, Events, Rig, Visit, minutes, other_secret, secret}
 
 const NAME: &str = "__Host-sid";
 
+/// Changes a part of a browser's token.
+fn tamper(browser: &mut Browser, part: Range<usize>, with: &str) {
+    let mut token = browser.cookie(NAME).unwrap().to_owned();
+    token.replace_range(part, with);
+    browser.set_cookie(NAME, token);
+}
+
 /// The tokens of browsers, in one request.
-fn together(browsers: &[&Browser]) -> http::Request<http_body_util::Empty<bytes::Bytes>> {
+fn together(browsers: &[&Browser]) -> http::Request<String> {
     let mut request = Browser::default().request(Method::GET, "/");
-    let pairs: Vec<_> = browsers.iter().map(|browser| format!("{NAME}={}", browser.jar[NAME])).collect();
+    let pairs: Vec<_> = browsers.iter().map(|browser| format!("{NAME}={}", browser.cookie(NAME).unwrap())).collect();
     request.headers_mut().insert(COOKIE, pairs.join("; ").parse().unwrap());
     request
 }
@@ -39,7 +48,7 @@ fn bytes_of(token: &str) -> Vec<u8> {
 async fn r1_a_dump_of_the_store_holds_no_part_of_the_cookies_secret() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
-    let token = bytes_of(&browser.jar[NAME]);
+    let token = bytes_of(browser.cookie(NAME).unwrap());
     let id = &rig.ids().await[0];
     let row = rig.row(id).await.unwrap();
     // selector, epoch, verifier, MAC
@@ -61,7 +70,7 @@ async fn r1_no_cookie_can_be_made_of_a_row() {
     let hash = rig.row(&id).await.unwrap().verifier.0;
     let mut forged = Browser::default();
     for value in [id.as_str().to_owned(), format!("{}{}", id.as_str(), "A".repeat(74)), format!("{hash:?}")] {
-        forged.jar.insert(NAME.to_owned(), value.replace([' ', ',', '[', ']'], ""));
+        forged.set_cookie(NAME, value.replace([' ', ',', '[', ']'], ""));
         assert_eq!(rig.seen(&forged).await, "none");
     }
     assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
@@ -76,10 +85,10 @@ async fn r1_a_row_that_somebody_inserts_cannot_be_used() {
     let twin = SessionId::try_from("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
     let row = rig.row(&old).await.unwrap();
     let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.inner.insert(&twin, &row, day).await.unwrap();
+    let _ = rig.store.inner.store().insert(&twin, &row, day).await.unwrap();
     let mut forged = browser.clone();
-    let token = forged.jar[NAME].clone();
-    forged.jar.insert(NAME.to_owned(), format!("{}{}", "A".repeat(21), &token[21..]));
+    let token = forged.cookie(NAME).unwrap().to_owned();
+    forged.set_cookie(NAME, format!("{}{}", "A".repeat(21), &token[21..]));
     rig.store.take_calls();
     assert_eq!(rig.ask(&forged, async |s: Session<Visit>| s.is_new().to_string()).await.text, "true");
     assert_eq!(rig.store.take_names(), [""; 0], "a bad MAC costs no store call");
@@ -90,7 +99,7 @@ async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let id = rig.ids().await[0].clone();
-    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
     let row = Row {
         identity: Some(RawJson::new(b"\"root\"")),
@@ -98,10 +107,10 @@ async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
         ..Row::new(VerifierHash([9; 32]))
     };
     let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.inner.insert(&id, &row, day).await.unwrap();
+    let _ = rig.store.inner.store().insert(&id, &row, day).await.unwrap();
     assert_eq!(rig.seen(&browser).await, "none");
     // The mark of a tombstone matches no cookie either.
-    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     assert_eq!(rig.seen(&browser).await, "none");
 }
 
@@ -109,7 +118,7 @@ async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
 async fn r2_a_cookie_of_another_name_scope_secret_or_fingerprint_does_not_work() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
-    let token = browser.jar[NAME].clone();
+    let token = browser.cookie(NAME).unwrap().to_owned();
     let others = [
         ("__Host-sid2", rig.another(|b| b.cookie(Cookie::host(cookie_name!("sid2"))).build())),
         (NAME, rig.another(|b| b.scope("admin").build())),
@@ -118,7 +127,7 @@ async fn r2_a_cookie_of_another_name_scope_secret_or_fingerprint_does_not_work()
     ];
     for (index, (name, other)) in others.iter().enumerate() {
         let mut thief = Browser::default();
-        thief.jar.insert((*name).to_owned(), token.clone());
+        thief.set_cookie(name, token.clone());
         rig.store.take_calls();
         let answer = other.ask(&thief, async |s: Session<Visit>| s.is_new().to_string()).await;
         assert_eq!((answer.text.as_str(), answer.set_cookies().len()), ("true", 0), "{index}");
@@ -155,9 +164,8 @@ async fn r3_a_forged_cookie_is_exactly_no_cookie() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let mut forged = browser.clone();
-    let token = forged.jar.get_mut(NAME).unwrap();
-    let last = if token.ends_with('A') { "Q" } else { "A" };
-    token.replace_range(95.., last);
+    let last = if forged.cookie(NAME).unwrap().ends_with('A') { "Q" } else { "A" };
+    tamper(&mut forged, 95..96, last);
     let read = rig.ask(&forged, async |s: Session<Visit>| s.is_new().to_string()).await;
     assert_eq!((read.text.as_str(), read.set_cookies().len()), ("true", 0));
     let ended = rig.ask(&forged, async |s: Session<Visit>| format!("{:?}", s.destroy().await)).await;
@@ -170,7 +178,7 @@ async fn r3_an_id_from_outside_is_never_adopted() {
     let rig = Rig::new();
     let mut browser = rig.anonymous().await;
     let id = rig.ids().await[0].clone();
-    let _ = rig.store.inner.inner.destroy(&id, None).await.unwrap();
+    let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
     // A cookie of ours whose row and tombstone are gone: a new session has another id.
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 7).await;
@@ -178,7 +186,7 @@ async fn r3_an_id_from_outside_is_never_adopted() {
     assert_eq!(ids.len(), 1);
     assert_ne!(ids[0], id);
     for value in ["attackerchosen", "AAAAAAAAAAAAAAAAAAAAAA"] {
-        browser.jar.insert(NAME.to_owned(), value.to_owned());
+        browser.set_cookie(NAME, value.to_owned());
         rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 7).await;
     }
     assert!(rig.ids().await.iter().all(|id| id.as_str() != "attackerchosen" && id.as_str() != "A".repeat(22)));
@@ -198,7 +206,7 @@ async fn r3_of_many_cookies_eight_are_checked_and_four_are_loaded() {
     let forged: Vec<_> = (0..8)
         .map(|index| {
             let mut browser = browsers[index].clone();
-            browser.jar.get_mut(NAME).unwrap().replace_range(50..52, "__");
+            tamper(&mut browser, 50..52, "__");
             browser
         })
         .collect();
@@ -228,7 +236,7 @@ async fn r3_the_budget_of_macs_counts_all_secrets() {
         let fakes: Vec<_> = (0..forged)
             .map(|index| {
                 let mut fake = browser.clone();
-                fake.jar.get_mut(NAME).unwrap().replace_range(50..52, &format!("{index}_"));
+                tamper(&mut fake, 50..52, &format!("{index}_"));
                 fake
             })
             .collect();

@@ -54,7 +54,7 @@ async fn r4_a_rotation_voids_the_renewed_previous_verifier_too() {
     rig.clock.advance(minutes(31));
     let mut browser = before.clone();
     rig.visit(&mut browser, async |_: Session<Visit>| ()).await;
-    assert_ne!(browser.jar, before.jar, "renewed");
+    assert_ne!(browser, before, "renewed");
     assert_eq!(rig.seen(&before).await, "ada v1 [\"apple\"] dark");
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.rotate()).await;
     assert_eq!(rig.only_row().await.previous, None);

@@ -128,7 +128,7 @@ async fn r6_a_late_sign_in_never_takes_the_superseded_id_even_if_the_row_is_gone
     let rig = Rig::new();
     let (old, _) = superseded(&rig, "ada").await;
     let old_id = rig.ids().await[0].clone();
-    let store = rig.store.inner.inner.clone();
+    let store = rig.store.inner.store().clone();
     let (clock, id) = (rig.clock.clone(), old_id.clone());
     let sign_in = async move |mut s: Session<Visit>| {
         // Between load and commit the row is destroyed and its tombstone ends.

@@ -38,8 +38,8 @@ fn configurations(watch: &mut Watch, rig: &Rig) {
     watch.hears(&secret());
     watch.hears(&Secret::express("s3cret-value"));
     watch.hears(&Secret::random());
-    watch.hears(&http_session::store::AnyStore::new(rig.store.inner.inner.clone()));
-    watch.hears(&rig.store.inner.inner.usage());
+    watch.hears(&http_session::store::AnyStore::new(rig.store.inner.store().clone()));
+    watch.hears(&rig.store.inner.store().usage());
 }
 
 async fn rows_and_patches(watch: &mut Watch, rig: &Rig) {
@@ -105,6 +105,6 @@ fn errors(watch: &mut Watch) {
 
 static THEME: Field = Field::new("theme");
 
-async fn plain(_: Request<http_body_util::Empty<bytes::Bytes>>, _: Session<Visit>) -> Result<Response<String>, Oops> {
+async fn plain(_: Request<String>, _: Session<Visit>) -> Result<Response<String>, Oops> {
     Ok(Response::default())
 }

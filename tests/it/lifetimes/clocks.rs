@@ -131,8 +131,7 @@ impl Limits {
     }
 
     fn of(self, own: Own) -> Lifetimes {
-        let max_age = own.max_age.filter(|own| Some(*own) != self.max_age);
-        let configured = Lifetimes { idle: max_age.unwrap_or(self.idle), absolute: self.absolute };
+        let configured = Lifetimes { idle: own.max_age.unwrap_or(self.idle), absolute: self.absolute };
         own.lifetimes.unwrap_or(configured)
     }
 
@@ -149,7 +148,8 @@ impl Limits {
             Act::SignOut if model.user.is_some() => {
                 (model.user, model.own, model.since) = (None, Own::default(), now);
             }
-            Act::MaxAge(max_age) => model.own.max_age = Some(max_age),
+            // The configured one is none of its own.
+            Act::MaxAge(max_age) => model.own.max_age = Some(max_age).filter(|own| Some(*own) != self.max_age),
             Act::Own(own) => model.own.lifetimes = Some(own),
             _ => {}
         }
@@ -260,7 +260,7 @@ impl Play {
         for line in answer.set_cookies() {
             let (name, rest) = line.split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
-            self.browser.jar.insert(name.to_owned(), value.to_owned());
+            self.browser.set_cookie(name, value);
         }
     }
 

@@ -33,7 +33,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = scenarios! {
     "session.verifier.outdated" => renewed(2),
     "session.tossed" => async {
         let rig = Rig::new();
-        let cookies = [rig.signed_in("ada").await.cookie().unwrap(), rig.signed_in("eve").await.cookie().unwrap()];
+        let cookies = [rig.signed_in("ada").await.cookie_header("/").unwrap(), rig.signed_in("eve").await.cookie_header("/").unwrap()];
         let mut request = Browser::default().request(http::Method::GET, "/");
         request.headers_mut().insert("cookie", cookies.join("; ").parse().unwrap());
         rig.send(request, read).await.unwrap();

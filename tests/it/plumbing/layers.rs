@@ -3,9 +3,8 @@
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::BodyExt as _;
 use http_session::{Cookie, MemoryStore, Session, SessionConfig, cookie_name, cookie_path};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
@@ -52,7 +51,7 @@ async fn the_same_configuration_twice_is_served_by_the_outer_one() {
 
 #[tokio::test]
 async fn a_service_inside_of_a_layer_of_the_same_configuration_is_served_by_it() {
-    async fn hello(_: Request<Empty<Bytes>>, mut session: Session<Visit>) -> Result<Response<String>, Oops> {
+    async fn hello(_: Request<String>, mut session: Session<Visit>) -> Result<Response<String>, Oops> {
         session.views += 1;
         Ok(Response::new(session.views.to_string()))
     }
@@ -84,7 +83,7 @@ async fn two_configurations_nested_have_a_session_and_a_cookie_each() {
     assert_eq!(send(&app, &mut browser, "/").await.text, "2");
     let answer = send(&app, &mut browser, "/admin").await;
     assert_eq!((answer.text.as_str(), answer.set_cookies().len()), ("1", 1));
-    assert_eq!(browser.jar.keys().collect::<Vec<_>>(), ["__Host-sid", "__Secure-admin"]);
+    assert_eq!(browser.cookie_names().collect::<Vec<_>>(), ["__Host-sid", "__Secure-admin"]);
     assert_eq!(send(&app, &mut browser, "/").await.text, "3");
     assert_eq!(rig.ids().await.len(), 2);
 }
@@ -128,7 +127,7 @@ async fn next_to_compression_and_trace() {
             let (parts, body) = response.into_parts();
             let length = body.collect().await.unwrap().to_bytes().len();
             assert!(length > 0 && length < 1000);
-            let answer = Answer { status: parts.status, headers: parts.headers, text: String::new() };
+            let answer = Answer::read(Response::from_parts(parts, String::new())).await;
             browser.keep(&answer);
             answer
         };
@@ -146,7 +145,7 @@ async fn axum_extractors_of_both_kinds_and_nest() {
     let app = Router::new().route("/", get(count)).nest("/api", api).layer(sessions.layer());
     let mut browser = Browser::default();
     assert_eq!(send(&app, &mut browser, "/api/maybe").await.text, "0");
-    assert!(browser.jar.is_empty());
+    assert!(browser.cookie_names().count() == 0);
     assert_eq!(send(&app, &mut browser, "/").await.text, "1");
     assert_eq!(send(&app, &mut browser, "/api/maybe").await.text, "1");
     assert_eq!(send(&app, &mut browser, "/api/user/7").await.text, "7 1");

@@ -1,8 +1,6 @@
-//! What the tests share: a browser, stores that record or fail, a rig of all of them, and the events of a test.
+//! What the tests share: a store that records, a rig around it, and the events of a test.
 
-mod browser;
 mod events;
-mod faulty;
 mod numbers;
 mod recording;
 mod revoking;
@@ -10,9 +8,8 @@ mod rig;
 mod swapping;
 mod watch;
 
-pub use browser::{Answer, Browser};
 pub use events::Events;
-pub use faulty::{Call, Fault, Faulty};
+pub use http_session::testing::{Answer, Browser, Call, Fault, Faulty};
 pub use numbers::Numbers;
 pub use recording::Recording;
 pub use revoking::Revoking;
@@ -25,7 +22,7 @@ pub use watch::Watch;
 use http_session::Secret;
 
 /// A request without a body.
-pub type Request = http::Request<http_body_util::Empty<bytes::Bytes>>;
+pub type Request = http::Request<String>;
 
 /// The same secret in every test.
 pub fn secret() -> Secret {

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Empty;
 use http_session::clock::ManualClock;
 use http_session::config::builder::{BrowserSession, Builder, Express, WithSecret};
 use http_session::middleware::SessionBody;
@@ -126,7 +124,7 @@ pub fn under_way() -> Option<http::Extensions> {
     UNDER_WAY.with_borrow(Clone::clone)
 }
 
-async fn run<T>(request: Request<Empty<Bytes>>, session: Session<T>) -> Result<Response<String>, Oops>
+async fn run<T>(request: Request<String>, session: Session<T>) -> Result<Response<String>, Oops>
 where
     T: http_session::SessionData + 'static,
 {
@@ -134,7 +132,7 @@ where
     work(session).await
 }
 
-async fn extract<T>(request: Request<Empty<Bytes>>) -> Result<Response<String>, Oops>
+async fn extract<T>(request: Request<String>) -> Result<Response<String>, Oops>
 where
     T: http_session::SessionData + 'static,
 {
@@ -177,7 +175,8 @@ impl Rig {
 
     pub fn with(is_instant: bool, finish: impl FnOnce(Open) -> SessionConfig<Store>) -> Self {
         let clock = ManualClock::new();
-        let faulty = Faulty { is_instant, ..Faulty::new(MemoryStore::new().clock(clock.clone())) };
+        let faulty = Faulty::new(MemoryStore::new().clock(clock.clone()));
+        let faulty = if is_instant { faulty.instant() } else { faulty };
         let store = Recording { is_instant, ..Recording::new(faulty) };
         let sessions = finish(SessionConfig::builder().secret(secret()).store(store.clone()).clock(clock.clone()));
         Self { clock, store, sessions, entry: Entry::Layer }
@@ -197,7 +196,7 @@ impl Rig {
     }
 
     /// A request that is not sent yet.
-    pub fn start<T, W, F>(&self, mut request: Request<Empty<Bytes>>, work: W) -> Pending
+    pub fn start<T, W, F>(&self, mut request: Request<String>, work: W) -> Pending
     where
         T: StorableIn<Store> + Send + 'static,
         W: FnOnce(Session<T>) -> F + Send + 'static,
@@ -212,12 +211,12 @@ impl Rig {
     }
 
     /// A request whose handler asks for its sessions by itself.
-    pub fn raw<W, F>(&self, request: Request<Empty<Bytes>>, work: W) -> Pending
+    pub fn raw<W, F>(&self, request: Request<String>, work: W) -> Pending
     where
-        W: Fn(Request<Empty<Bytes>>) -> F + Clone + Send + 'static,
+        W: Fn(Request<String>) -> F + Clone + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
-        let service = tower::service_fn(move |request: Request<Empty<Bytes>>| {
+        let service = tower::service_fn(move |request: Request<String>| {
             UNDER_WAY.set(Some(request.extensions().clone()));
             let work = work(request);
             async move { work.await.reply() }
@@ -226,7 +225,7 @@ impl Rig {
     }
 
     /// Sends a request; the error is the inner service's.
-    pub async fn send<T, W, F>(&self, request: Request<Empty<Bytes>>, work: W) -> Result<Answer, Oops>
+    pub async fn send<T, W, F>(&self, request: Request<String>, work: W) -> Result<Answer, Oops>
     where
         T: StorableIn<Store> + Send + 'static,
         W: FnOnce(Session<T>) -> F + Send + 'static,
@@ -294,7 +293,7 @@ impl Rig {
 
     /// All stored sessions.
     pub async fn ids(&self) -> Vec<SessionId> {
-        self.store.inner.inner.ids(None, 1000).await.expect("ids")
+        self.store.inner.store().ids(None, 1000).await.expect("ids")
     }
 
     /// The only stored session.
@@ -305,7 +304,7 @@ impl Rig {
     }
 
     pub async fn row(&self, id: &SessionId) -> Option<Row> {
-        self.store.inner.inner.load(id).await.expect("the memory store")
+        self.store.inner.store().load(id).await.expect("the memory store")
     }
 }
 

@@ -1,0 +1,290 @@
+//! A store that fails on command.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::{StoreError, StoreErrorKind};
+use crate::id::SessionId;
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::store::{
+    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, SessionStore,
+    Touched, Updated,
+};
+
+/// A method of [`SessionStore`].
+///
+/// ```
+/// # use http_session::{MemoryStore, error::StoreErrorKind, testing::{Call, Fault, Faulty}};
+/// # let store = Faulty::new(MemoryStore::new());
+/// store.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// [`SessionStore::load`].
+    Load,
+    /// [`SessionStore::insert`].
+    Insert,
+    /// [`SessionStore::update`].
+    Update,
+    /// [`SessionStore::touch`].
+    Touch,
+    /// [`SessionStore::destroy`].
+    Destroy,
+}
+
+/// What goes wrong with a call.
+///
+/// ```
+/// # use http_session::{MemoryStore, testing::{Call, Fault, Faulty}};
+/// # let store = Faulty::new(MemoryStore::new());
+/// store.fail(Call::Update, Fault::LostAnswer);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It answers this error, and does nothing. The error's source holds a password, as a driver's may (R26).
+    Error(StoreErrorKind),
+    /// It does its work, and the answer is lost (R10).
+    LostAnswer,
+    /// It never answers (R18).
+    Hang,
+    /// It panics.
+    Panic,
+}
+
+/// A store in front of another one that fails on command. Clones fail together.
+///
+/// It waits for a moment in every call, as a store behind a network does.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response, StatusCode};
+/// use http_session::error::StoreErrorKind;
+/// use http_session::testing::{Browser, Call, Fault, Faulty};
+/// use http_session::{MemoryStore, Secret, Session, SessionConfig};
+///
+/// # #[derive(Session)]
+/// # struct Visit {
+/// #     views: u64,
+/// # }
+/// # async fn hello<B>(_: Request<B>, mut session: Session<Visit>) -> Result<Response<String>, Infallible> {
+/// #     session.views += 1;
+/// #     Ok(Response::new(format!("{} views", session.views)))
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let store = Faulty::new(MemoryStore::new());
+/// let sessions = SessionConfig::builder().secret(Secret::random()).store(store.clone()).build();
+/// let service = sessions.service(hello::<String>);
+/// let mut browser = Browser::new();
+/// browser.get(&service, "/").await;
+///
+/// store.fail(Call::Update, Fault::Error(StoreErrorKind::Unavailable));
+/// assert_eq!(browser.get(&service, "/").await.status, StatusCode::SERVICE_UNAVAILABLE);
+/// store.heal();
+/// assert_eq!(browser.get(&service, "/").await.text, "2 views");
+/// # });
+/// # Ok::<_, std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Faulty<S> {
+    store: S,
+    is_instant: bool,
+    faults: Arc<Mutex<HashMap<Call, Fault>>>,
+    swaps: Arc<AtomicBool>,
+}
+
+impl<S: SessionStore> Faulty<S> {
+    /// A store that works, until it is told otherwise.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, testing::Faulty};
+    /// let store = Faulty::new(MemoryStore::new());
+    /// ```
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        Self { store, is_instant: false, faults: Arc::default(), swaps: Arc::default() }
+    }
+
+    /// Answers at once, and promises so; the store behind must be [instant](SessionStore::is_instant) too. A new store:
+    /// choose it before the store is used or cloned.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, SessionStore, testing::Faulty};
+    /// assert!(Faulty::new(MemoryStore::new()).instant().is_instant());
+    /// ```
+    #[must_use]
+    pub fn instant(self) -> Self {
+        Self { is_instant: true, ..self }
+    }
+
+    /// The store behind: what is really stored.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, testing::Faulty};
+    /// let store = Faulty::new(MemoryStore::new());
+    /// assert_eq!(store.store().usage().anonymous, 0);
+    /// ```
+    #[must_use]
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// This call goes wrong from now on.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, testing::{Call, Fault, Faulty}};
+    /// # let store = Faulty::new(MemoryStore::new());
+    /// store.fail(Call::Insert, Fault::Hang);
+    /// ```
+    pub fn fail(&self, call: Call, fault: Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(call, fault);
+    }
+
+    /// All is well again.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, testing::{Call, Fault, Faulty}};
+    /// # let store = Faulty::new(MemoryStore::new());
+    /// # store.fail(Call::Insert, Fault::Hang);
+    /// store.heal();
+    /// ```
+    pub fn heal(&self) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// From now on it never merges by itself, as a store that compares and swaps: where a conditional change does not find
+    /// its base, the answer is [`Updated::Conflict`] (R10). Look and write are two steps here, so it is for one request at a
+    /// time.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, testing::Faulty};
+    /// # let store = Faulty::new(MemoryStore::new());
+    /// store.compare_and_swap();
+    /// ```
+    pub fn compare_and_swap(&self) {
+        self.swaps.store(true, Ordering::Relaxed);
+    }
+
+    /// The row, where a conditional change does not find its base in it.
+    async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Row>>, StoreError> {
+        if !self.swaps.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let row = self.store.load(id).await?.filter(|row| row.epoch == patch.epoch);
+        let moved = |row: &Row| {
+            patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base)
+        };
+        Ok(row.filter(moved).map(Box::new))
+    }
+
+    async fn run<T>(&self, call: Call, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let fault = self.faults.lock().unwrap_or_else(PoisonError::into_inner).get(&call).copied();
+        if !self.is_instant {
+            tokio::task::yield_now().await;
+        }
+        match fault {
+            None => work.await,
+            Some(Fault::Error(kind)) => {
+                Err(StoreError::new(kind).with_source("driver says postgres://user:hunter2@db"))
+            }
+            Some(Fault::LostAnswer) => {
+                drop(work.await?);
+                Err(StoreError::new(StoreErrorKind::Unknown))
+            }
+            Some(Fault::Hang) => pending().await,
+            Some(Fault::Panic) => panic!("the store panics as it was told to"),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Faulty<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faulty").field("faults", &self.faults).finish_non_exhaustive()
+    }
+}
+
+impl<S: ConditionalCommit> ConditionalCommit for Faulty<S> {}
+impl<S: ExpressFormat> ExpressFormat for Faulty<S> {}
+
+impl<S: SessionStore> SessionStore for Faulty<S> {
+    fn is_instant(&self) -> bool {
+        self.is_instant
+    }
+
+    fn can_touch(&self) -> bool {
+        self.store.can_touch()
+    }
+
+    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        self.run(Call::Load, self.store.load(id)).await
+    }
+
+    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.run(Call::Insert, self.store.insert(id, row, lifetime)).await
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        let update = async {
+            match self.conflict(id, patch).await? {
+                Some(row) => Ok(Updated::Conflict(row)),
+                None => self.store.update(id, patch, lifetime).await,
+            }
+        };
+        self.run(Call::Update, update).await
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        self.run(Call::Touch, self.store.touch(id, epoch, lifetime)).await
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        self.run(Call::Destroy, self.store.destroy(id, epoch)).await
+    }
+}
+
+/// Never fails.
+impl<S: IndexSessions> IndexSessions for Faulty<S> {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        self.store.generation(identity).await
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        self.store.raise_generation(identity, generation).await
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.store.linked(identity, after, limit).await
+    }
+
+    async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
+        self.store.link(identity, id, lifetime).await
+    }
+
+    async fn unlink(&self, identity: &RawJson, id: &SessionId) -> Result<(), StoreError> {
+        self.store.unlink(identity, id).await
+    }
+}
+
+/// Never fails.
+impl<S: EnumerateSessions> EnumerateSessions for Faulty<S> {
+    async fn len(&self) -> Result<usize, StoreError> {
+        self.store.len().await
+    }
+
+    async fn ids(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>, StoreError> {
+        self.store.ids(after, limit).await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.store.clear().await
+    }
+}
