@@ -96,6 +96,7 @@ pub mod error;
 mod id;
 pub mod record;
 pub mod store;
+mod sync;
 
 // The manual
 pub mod guide;
