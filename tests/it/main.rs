@@ -20,6 +20,7 @@ mod interleavings;
 mod leaks;
 mod leaving;
 mod lifetimes;
+mod model;
 mod outcomes;
 mod plumbing;
 mod regressions;
