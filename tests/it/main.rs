@@ -22,6 +22,7 @@ mod leaving;
 mod lifetimes;
 mod model;
 mod outcomes;
+mod peers;
 mod plumbing;
 mod regressions;
 mod smoke;

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use http_session::Session;
 use http_session::error::StoreErrorKind;
 
-use super::interleave;
+use crate::concurrency::interleave;
 use crate::support::{Browser, Call, Fault, Request, Rig, Visit, minutes, poll_once, settle};
 
 #[tokio::test]
