@@ -25,5 +25,6 @@ mod outcomes;
 mod peers;
 mod plumbing;
 mod regressions;
+mod rules;
 mod smoke;
 mod support;
