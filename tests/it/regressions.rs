@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_session::clock::ManualClock;
-use http_session::error::StoreErrorKind;
+use http_session::error::{SaveError, StoreErrorKind};
 use http_session::record::Change;
 use http_session::store::EnumerateSessions as _;
 use http_session::{
@@ -686,4 +686,20 @@ async fn r9_what_a_save_that_was_given_up_has_written_is_not_added_twice() {
         assert_eq!(fields.find("hits"), (!reload).then_some(b"1".as_slice()), "reload: {reload}");
         assert_eq!(fields.find("cart"), Some(cart[usize::from(reload)]), "reload: {reload}");
     }
+}
+
+// R4, R5: what other requests loaded before must not be written over it, so the epoch has to change with it.
+#[tokio::test]
+async fn r5_fields_that_a_sign_in_and_out_has_cleared_are_not_saved_in_the_same_epoch() {
+    let rig = Rig::new();
+    let browser = rig.anonymous().await;
+    let epoch = rig.only_row().await.epoch;
+    rig.ask(&browser, async |mut s: Session<Visit>| {
+        s.sign_in("ada".to_owned());
+        drop(s.sign_out());
+        assert!(matches!(s.save().await, Err(SaveError::IdentityPending)));
+    })
+    .await;
+    let row = rig.only_row().await;
+    assert_eq!((row.epoch, row.fields.find("views")), (epoch.next(), None));
 }
