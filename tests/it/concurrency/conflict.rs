@@ -9,7 +9,7 @@ use http_session::record::{Epoch, Lifetime, OnConflict, Patch, Row};
 use http_session::store::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
 use http_session::{MemoryStore, Session, SessionConfig, SessionId};
 
-use crate::support::{Answer, Browser, Oops, Request, Visit, secret};
+use crate::support::{Answer, Browser, Oops, Request, Visit, poll_once, secret};
 
 /// Compares and swaps, as a database would: any conditional field that has another value is a conflict. Between load and
 /// update another request is quicker, as often as it is told.
@@ -63,7 +63,8 @@ impl SessionStore for Swapping {
 
 async fn add(request: Request, mut s: Session<Visit>) -> Result<http::Response<String>, Oops> {
     if request.method() == Method::PUT {
-        s.state = Some("mine".to_owned());
+        s.hits += 1;
+        assert!(poll_once(&mut Box::pin(s.save())).is_pending());
     }
     s.hits += 1;
     Ok(http::Response::new(s.hits.to_string()))
@@ -86,4 +87,19 @@ async fn r10_after_a_definite_conflict_the_request_is_merged_anew_from_its_origi
         let hits = store.inner.load(&id).await.unwrap().unwrap().fields.find("hits").unwrap().to_vec();
         assert_eq!(String::from_utf8(hits).unwrap(), total.to_string());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r9_what_others_wrote_during_a_save_is_not_lost_to_a_change_since() {
+    let store = Swapping { inner: MemoryStore::new(), quicker: Arc::default(), updates: Arc::default() };
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
+    let service = sessions.service(add);
+    let mut browser = Browser::default();
+    browser.get(&service, "/").await;
+    store.quicker.store(1, Ordering::SeqCst);
+    // One is saved, and one is added while the save is under way; another request adds a hundred.
+    assert_eq!(browser.send(&service, Method::PUT, "/").await.status.as_u16(), 200);
+    let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().remove(0);
+    let row = store.inner.load(&id).await.unwrap().unwrap();
+    assert_eq!(row.fields.find("hits"), Some(b"103".as_slice()));
 }
