@@ -86,6 +86,8 @@ pub struct Course {
     pub faulted: bool,
     /// The store told it that its session is gone or superseded.
     pub refused: bool,
+    /// The handler never answers.
+    pub hangs: bool,
     /// The handler has come to its end.
     pub is_handled: bool,
     pub commits: usize,
@@ -114,6 +116,7 @@ impl Course {
             given_up: 0,
             faulted: false,
             refused: false,
+            hangs: false,
             is_handled: false,
             commits: 0,
             inserted: Vec::new(),

@@ -29,8 +29,9 @@ pub struct Basket {
     shelf: BTreeMap<u32, u32>,
     #[session(merge = "max")]
     high: u32,
-    #[session(merge = "reject")]
     nonce: Option<u32>,
+    #[session(merge = "reject")]
+    choice: Option<u32>,
     note: Option<u32>,
     #[session(keep)]
     theme: Option<u32>,
@@ -69,7 +70,10 @@ pub async fn handle(request: Request) -> Result<Response<String>, Oops> {
     books.world.note(|| format!("    {visit} {:?}", plan.end));
     match plan.end {
         End::Panic => std::panic::resume_unwind(Box::new("as planned")),
-        End::Hang => std::future::pending().await,
+        End::Hang => {
+            books.world.lock().truth.course(visit).hangs = true;
+            std::future::pending().await
+        }
         End::InnerError => Err(Oops),
         End::Status(status) => {
             books.world.lock().truth.course(visit).is_handled = true;
@@ -147,6 +151,7 @@ impl Books {
                 session.note = Some(mark);
             }
             Step::Nonce => session.nonce = Some(self.passing(session.user)),
+            Step::Choose => session.choice = Some(self.passing(session.user)),
             Step::Take => self.take(&mut session).await,
             Step::TwoHandles => {
                 // R4: a handle that was opened before an identity took effect loses its changes.

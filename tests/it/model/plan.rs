@@ -24,6 +24,7 @@ pub enum Step {
     Theme,
     Shelve,
     Nonce,
+    Choose,
     Take,
     TwoHandles,
     Save,
@@ -112,10 +113,10 @@ impl Plan {
         let mut plan = self.clone();
         let mut first = 0;
         for round in &mut plan.rounds {
-            let kept = |index: usize| mask >> (first + index) & 1 == 1;
+            let chosen = |index: usize| mask >> (first + index) & 1 == 1;
+            let kept = |index: usize| chosen(index) && round.visits[index].repeats.is_none_or(chosen);
             let place = |index: usize| (0..index).filter(|earlier| kept(*earlier)).count();
-            let visits = round.visits.iter().enumerate();
-            let visits = visits.filter(|(index, visit)| kept(*index) && visit.repeats.is_none_or(kept));
+            let visits = round.visits.iter().enumerate().filter(|(index, _)| kept(*index));
             let visits: Vec<_> =
                 visits.map(|(_, visit)| Visit { repeats: visit.repeats.map(place), ..visit.clone() }).collect();
             first += round.visits.len();
@@ -168,8 +169,9 @@ fn step(dice: &mut Dice) -> Step {
         (3, Step::Cart),
         (2, Step::Theme),
         (3, Step::Shelve),
-        (2, Step::Nonce),
-        (3, Step::Take),
+        (3, Step::Nonce),
+        (2, Step::Choose),
+        (4, Step::Take),
         (2, Step::TwoHandles),
         (4, Step::Save),
         (2, Step::GiveUpSave),

@@ -153,10 +153,10 @@ impl Play<'_> {
             let drops = usize::from(!droppable.is_empty() && (gates == 0 || world.lock().dice.one_in(8)));
             let choices = starts + gates + drops;
             if choices == 0 {
-                if tasks.iter().all(JoinHandle::is_finished) {
+                // What is left waits between two tries after a conflict, and that for less than one advance.
+                if idle > 0 && tasks.iter().all(JoinHandle::is_finished) {
                     break;
                 }
-                // Only waits between two tries after a conflict are left.
                 idle += 1;
                 if idle > 1000 {
                     world.lock().truth.fail(self.first, "R18: hangs");
@@ -184,8 +184,14 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// Whether a visit's client may go away now. Not between two tries after a conflict: the task that goes on would have come
+    /// to no gate, and nobody would know whose it is.
     fn can_drop(&self, index: usize, visit: &Visit) -> bool {
-        visit.fate == Fate::Dropped && !self.bench.world.lock().truth.course(self.first + index).has_ended()
+        let number = self.first + index;
+        let mut inner = self.bench.world.lock();
+        let waits = inner.is_waiting(number);
+        let course = inner.truth.course(number);
+        visit.fate == Fate::Dropped && !course.has_ended() && (waits || course.hangs)
     }
 
     /// Puts the cookies of responses that have arrived into their jars.

@@ -111,7 +111,10 @@ impl Truth {
                 };
                 self.updated(visit, id, patch, before, after);
             }
-            (Act::Touch(..), Answer::Touched(Touched::Applied)) => self.committed(visit),
+            (Act::Touch(_, epoch, _), Answer::Touched(Touched::Applied)) => {
+                self.check(visit, before.is_some_and(|row| row.epoch == *epoch), "R4: a touch of another epoch");
+                self.committed(visit);
+            }
             (Act::Destroy(id, _), Answer::Destroyed(Destroyed::Destroyed)) => self.destroyed(visit, id, before),
             (Act::Update(..), Answer::Updated(Updated::Missing | Updated::Superseded))
             | (Act::Touch(..), Answer::Touched(Touched::Missing | Touched::Superseded)) => {
@@ -237,8 +240,9 @@ impl Truth {
         }
         let changed = before.identity != after.identity;
         self.check(visit, !changed || after.epoch > before.epoch, "R5: another identity without a new verifier");
-        // R5: signed in and out again within the request is a change too.
-        let cleared = patch.clear == Clear::Nothing || changed || !self.courses[visit].users.is_empty();
+        // Signed in and out again within the request is a change too.
+        let asked = changed || !self.courses[visit].users.is_empty();
+        let cleared = patch.clear == Clear::Nothing || (asked && after.epoch > before.epoch);
         self.check(visit, cleared, "R5: cleared without a change of the identity");
         if before.verifier != after.verifier {
             self.courses[visit].rotated = Some((id.clone(), after.verifier));
@@ -253,6 +257,9 @@ impl Truth {
                 self.stored(visit, place, mark);
             }
         }
+        let refused = patch.changes().any(|change| change.field.name == "choice" && change.conditional);
+        let base = patch.base.find("choice");
+        self.check(visit, !refused || before.fields.find("choice") == base, "R9: `reject` joined two changes");
         for field in before.fields.iter() {
             let written = patch.touched.iter().any(|touched| touched.name == field.name);
             let kept = written || patch.clear != Clear::Nothing || after.fields.find(field.name) == Some(field.value);

@@ -106,6 +106,11 @@ impl Inner {
         }
     }
 
+    /// Whether something of this visit waits at a gate.
+    pub fn is_waiting(&self, visit: usize) -> bool {
+        self.waiting.keys().any(|ticket| ticket.0 == visit)
+    }
+
     fn enter(&mut self, visit: usize) {
         self.current = visit;
         self.truth.now += 1;
