@@ -104,6 +104,7 @@ pub mod error;
 mod id;
 pub mod record;
 pub mod store;
+mod sync;
 
 // What operators see of all that
 mod telemetry;

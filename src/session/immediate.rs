@@ -19,7 +19,7 @@ use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::middleware::write::{Failure, Written};
-use crate::record::{OnConflict, Patch, Row, VerifierChange};
+use crate::record::{Clear, OnConflict, Patch, Row, VerifierChange};
 use crate::store::Updated;
 use crate::telemetry;
 
@@ -179,7 +179,8 @@ impl Slot {
             Some(Flaw::Unknown) => return Err(StoreError::new(StoreErrorKind::Unknown).into()),
             None => {}
         }
-        if live.sign != Sign::Unchanged || live.intent > Intent::Rotate {
+        // Signed in and out again, the fields have started afresh: in the store they do so with a new epoch alone (R4, R5).
+        if live.sign != Sign::Unchanged || live.intent > Intent::Rotate || live.clear != Clear::Nothing {
             return Err(SaveError::IdentityPending);
         }
         match (live.origin, &live.id) {

@@ -422,6 +422,8 @@ impl<T: SessionData> Session<T> {
     /// ```
     pub async fn save(&mut self) -> Result<(), SaveError> {
         self.flush();
+        // Not only afterwards: this call may be given up, and what is in the slot already is no change once more.
+        self.refresh();
         let result = Call::new(Arc::clone(&self.slot).save()).await;
         self.refresh();
         result
@@ -481,6 +483,7 @@ impl<T: SessionData> Session<T> {
     /// ```
     pub async fn reload(&mut self) -> Result<(), SaveError> {
         self.flush();
+        self.refresh();
         let result = Call::new(Arc::clone(&self.slot).reload()).await;
         self.refresh();
         result

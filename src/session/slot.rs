@@ -1,8 +1,7 @@
 //! What the middleware puts into a request: one untyped slot, on which every handle is a typed window.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::request::Parts;
@@ -18,6 +17,7 @@ use crate::decide::Sign;
 use crate::error::SessionRejection;
 use crate::id::SessionId;
 use crate::record::{Fields, RawJson};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::telemetry;
 
 /// A cookie value of our name, as it was sent. A native token fits in place.

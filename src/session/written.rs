@@ -36,7 +36,7 @@ impl Live {
 
     /// An awaited write of `sent` is in the store as `stored`. What was changed since stays pending, and so does all that
     /// belongs to another view (R4).
-    pub(crate) fn written(&mut self, sent: &Self, stored: Fields) {
+    pub(crate) fn written(&mut self, sent: &Self, mut stored: Fields) {
         self.saved = true;
         self.cookie_written(sent.cookie.clone());
         if self.view == sent.view {
@@ -48,7 +48,12 @@ impl Live {
                     touched.any(|field| field.owns(name) && self.fields.read(field) != sent.fields.read(field))
                 };
                 let changed = self.fields.iter().filter(|field| since(field.name));
-                stored.iter().filter(|field| !since(field.name)).chain(changed).collect()
+                let fields = stored.iter().filter(|field| !since(field.name)).chain(changed).collect();
+                // Such a field goes on from what was sent: if the store has joined it with another request's change, then
+                // the next write finds another value than its base, and joins them too.
+                let base = sent.fields.iter().filter(|field| since(field.name));
+                stored = stored.iter().filter(|field| !since(field.name)).chain(base).collect();
+                fields
             };
             // Changed back while it was being written: that is a change now.
             for field in &sent.touched {

@@ -1,8 +1,8 @@
-//! Requests at the same moment, and the faults of other libraries as tests against ours.
+//! Requests at the same moment.
 
 mod conflict;
+mod crowds;
 mod merge;
-mod peers;
 
 use http::Method;
 use http_session::Session;
@@ -12,7 +12,7 @@ use crate::support::{Answer, Browser, Reply, Rig, Store, poll_once};
 
 /// Runs two handlers that both see the session as it is now: `first` has loaded it and does its work only after `second`
 /// has been committed. Their answers.
-async fn interleave<T, W, F, V, G>(rig: &Rig, browser: &Browser, first: W, second: V) -> (Answer, Answer)
+pub async fn interleave<T, W, F, V, G>(rig: &Rig, browser: &Browser, first: W, second: V) -> (Answer, Answer)
 where
     T: StorableIn<Store> + Send + 'static,
     W: FnOnce(Session<T>) -> F + Send + 'static,

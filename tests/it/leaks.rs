@@ -225,7 +225,10 @@ fn hear_panics() {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let ours = panic.location().is_some_and(|at| at.file().starts_with("src/"));
+            let helpers = ["src/testing/", "src/store/conformance/"];
+            let is_ours =
+                |file: &str| file.starts_with("src/") && !helpers.iter().any(|helper| file.starts_with(helper));
+            let ours = panic.location().is_some_and(|at| is_ours(at.file()));
             assert!(!ours, "the library panics: {panic}");
             if !panic.to_string().ends_with("as it was told to") {
                 before(panic);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_session::clock::ManualClock;
-use http_session::error::StoreErrorKind;
+use http_session::error::{SaveError, StoreErrorKind};
 use http_session::record::Change;
 use http_session::store::EnumerateSessions as _;
 use http_session::{
@@ -12,7 +12,7 @@ use http_session::{
 };
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::support::{Answer, Browser, Call, Fault, Oops, Request, Rig, Visit, minutes, settle, through};
+use crate::support::{Answer, Browser, Call, Fault, Oops, Request, Rig, Visit, minutes, poll_once, settle, through};
 
 // R8
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn r9_r11_a_save_that_the_handler_gave_up_is_written_once() {
     rig.ask(&browser, async |mut s: Session<Visit>| {
         s.hits += 1;
         let mut save = Box::pin(s.save());
-        assert!(crate::support::poll_once(&mut save).is_pending());
+        assert!(poll_once(&mut save).is_pending());
     })
     .await;
     settle().await;
@@ -380,7 +380,7 @@ async fn r13_a_take_that_was_given_up_is_no_ordinary_change() {
     rig.ask(&browser, async move |mut s: Session<Visit>| {
         store.fail(Call::Update, Fault::Error(StoreErrorKind::Refused));
         let mut take = Box::pin(s.take(|visit| visit.theme = "taken".to_owned()));
-        assert!(crate::support::poll_once(&mut take).is_pending());
+        assert!(poll_once(&mut take).is_pending());
         drop(take);
         settle().await;
         store.heal();
@@ -567,7 +567,7 @@ async fn r12_a_first_save_that_was_given_up_leaves_no_orphan() {
     rig.ask(&Browser::default(), async |mut s: Session<Visit>| {
         s.views = 1;
         let mut save = Box::pin(s.save());
-        assert!(crate::support::poll_once(&mut save).is_pending());
+        assert!(poll_once(&mut save).is_pending());
     })
     .await;
     settle().await;
@@ -660,4 +660,46 @@ async fn r12_a_reload_under_way_does_not_drop_a_sign_in() {
     };
     let answer = through(&rig.sessions, browser.request(Method::GET, "/"), work).await;
     assert!(answer.status != StatusCode::OK || rig.only_row().await.identity.is_some());
+}
+
+// R9: a save that was given up has handed its changes over; what the handler does afterwards must not do so again.
+#[tokio::test]
+async fn r9_what_a_save_that_was_given_up_has_written_is_not_added_twice() {
+    for reload in [false, true] {
+        let rig = Rig::with(false, |b| b.build());
+        let browser = rig.anonymous().await;
+        rig.ask(&browser, async move |mut s: Session<Visit>| {
+            s.hits += 1;
+            s.cart.push("pear".to_owned());
+            if reload {
+                assert!(poll_once(&mut Box::pin(s.reload())).is_pending());
+            } else {
+                assert!(poll_once(&mut Box::pin(s.save())).is_pending());
+            }
+            s.views += 1;
+        })
+        .await;
+        settle().await;
+        let fields = rig.only_row().await.fields;
+        let cart = [br#"["apple","pear"]"#.as_slice(), br#"["apple"]"#];
+        // A reload forgets what was changed before, unless it fails.
+        assert_eq!(fields.find("hits"), (!reload).then_some(b"1".as_slice()), "reload: {reload}");
+        assert_eq!(fields.find("cart"), Some(cart[usize::from(reload)]), "reload: {reload}");
+    }
+}
+
+// R4, R5: what other requests loaded before must not be written over it, so the epoch has to change with it.
+#[tokio::test]
+async fn r5_fields_that_a_sign_in_and_out_has_cleared_are_not_saved_in_the_same_epoch() {
+    let rig = Rig::new();
+    let browser = rig.anonymous().await;
+    let epoch = rig.only_row().await.epoch;
+    rig.ask(&browser, async |mut s: Session<Visit>| {
+        s.sign_in("ada".to_owned());
+        drop(s.sign_out());
+        assert!(matches!(s.save().await, Err(SaveError::IdentityPending)));
+    })
+    .await;
+    let row = rig.only_row().await;
+    assert_eq!((row.epoch, row.fields.find("views")), (epoch.next(), None));
 }

@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::sync::{Mutex, MutexGuard};
 
 mod entry;
 mod identities;

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use http::Method;
 use http_session::{Session, SessionConfig, SessionStore as _};
 
-use crate::support::{Answer, Browser, Oops, Request, Swapping, Visit, secret};
+use crate::support::{Answer, Browser, Oops, Request, Swapping, Visit, poll_once, secret};
 
 async fn add(request: Request, mut s: Session<Visit>) -> Result<http::Response<String>, Oops> {
     if request.method() == Method::PUT {
-        s.state = Some("mine".to_owned());
+        s.hits += 1;
+        assert!(poll_once(&mut Box::pin(s.save())).is_pending());
     }
     s.hits += 1;
     Ok(http::Response::new(s.hits.to_string()))
@@ -32,4 +33,19 @@ async fn r10_after_a_definite_conflict_the_request_is_merged_anew_from_its_origi
         let hits = store.inner.load(&id).await.unwrap().unwrap().fields.find("hits").unwrap().to_vec();
         assert_eq!(String::from_utf8(hits).unwrap(), total.to_string());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r9_what_others_wrote_during_a_save_is_not_lost_to_a_change_since() {
+    let store = Swapping::default();
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
+    let service = sessions.service(add);
+    let mut browser = Browser::default();
+    browser.get(&service, "/").await;
+    store.quicker.store(1, Ordering::SeqCst);
+    // One is saved, and one is added while the save is under way; another request adds a hundred.
+    assert_eq!(browser.send(&service, browser.request(Method::PUT, "/")).await.status.as_u16(), 200);
+    let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().remove(0);
+    let row = store.inner.load(&id).await.unwrap().unwrap();
+    assert_eq!(row.fields.find("hits"), Some(b"103".as_slice()));
 }

@@ -140,10 +140,11 @@ async fn r1_r2_cookies_of_every_version_are_read_and_written() {
         let user = (sign_ins > 0).then_some("ada");
         let views = if sign_ins > 0 { sign_ins + 1 } else { 2 };
         assert_eq!(answer.text, format!("{user:?} {views}"), "{case}");
-        let before = browser.clone();
+        let value = |browser: &Browser| browser.cookie(browser.cookie_names().next().unwrap()).map(str::to_owned);
+        let before = value(&browser);
         browser.keep(&answer);
         assert_eq!(answer.set_cookies().len(), 1, "{case}: the cookie rolls");
-        assert_eq!(browser, before, "{case}");
+        assert_eq!(value(&browser), before, "{case}");
     }
 }
 

@@ -82,7 +82,8 @@ fn nothing_is_said_or_counted_outside_of_telemetry() {
                 }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let source = std::fs::read_to_string(&path).unwrap();
-                for line in source.lines().filter(|line| !line.contains("tracing::Instrument")) {
+                for line in source.lines().filter(|line| !line.contains("tracing::Instrument") && !line.contains("///"))
+                {
                     let says = ["tracing::", "metrics::", "println!", "name: \"session."];
                     assert!(says.iter().all(|word| !line.contains(word)), "{}: {line}", path.display());
                 }

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use http_session::Session;
 use http_session::error::StoreErrorKind;
 
-use super::interleave;
+use crate::concurrency::interleave;
 use crate::support::{Browser, Call, Fault, Request, Rig, Visit, minutes, poll_once, settle};
 
 #[tokio::test]
@@ -113,6 +113,27 @@ async fn e4_a_rotation_that_is_not_committed_loses_nothing() {
     }
 }
 
+fn panic_as_planned() -> StatusCode {
+    std::panic::resume_unwind(Box::new("as planned"))
+}
+
+#[tokio::test]
+async fn e4_a_panic_loses_this_requests_changes_alone() {
+    for is_instant in [true, false] {
+        let rig = Rig::with(is_instant, |b| b.build());
+        let browser = rig.signed_in("ada").await;
+        let panics = rig.start(browser.request(Method::GET, "/"), async |mut s: Session<Visit>| {
+            s.rotate();
+            s.views = 9;
+            panic_as_planned()
+        });
+        let local = tokio::task::LocalSet::new();
+        assert!(local.run_until(async { tokio::task::spawn_local(panics).await }).await.is_err_and(|e| e.is_panic()));
+        settle().await;
+        assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
+    }
+}
+
 #[tokio::test]
 async fn e5_a_store_that_fails_on_save_is_a_503_that_says_so() {
     let rig = Rig::new();
@@ -167,6 +188,31 @@ async fn e8_two_processes_see_each_others_writes_at_once_and_erase_none() {
     assert_eq!(a.seen(&browser).await, "ada v2 [\"apple\"] light");
     a.visit(&mut browser, async |s: Session<Visit>| drop(s.destroy().await)).await;
     assert!(b.ids().await.is_empty());
+}
+
+#[tokio::test]
+async fn e8_requests_to_two_processes_at_the_same_moment_both_win() {
+    for is_instant in [true, false] {
+        let a = Rig::with(is_instant, |b| b.build());
+        let b = a.another(|b| b.build());
+        let browser = a.signed_in("ada").await;
+        let slow = a.start(browser.request(Method::GET, "/"), async |mut s: Session<Visit>| {
+            settle().await;
+            s.hits += 1;
+            s.views = 9;
+        });
+        let quick = async {
+            let change = async |mut s: Session<Visit>| {
+                s.hits += 1;
+                s.theme = "light".to_owned();
+            };
+            b.ask(&browser, change).await
+        };
+        let (slow, quick) = tokio::join!(slow, quick);
+        assert!(slow.unwrap().status().is_success() && quick.status.is_success());
+        assert_eq!(a.seen(&browser).await, "ada v9 [\"apple\"] light");
+        assert_eq!(b.only_row().await.fields.find("hits"), Some(b"2".as_slice()));
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,14 @@
+//! The locks and atomics that we own. In the tests that are built with `--cfg shuttle`, a scheduler that tries other orders
+//! of the threads is under them.
+
+#[cfg(all(test, shuttle))]
+mod tests;
+
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::sync::{Mutex, MutexGuard};

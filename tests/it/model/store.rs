@@ -1,0 +1,221 @@
+//! A store of which the scheduler decides when it acts and when its answer arrives.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use http_session::error::{StoreError, StoreErrorKind};
+use http_session::record::{Epoch, Lifetime, Patch, Row};
+use http_session::store::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
+use http_session::{MemoryStore, SessionId};
+
+use super::world::World;
+
+/// A call.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Load(SessionId),
+    Insert(SessionId, Row, Lifetime),
+    Update(SessionId, Patch, Lifetime),
+    Touch(SessionId, Epoch, Lifetime),
+    Destroy(SessionId, Option<Epoch>),
+}
+
+/// Its answer.
+#[derive(Debug)]
+pub enum Answer {
+    Row(Option<Box<Row>>),
+    Inserted(Inserted),
+    Updated(Updated),
+    Touched(Touched),
+    Destroyed(Destroyed),
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// It does nothing, and says so.
+    Refused,
+    /// It does nothing, and nobody knows.
+    LostCall,
+    /// It does its work, and nobody knows.
+    LostAnswer,
+    /// Nobody knows, and it does its work some time later.
+    LateCall,
+}
+
+impl Act {
+    pub const fn id(&self) -> &SessionId {
+        match self {
+            Self::Load(id)
+            | Self::Insert(id, ..)
+            | Self::Update(id, ..)
+            | Self::Touch(id, ..)
+            | Self::Destroy(id, _) => id,
+        }
+    }
+
+    const fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Load(_) => ("load", "loaded"),
+            Self::Insert(..) => ("insert", "inserted"),
+            Self::Update(..) => ("update", "updated"),
+            Self::Touch(..) => ("touch", "touched"),
+            Self::Destroy(..) => ("destroy", "destroyed"),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Gated {
+    pub inner: MemoryStore,
+    pub world: Arc<World>,
+    pub is_instant: bool,
+    /// Answers `Conflict` where it would have to merge.
+    pub swaps: bool,
+}
+
+/// The answer of a call that answers at once.
+pub fn at_once<T>(call: impl Future<Output = Result<T, StoreError>>) -> T {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer.expect("the memory store"),
+        Poll::Pending => panic!("the memory store is instant"),
+    }
+}
+
+impl Gated {
+    pub fn peek(&self, id: &SessionId) -> Option<Row> {
+        at_once(self.inner.load(id))
+    }
+
+    fn perform(&self, act: &Act) -> Answer {
+        let store = &self.inner;
+        match act {
+            Act::Load(id) => Answer::Row(self.peek(id).map(Box::new)),
+            Act::Insert(id, row, lifetime) => Answer::Inserted(at_once(store.insert(id, row, *lifetime))),
+            Act::Update(id, patch, lifetime) => Answer::Updated(match self.conflict(id, patch) {
+                Some(row) => Updated::Conflict(Box::new(row)),
+                None => at_once(store.update(id, patch, *lifetime)),
+            }),
+            Act::Touch(id, epoch, lifetime) => Answer::Touched(at_once(store.touch(id, *epoch, *lifetime))),
+            Act::Destroy(id, epoch) => Answer::Destroyed(at_once(store.destroy(id, *epoch))),
+        }
+    }
+
+    fn conflict(&self, id: &SessionId, patch: &Patch) -> Option<Row> {
+        let row = self.peek(id).filter(|row| self.swaps && !row.is_tombstone() && row.epoch == patch.epoch)?;
+        let moved = patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base);
+        moved.then_some(row)
+    }
+
+    /// Acts, in one moment, and compares with what must hold.
+    fn act(&self, visit: usize, act: &Act) -> Answer {
+        let before = self.peek(act.id());
+        let answer = self.perform(act);
+        let after = self.peek(act.id());
+        let mut inner = self.world.lock();
+        let place = inner.truth.place(act.id());
+        inner.note(|| format!("    {visit} row {place}: {} {}", act.names().1, brief(&answer)));
+        inner.truth.acted(visit, act, before.as_ref(), &answer, after);
+        answer
+    }
+
+    fn fault(&self, visit: usize) -> Option<Fault> {
+        let mut inner = self.world.lock();
+        if !inner.is_faulty || !inner.dice.one_in(6) {
+            return None;
+        }
+        let late = if self.is_instant { 0 } else { 2 };
+        let faults = [(3, Fault::Refused), (1, Fault::LostCall), (3, Fault::LostAnswer), (late, Fault::LateCall)];
+        let fault = inner.dice.weighted(&faults);
+        inner.truth.course(visit).faulted = true;
+        inner.note(|| format!("    {visit} fault: {fault:?}"));
+        Some(fault)
+    }
+
+    async fn call(&self, act: Act) -> Result<Answer, StoreError> {
+        let (first, second) = act.names();
+        let visit = if self.is_instant { self.world.lock().visit() } else { self.world.gate(first).await };
+        let unknown = match act {
+            Act::Load(_) => StoreErrorKind::Unavailable,
+            _ => StoreErrorKind::Unknown,
+        };
+        let answer = match self.fault(visit) {
+            None => Ok(self.act(visit, &act)),
+            Some(Fault::Refused) => Err(StoreErrorKind::Refused),
+            Some(Fault::LostCall) => Err(unknown),
+            Some(Fault::LostAnswer) => {
+                let _ = self.act(visit, &act);
+                Err(unknown)
+            }
+            Some(Fault::LateCall) => {
+                let store = self.clone();
+                tokio::spawn(async move {
+                    let visit = store.world.gate("late call").await;
+                    let _ = store.act(visit, &act);
+                });
+                Err(unknown)
+            }
+        };
+        if !self.is_instant {
+            self.world.gate(second).await;
+        }
+        answer.map_err(StoreError::new)
+    }
+}
+
+fn brief(answer: &Answer) -> String {
+    match answer {
+        Answer::Row(None) => "nothing".to_owned(),
+        Answer::Row(Some(row)) if row.is_tombstone() => "tombstone".to_owned(),
+        Answer::Row(Some(row)) => format!("epoch {}", row.epoch.0),
+        Answer::Updated(Updated::Conflict(_)) => "Conflict".to_owned(),
+        Answer::Updated(updated) => format!("{updated:?}"),
+        Answer::Inserted(inserted) => format!("{inserted:?}"),
+        Answer::Touched(touched) => format!("{touched:?}"),
+        Answer::Destroyed(destroyed) => format!("{destroyed:?}"),
+    }
+}
+
+impl ConditionalCommit for Gated {}
+
+impl SessionStore for Gated {
+    fn is_instant(&self) -> bool {
+        self.is_instant
+    }
+
+    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        match self.call(Act::Load(id.clone())).await? {
+            Answer::Row(row) => Ok(row.map(|row| *row)),
+            answer => unreachable!("{answer:?}"),
+        }
+    }
+
+    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        match self.call(Act::Insert(id.clone(), row.clone(), lifetime)).await? {
+            Answer::Inserted(inserted) => Ok(inserted),
+            answer => unreachable!("{answer:?}"),
+        }
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        match self.call(Act::Update(id.clone(), patch.clone(), lifetime)).await? {
+            Answer::Updated(updated) => Ok(updated),
+            answer => unreachable!("{answer:?}"),
+        }
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        match self.call(Act::Touch(id.clone(), epoch, lifetime)).await? {
+            Answer::Touched(touched) => Ok(touched),
+            answer => unreachable!("{answer:?}"),
+        }
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        match self.call(Act::Destroy(id.clone(), epoch)).await? {
+            Answer::Destroyed(destroyed) => Ok(destroyed),
+            answer => unreachable!("{answer:?}"),
+        }
+    }
+}

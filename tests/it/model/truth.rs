@@ -1,0 +1,311 @@
+//! What must hold of every act of the store, whoever asked for it in whatever order.
+
+use std::collections::{HashMap, HashSet};
+
+use http_session::SessionId;
+use http_session::record::{Clear, Epoch, IdentityChange, Patch, Row, VerifierHash};
+use http_session::store::{Destroyed, Inserted, Touched, Updated};
+
+use super::course::{Course, Seen};
+use super::store::{Act, Answer};
+
+/// A number that a handler writes down: whose it is, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    pub visit: usize,
+    /// Who was signed in where it was written down.
+    pub user: Option<u8>,
+    /// Part of an awaited save: whatever becomes of the response, it may be stored.
+    pub offered: bool,
+    /// Taken back before that: must never be stored.
+    pub dropped: bool,
+}
+
+#[derive(Default)]
+pub struct Truth {
+    /// Steps so far.
+    pub now: u64,
+    pub violations: Vec<String>,
+    pub courses: Vec<Course>,
+    pub marks: Vec<Mark>,
+    pub taken: HashSet<u32>,
+    /// Which row holds which mark.
+    pub written: HashSet<(usize, u32)>,
+    places: HashMap<SessionId, usize>,
+    rows: Vec<Known>,
+}
+
+/// A row's life so far.
+#[derive(Default)]
+pub struct Known {
+    pub row: Option<Row>,
+    is_dead: bool,
+    identities: HashMap<u64, Option<u8>>,
+    /// Each verifier's hash, and the last step at which it was valid.
+    verifiers: Vec<(VerifierHash, u64)>,
+}
+
+impl Truth {
+    pub fn fail(&mut self, visit: usize, text: &str) {
+        self.violations.push(format!("visit {visit}: {text}"));
+    }
+
+    pub fn check(&mut self, visit: usize, holds: bool, text: &str) {
+        if !holds {
+            self.fail(visit, text);
+        }
+    }
+
+    pub fn course(&mut self, visit: usize) -> &mut Course {
+        &mut self.courses[visit]
+    }
+
+    pub fn mark(&mut self, mark: u32) -> &mut Mark {
+        &mut self.marks[mark as usize - 1]
+    }
+
+    /// The number of a row in this history.
+    pub fn place(&mut self, id: &SessionId) -> usize {
+        if let Some(place) = self.places.get(id) {
+            return *place;
+        }
+        self.places.insert(id.clone(), self.rows.len());
+        self.rows.push(Known::default());
+        self.rows.len() - 1
+    }
+
+    pub fn known(&mut self, id: &SessionId) -> &Known {
+        let place = self.place(id);
+        &self.rows[place]
+    }
+
+    pub fn live_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter_map(|known| known.row.as_ref())
+    }
+
+    /// Whether this verifier was valid at a step or later.
+    pub fn was_valid(&mut self, id: &SessionId, hash: VerifierHash, since: u64) -> bool {
+        self.known(id).verifiers.iter().any(|(known, until)| *known == hash && *until >= since)
+    }
+
+    /// Who was signed in in an epoch of a row.
+    pub fn identity_in(&mut self, id: &SessionId, epoch: Epoch) -> Option<u8> {
+        self.known(id).identities.get(&epoch.0).copied().flatten()
+    }
+
+    pub fn acted(&mut self, visit: usize, act: &Act, before: Option<&Row>, answer: &Answer, after: Option<Row>) {
+        let place = self.place(act.id());
+        let before = before.filter(|row| !row.is_tombstone());
+        let tombstone = after.clone().filter(Row::is_tombstone);
+        let after = after.filter(|row| !row.is_tombstone());
+        self.follow(visit, place, before, after.as_ref());
+        match (act, answer) {
+            (Act::Load(id), Answer::Row(row)) => self.loaded(visit, id, row.as_deref().or(tombstone.as_ref())),
+            (Act::Insert(id, row, _), Answer::Inserted(Inserted::Inserted)) => {
+                self.check(visit, before.is_none(), "R8: an insert overwrote a row");
+                self.inserted(visit, id, row);
+            }
+            (Act::Update(id, patch, _), Answer::Updated(Updated::Applied { .. })) => {
+                let (Some(before), Some(after)) = (before, &after) else {
+                    return self.fail(visit, "R8: an update of nothing was applied");
+                };
+                self.updated(visit, id, patch, before, after);
+            }
+            (Act::Touch(_, epoch, _), Answer::Touched(Touched::Applied)) => {
+                self.check(visit, before.is_some_and(|row| row.epoch == *epoch), "R4: a touch of another epoch");
+                self.committed(visit);
+            }
+            (Act::Destroy(id, _), Answer::Destroyed(Destroyed::Destroyed)) => self.destroyed(visit, id, before),
+            (Act::Update(..), Answer::Updated(Updated::Missing | Updated::Superseded))
+            | (Act::Touch(..), Answer::Touched(Touched::Missing | Touched::Superseded)) => {
+                self.course(visit).refused = true;
+            }
+            _ => {}
+        }
+        if !matches!((act, answer), (Act::Update(..), Answer::Updated(Updated::Applied { .. })))
+            && let (Some(before), Some(after)) = (before, &after)
+        {
+            let same = before.fields == after.fields
+                && (before.identity == after.identity && before.verifier == after.verifier)
+                && before.epoch == after.epoch;
+            self.check(visit, same, "R9: a row changed without an update");
+        }
+    }
+
+    /// What holds of a row's life, from act to act.
+    fn follow(&mut self, visit: usize, place: usize, before: Option<&Row>, after: Option<&Row>) {
+        let now = self.now;
+        let known = &mut self.rows[place];
+        let came_back = known.is_dead && after.is_some();
+        known.is_dead |= before.is_some() && after.is_none();
+        known.row = after.cloned();
+        let mut moved = false;
+        if let Some(row) = after {
+            let user = user(row);
+            moved = *known.identities.entry(row.epoch.0).or_insert(user) != user;
+            for hash in [Some(row.verifier), row.previous].into_iter().flatten() {
+                match known.verifiers.iter_mut().find(|(known, _)| *known == hash) {
+                    Some((_, until)) => *until = now,
+                    None => known.verifiers.push((hash, now)),
+                }
+            }
+        }
+        self.check(visit, !came_back, "R8: a destroyed session is there again");
+        self.check(visit, !moved, "R4: the identity changed within an epoch");
+        if let (Some(before), Some(after)) = (before, after) {
+            let raised = after.epoch.0.wrapping_sub(before.epoch.0);
+            self.check(visit, raised <= 1, "R4: the epoch went back, or leapt");
+            let fits = raised == 1 || before.verifier == after.verifier || after.previous == Some(before.verifier);
+            self.check(visit, fits, "R4: another verifier in the same epoch");
+            self.check(visit, raised == 0 || after.previous.is_none(), "R4: an old verifier outlived its epoch");
+        }
+        if let Some(row) = after {
+            self.consistent(visit, row);
+        }
+    }
+
+    /// What holds of a row by itself: nothing of another user, and each group of fields whole.
+    fn consistent(&mut self, visit: usize, row: &Row) {
+        let user = user(row);
+        let (log, cart, shelf) = (numbers(row, "log"), numbers(row, "cart"), shelf(row));
+        for mark in log.iter().chain(&cart).chain(&shelf).chain(&number(row, "note")) {
+            let owner = self.mark(*mark).user;
+            self.check(
+                visit,
+                owner.is_none() || owner == user,
+                "R4, R5: something of one user in the session of another",
+            );
+        }
+        let unique: HashSet<_> = log.iter().chain(&cart).collect();
+        self.check(visit, unique.len() == log.len() + cart.len(), "R9: an entry is there twice");
+        let hits = number(row, "hits").unwrap_or(0);
+        self.check(visit, hits as usize == log.len(), "R9: the sum is not the number of additions");
+        let high = number(row, "high");
+        self.check(visit, shelf.iter().max() == high.as_ref(), "R9: half of a change, or the merge of `max` or `keys`");
+    }
+
+    fn loaded(&mut self, visit: usize, id: &SessionId, row: Option<&Row>) {
+        const WINDOW: u64 = 60;
+        let course = &mut self.courses[visit];
+        let Some(claim) = course.claim.as_ref().filter(|claim| claim.id == *id && course.seen == Seen::Unasked) else {
+            return;
+        };
+        course.seen = match row {
+            None => Seen::Nothing,
+            Some(row) if row.verifier == claim.hash || row.previous == Some(claim.hash) => {
+                Seen::Found(Box::new(row.clone()))
+            }
+            Some(row) if row.ages.verifier.as_secs() <= WINDOW => Seen::Late,
+            Some(_) => Seen::Nothing,
+        };
+    }
+
+    fn committed(&mut self, visit: usize) {
+        let course = self.course(visit);
+        course.commits += usize::from(course.is_handled);
+        // A save that its handler gave up, or that was lost on its way (R10), may come as late as the commit.
+        let fits = course.commits <= 1 + course.given_up || course.faulted;
+        self.check(visit, fits, "R9: more than one commit");
+    }
+
+    fn inserted(&mut self, visit: usize, id: &SessionId, row: &Row) {
+        let course = &mut self.courses[visit];
+        course.inserted.push(id.clone());
+        let (asked, users) = (course.users.clone(), user(row));
+        self.check(visit, users.is_none_or(|user| asked.contains(&user)), "R5: signed in by nobody's wish");
+        let place = self.place(id);
+        for mark in numbers(row, "log").into_iter().chain(numbers(row, "cart")) {
+            self.stored(visit, place, mark);
+        }
+    }
+
+    fn updated(&mut self, visit: usize, id: &SessionId, patch: &Patch, before: &Row, after: &Row) {
+        if before.fields != after.fields || before.identity != after.identity || before.epoch != after.epoch {
+            self.committed(visit);
+        }
+        self.check(visit, patch.epoch == before.epoch, "R4: a write of another epoch");
+        let course = &self.courses[visit];
+        match &patch.identity {
+            IdentityChange::Set(_) => {
+                let asked = user(after).is_some_and(|user| course.users.contains(&user));
+                self.check(visit, asked, "R5: signed in by nobody's wish");
+            }
+            IdentityChange::Removed => {
+                let asked = course.leaves || course.assigns_nobody;
+                self.check(visit, asked && user(after).is_none(), "R5: signed out by nobody's wish");
+            }
+            IdentityChange::Affirmed | IdentityChange::Unchanged => {
+                self.check(visit, before.identity == after.identity, "R5: another identity than the patch's");
+            }
+        }
+        let changed = before.identity != after.identity;
+        self.check(visit, !changed || after.epoch > before.epoch, "R5: another identity without a new verifier");
+        // Signed in and out again within the request is a change too.
+        let asked = changed || !self.courses[visit].users.is_empty();
+        let cleared = patch.clear == Clear::Nothing || (asked && after.epoch > before.epoch);
+        self.check(visit, cleared, "R5: cleared without a change of the identity");
+        if before.verifier != after.verifier {
+            self.courses[visit].rotated = Some((id.clone(), after.verifier));
+        }
+        let place = self.place(id);
+        for name in ["log", "cart"] {
+            let (old, new) = (numbers(before, name), numbers(after, name));
+            if patch.clear == Clear::Nothing {
+                self.check(visit, new.starts_with(&old), "R9: an acknowledged entry is lost");
+            }
+            for mark in new.into_iter().filter(|mark| !old.contains(mark)) {
+                self.stored(visit, place, mark);
+            }
+        }
+        let refused = patch.changes().any(|change| change.field.name == "choice" && change.conditional);
+        let base = patch.base.find("choice");
+        self.check(visit, !refused || before.fields.find("choice") == base, "R9: `reject` joined two changes");
+        for field in before.fields.iter() {
+            let written = patch.touched.iter().any(|touched| touched.name == field.name);
+            let kept = written || patch.clear != Clear::Nothing || after.fields.find(field.name) == Some(field.value);
+            self.check(visit, kept, "R17: a field that the patch does not name changed");
+        }
+    }
+
+    /// A mark is in the store.
+    fn stored(&mut self, visit: usize, place: usize, mark: u32) {
+        let known = self.mark(mark).clone();
+        // R5, R11: a field that a visitor changed before signing in comes along as a whole.
+        let comes_along = known.user.is_none() && !self.courses[visit].users.is_empty();
+        self.check(visit, known.visit == visit || comes_along, "R9: wrote what another request wrote down");
+        self.check(visit, !known.dropped || known.offered, "R11: wrote what was taken back");
+        let first = self.written.insert((place, mark));
+        self.check(visit, first, "R10: wrote the same twice");
+    }
+
+    fn destroyed(&mut self, visit: usize, id: &SessionId, before: Option<&Row>) {
+        let Some(before) = before else { return };
+        let course = &self.courses[visit];
+        let own = course.inserted.contains(id);
+        let asked = course.leaves || course.assigns_nobody || course.begins;
+        let claim = course.claim.clone();
+        self.check(visit, own || asked, "R8: destroyed by nobody's wish");
+        if let (false, Some(claim), Some(user)) = (own, claim, user(before)) {
+            let claimed = self.identity_in(id, claim.epoch);
+            self.check(visit, claimed == Some(user), "R6: ended the session of another identity");
+        }
+    }
+}
+
+pub fn user(row: &Row) -> Option<u8> {
+    row.identity.as_ref().and_then(|raw| serde_json::from_slice(raw.as_bytes()).expect("a user"))
+}
+
+pub fn numbers(row: &Row, name: &str) -> Vec<u32> {
+    row.fields.find(name).map_or_else(Vec::new, |raw| serde_json::from_slice(raw).expect("numbers"))
+}
+
+pub fn number(row: &Row, name: &str) -> Option<u32> {
+    row.fields.find(name).and_then(|raw| serde_json::from_slice(raw).expect("a number"))
+}
+
+fn shelf(row: &Row) -> Vec<u32> {
+    let shelf: HashMap<u32, u32> =
+        row.fields.find("shelf").map_or_else(HashMap::new, |raw| serde_json::from_slice(raw).expect("a map"));
+    shelf.into_keys().collect()
+}
