@@ -24,6 +24,11 @@ use http_session::Secret;
 /// A request without a body.
 pub type Request = http::Request<String>;
 
+/// How often a long test repeats itself: in full with `CI=true`, where the tests are optimised too, else a tenth of it.
+pub fn times(full: u64) -> u64 {
+    if std::env::var_os("CI").is_some_and(|ci| ci == "true") { full } else { full / 10 }
+}
+
 /// The same secret in every test.
 pub fn secret() -> Secret {
     http_session::secret!("a secret for tests, of more than 32 bytes")
