@@ -163,3 +163,6 @@ impl Live {
         self.rebase(fields);
     }
 }
+
+#[cfg(test)]
+mod tests;
