@@ -262,3 +262,31 @@ fn the_parts_of_the_bounds_add_up() {
         assert!(parts.iter().all(|part| part.anonymous_sessions <= part.sessions));
     }
 }
+
+#[test]
+fn r14_a_large_store_is_divided_and_a_small_one_is_exact() {
+    let count =
+        |sessions, bytes| super::super::shard_count(super::super::Settings { sessions, bytes, anonymous_percent: 75 });
+    assert!(count(100_000, 256 << 20) >= 4);
+    assert!(count(100_000, 256 << 20) <= 16, "no part has room for fewer than 4096");
+    assert_eq!((count(8191, usize::MAX), count(usize::MAX, (8 << 20) - 1)), (1, 1));
+    assert_eq!((count(8192, usize::MAX), count(usize::MAX, 8 << 20)), (2, 2));
+}
+
+#[test]
+fn r14_usage_counts_what_each_row_takes() {
+    let (store, _) = store();
+    let rows = [signed_in("\"ada\""), signed_in("7"), anonymous("1"), anonymous("23")];
+    for (number, row) in rows.iter().enumerate() {
+        let _ = insert(&store, &id(number), row, HOUR);
+    }
+    let of = |rows: &[Row]| rows.iter().map(|row| 2 * 22 + row.size() + OVERHEAD).sum::<usize>();
+    assert_eq!(store.usage().bytes, of(&rows) + 2 * IDENTITY_OVERHEAD);
+
+    let _ = ask(store.destroy(&id(1), None)).unwrap();
+    let _ = ask(store.destroy(&id(3), None)).unwrap();
+    let usage = store.usage();
+    assert_eq!((usage.signed_in, usage.anonymous, usage.tombstones, usage.evicted), (1, 1, 2, 0));
+    let left = [rows[0].clone(), rows[2].clone()];
+    assert_eq!(usage.bytes, of(&left) + IDENTITY_OVERHEAD + 2 * (2 * 22 + OVERHEAD));
+}
