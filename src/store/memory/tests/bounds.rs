@@ -196,6 +196,18 @@ fn r14_a_row_that_grows_finds_room_or_is_left_alone() {
 }
 
 #[test]
+fn r14_an_anonymous_row_that_outgrows_the_share_evicts_nobody() {
+    let store = MemoryStore::new().max_bytes(10_000).anonymous_share(20);
+    for number in 1..=2 {
+        assert_eq!(insert(&store, &id(number), &anonymous("1"), HOUR), Inserted::Inserted);
+    }
+    let grown = patch(&load(&store, &id(1)).unwrap(), &[(&VIEWS, Some(&"1".repeat(1500)))]);
+    assert!(is_full(ask(store.update(&id(1), &grown, for_(HOUR)))));
+    assert_eq!(alive(&store, 1..=2), [1, 2]);
+    check(&store);
+}
+
+#[test]
 fn r14_a_sign_in_without_room_writes_nothing() {
     let user = "7".repeat(1000);
     let one = 2 * 22 + OVERHEAD + IDENTITY_OVERHEAD + signed_in("7").size();
