@@ -168,8 +168,10 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
         }
         StoreAction::Touch => stored && facts.touch_due && policy.can_touch && !facts.saved,
         StoreAction::Destroy => {
-            (stored || facts.origin == Origin::Late)
-                && (facts.intent >= Intent::Regenerate || is_out(facts.sign) && !facts.sendable)
+            let ends = facts.intent == Intent::Destroy
+                || facts.intent == Intent::Unset && policy.unset == Unset::Destroy
+                || !facts.sendable && (facts.intent == Intent::Regenerate || is_out(facts.sign));
+            ends && (stored || facts.origin == Origin::Late)
         }
     };
     // R3, R6: beside a session that the browser has, only what begins or ends one reaches the store.
@@ -178,10 +180,7 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
         && !matches!(facts.intent, Intent::Regenerate | Intent::Destroy);
     // A session that goes on is not destroyed.
     let goes_on = facts.intent == Intent::Keep && decision.store == StoreAction::Destroy;
-    let kept = facts.intent == Intent::Unset && policy.unset == Unset::Keep && !is_out(facts.sign);
-    rule && !(aside && decision.store != StoreAction::Nothing)
-        && !goes_on
-        && !(kept && decision.store == StoreAction::Destroy)
+    rule && !(aside && decision.store != StoreAction::Nothing) && !goes_on
 }
 
 fn cookie_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> bool {
@@ -210,6 +209,22 @@ fn is_first_sent(facts: Facts, decision: Decision) -> bool {
     facts.saved && facts.sendable && decision.store != StoreAction::Destroy
 }
 
+/// The cookie of a session that goes on is sent again for a reason, and for each of them (R7, R12, R25).
+fn a_cookie_is_sent_again_for_a_reason(facts: Facts, policy: Policy, decision: Decision) -> bool {
+    if facts.intent != Intent::Keep || !is_stored(facts) {
+        return true;
+    }
+    let written = decision.store == StoreAction::Update(Write::Everything);
+    let rolls = policy.rolling && (facts.touch_due || written);
+    let changed = match policy.resend {
+        Resend::WhenChanged => facts.cookie_changed,
+        Resend::WhenModified => facts.modified && facts.expires,
+    };
+    let again = rolls || facts.resign || facts.renewal_due || changed && allows(facts, policy);
+    let sent = facts.sendable && (facts.origin == Origin::New || facts.current && again);
+    (decision.cookie == CookieAction::Set) == sent
+}
+
 /// What was asked for, and is allowed, happens.
 fn nothing_is_lost(facts: Facts, policy: Policy, decision: Decision) -> bool {
     let stored = is_stored(facts);
@@ -219,7 +234,8 @@ fn nothing_is_lost(facts: Facts, policy: Policy, decision: Decision) -> bool {
     // Every change of identity asks for a rotation.
     let signs_out = is_out(facts.sign) && facts.intent >= Intent::Rotate && stored;
     let signs_in = is_in(facts.sign) && matches!(facts.intent, Intent::Rotate | Intent::Regenerate);
-    let writes = facts.intent == Intent::Keep && facts.pending && stored;
+    let resaves = policy.resave == Resave::Always && !facts.saved;
+    let writes = facts.intent == Intent::Keep && (facts.pending || resaves) && stored;
     let creates = facts.intent == Intent::Keep && facts.modified && facts.origin == Origin::New && facts.sendable;
     let destroys = facts.intent == Intent::Destroy && (stored || facts.origin == Origin::Late);
     (!signs_out || reaches)
@@ -229,14 +245,16 @@ fn nothing_is_lost(facts: Facts, policy: Policy, decision: Decision) -> bool {
         && (!destroys || decision.store == StoreAction::Destroy)
 }
 
-/// A request that only read costs no write: a touch, or the renewal of its verifier.
+/// A request that only read costs no write: a touch, or the renewal of its verifier. Nor does one that has saved all.
 fn a_read_stays_a_read(facts: Facts, policy: Policy, decision: Decision) -> bool {
     let reads = facts.intent == Intent::Keep
         && facts.sign == Sign::Unchanged
         && !(facts.modified || facts.pending || facts.cookie_changed)
         && policy.resave == Resave::WhenModified
         && policy.save_uninitialized == SaveUninitialized::Never;
-    !reads || matches!(decision.store, StoreAction::Nothing | StoreAction::Touch | StoreAction::Update(Write::Renewal))
+    let has_saved = facts.intent == Intent::Keep && facts.saved && is_stored(facts) && !facts.pending;
+    !(reads || has_saved)
+        || matches!(decision.store, StoreAction::Nothing | StoreAction::Touch | StoreAction::Update(Write::Renewal))
 }
 
 /// What a setting is for, and nothing else, depends on it.
@@ -273,7 +291,9 @@ fn each_follows_the_rules(origin: Origin) {
                 }
                 let policy = ALL[index];
                 let holds = store_follows_the_rules(facts, policy, decision)
+                    && permits_everything(facts, policy) == allows(facts, policy)
                     && cookie_follows_the_rules(facts, policy, decision)
+                    && a_cookie_is_sent_again_for_a_reason(facts, policy, decision)
                     && nothing_is_lost(facts, policy, decision)
                     && a_read_stays_a_read(facts, policy, decision);
                 assert!(holds, "{facts:?}\n{policy:?}\n{decision:?}");

@@ -501,3 +501,6 @@ impl Live {
             self.fields.iter().filter(|field| self.touched.iter().any(|own| own.name == field.name)).collect();
     }
 }
+
+#[cfg(test)]
+mod tests;

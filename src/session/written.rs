@@ -168,3 +168,6 @@ impl Live {
         self.rebase(fields);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,6 +117,13 @@ fn r1_the_verifiers_hash() {
     assert!(!VerifierHash::NONE.matches(&VerifierHash::NONE));
 }
 
+#[test]
+fn r26_debug_shows_no_token() {
+    let text = keys(1, &[]).sign(&token(3), b"");
+    assert_eq!(format!("{:?}", token(3)), "Token(..)");
+    assert_eq!(format!("{text:?}"), "TokenText(..)");
+}
+
 proptest! {
     #[test]
     fn what_is_signed_verifies(selector: [u8; 16], epoch: u64, verifier: [u8; 16], fingerprint: Vec<u8>) {

@@ -250,3 +250,28 @@ fn r26_debug_shows_no_value() {
     let shown = format!("{:?}", Entry::new(&row, lifetime, Duration::ZERO));
     assert!(shown.contains("theme") && !shown.contains("hunter2") && !shown.contains("[7, 7"));
 }
+
+#[test]
+fn r9_merging_is_asked_for_only_where_a_change_depends_on_what_others_changed() {
+    let fields = |views: &str, theme: &str| {
+        Fields::from_iter([("views", Keep::No, views.as_bytes()), ("theme", Keep::Always, theme.as_bytes())])
+    };
+    let lifetime = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
+    let base = Row { fields: fields("1", "0"), ..Row::new(VerifierHash([7; 32])) };
+    let step = |theirs: Fields, on_conflict: OnConflict| {
+        let mut entry = Entry::new(&Row { fields: theirs, ..base.clone() }, lifetime, Duration::ZERO);
+        let written = [&VIEWS, &THEME].into_iter().collect();
+        let patch = Patch { result: fields("2", "9"), touched: written, on_conflict, ..Patch::unchanged(&base) };
+        (entry.update_merged(&patch, None, lifetime, Duration::ZERO), entry.fields)
+    };
+    let done = UpdateStep::Done(Updated::Applied { renewed: true });
+    // The same bytes, in a block of their own.
+    for theirs in [base.fields.clone(), fields("1", "0"), fields("1", "5")] {
+        assert_eq!(step(theirs, OnConflict::Merge), (done.clone(), fields("2", "9")));
+    }
+    for (theirs, on_conflict) in [(fields("3", "0"), OnConflict::Merge), (fields("1", "5"), OnConflict::Refuse)] {
+        let (step, after) = step(theirs.clone(), on_conflict);
+        assert!(matches!(step, UpdateStep::Merge(row) if row.fields == theirs));
+        assert_eq!(after, theirs);
+    }
+}

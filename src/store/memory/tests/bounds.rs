@@ -196,6 +196,18 @@ fn r14_a_row_that_grows_finds_room_or_is_left_alone() {
 }
 
 #[test]
+fn r14_an_anonymous_row_that_outgrows_the_share_evicts_nobody() {
+    let store = MemoryStore::new().max_bytes(10_000).anonymous_share(20);
+    for number in 1..=2 {
+        assert_eq!(insert(&store, &id(number), &anonymous("1"), HOUR), Inserted::Inserted);
+    }
+    let grown = patch(&load(&store, &id(1)).unwrap(), &[(&VIEWS, Some(&"1".repeat(1500)))]);
+    assert!(is_full(ask(store.update(&id(1), &grown, for_(HOUR)))));
+    assert_eq!(alive(&store, 1..=2), [1, 2]);
+    check(&store);
+}
+
+#[test]
 fn r14_a_sign_in_without_room_writes_nothing() {
     let user = "7".repeat(1000);
     let one = 2 * 22 + OVERHEAD + IDENTITY_OVERHEAD + signed_in("7").size();
@@ -261,4 +273,32 @@ fn the_parts_of_the_bounds_add_up() {
         assert_eq!(parts.iter().map(|part| part.bytes).sum::<usize>(), settings.bytes);
         assert!(parts.iter().all(|part| part.anonymous_sessions <= part.sessions));
     }
+}
+
+#[test]
+fn r14_a_large_store_is_divided_and_a_small_one_is_exact() {
+    let count =
+        |sessions, bytes| super::super::shard_count(super::super::Settings { sessions, bytes, anonymous_percent: 75 });
+    assert!(count(100_000, 256 << 20) >= 4);
+    assert!(count(100_000, 256 << 20) <= 16, "no part has room for fewer than 4096");
+    assert_eq!((count(8191, usize::MAX), count(usize::MAX, (8 << 20) - 1)), (1, 1));
+    assert_eq!((count(8192, usize::MAX), count(usize::MAX, 8 << 20)), (2, 2));
+}
+
+#[test]
+fn r14_usage_counts_what_each_row_takes() {
+    let (store, _) = store();
+    let rows = [signed_in("\"ada\""), signed_in("7"), anonymous("1"), anonymous("23")];
+    for (number, row) in rows.iter().enumerate() {
+        let _ = insert(&store, &id(number), row, HOUR);
+    }
+    let of = |rows: &[Row]| rows.iter().map(|row| 2 * 22 + row.size() + OVERHEAD).sum::<usize>();
+    assert_eq!(store.usage().bytes, of(&rows) + 2 * IDENTITY_OVERHEAD);
+
+    let _ = ask(store.destroy(&id(1), None)).unwrap();
+    let _ = ask(store.destroy(&id(3), None)).unwrap();
+    let usage = store.usage();
+    assert_eq!((usage.signed_in, usage.anonymous, usage.tombstones, usage.evicted), (1, 1, 2, 0));
+    let left = [rows[0].clone(), rows[2].clone()];
+    assert_eq!(usage.bytes, of(&left) + IDENTITY_OVERHEAD + 2 * (2 * 22 + OVERHEAD));
 }

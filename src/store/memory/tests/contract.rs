@@ -18,6 +18,21 @@ fn r8_insert_never_overwrites() {
     check(&store);
 }
 
+/// A write sweeps a few expired rows only, so an insert may still find one under its id.
+#[test]
+fn r8_an_expired_row_that_was_not_swept_yet_is_no_obstacle() {
+    let (store, clock) = store();
+    let store = store.max_sessions(100).clock(clock.clone());
+    for number in 0..50 {
+        let _ = insert(&store, &id(number), &signed_in("7"), HOUR);
+    }
+    clock.advance(HOUR);
+    assert_eq!(insert(&store, &id(49), &anonymous("2"), HOUR), Inserted::Inserted);
+    assert_eq!(load(&store, &id(49)).unwrap().identity, None);
+    assert!(store.usage().signed_in > 0, "not all were swept");
+    check(&store);
+}
+
 #[test]
 fn r8_nothing_creates_but_insert() {
     let (store, clock) = store();

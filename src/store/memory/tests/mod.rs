@@ -17,6 +17,7 @@ use crate::store::{Destroyed, EnumerateSessions, Inserted, SessionStore, Touched
 
 mod bounds;
 mod contract;
+mod index;
 mod model;
 mod threads;
 
