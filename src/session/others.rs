@@ -76,7 +76,10 @@ impl Slot {
         let left = match core.destroy_row(id, Some(live.row.epoch)).await {
             Ok(Destroyed::Destroyed) => Ok(()),
             Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
-            Err(error) if error.kind() == StoreErrorKind::Unknown && core.is_gone(id).await? => Ok(()),
+            Err(error) if error.kind() == StoreErrorKind::Unknown => match core.is_gone(id).await {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(error.into()),
+            },
             Err(error) => Err(error.into()),
         };
         let new = moved.id.clone().ok_or(SaveError::NoSession)?;

@@ -1,0 +1,115 @@
+//! Calls to an indexed store that fail or are given up half-way.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::Method;
+use http_session::error::{SaveError, StoreError, StoreErrorKind};
+use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use http_session::store::{
+    ConditionalCommit, Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Inserted, Touched,
+    Updated,
+};
+use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
+
+use crate::support::{Browser, Request, Visit, secret, through};
+
+/// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one row.
+#[derive(Clone, Default)]
+struct Shaky {
+    inner: MemoryStore,
+    fails: Arc<Mutex<Fails>>,
+}
+
+#[derive(Default)]
+struct Fails {
+    destroy: bool,
+    load: bool,
+    unreadable: Option<SessionId>,
+}
+
+impl ConditionalCommit for Shaky {}
+impl ExpressFormat for Shaky {}
+
+impl SessionStore for Shaky {
+    fn is_instant(&self) -> bool {
+        true
+    }
+
+    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        if std::mem::take(&mut self.fails.lock().unwrap().load) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable));
+        }
+        if self.fails.lock().unwrap().unreadable.as_ref() == Some(id) {
+            return Err(StoreError::new(StoreErrorKind::Corrupt));
+        }
+        self.inner.load(id).await
+    }
+
+    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.inner.insert(id, row, lifetime).await
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        self.inner.update(id, patch, lifetime).await
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        self.inner.touch(id, epoch, lifetime).await
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        if std::mem::take(&mut self.fails.lock().unwrap().destroy) {
+            self.fails.lock().unwrap().load = true;
+            return Err(StoreError::new(StoreErrorKind::Unknown));
+        }
+        self.inner.destroy(id, epoch).await
+    }
+}
+
+impl IndexSessions for Shaky {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        self.inner.generation(identity).await
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        self.inner.raise_generation(identity, generation).await
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.inner.linked(identity, after, limit).await
+    }
+}
+
+/// Somebody signs in, from a new browser.
+async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> Browser {
+    let mut browser = Browser::default();
+    let answer = through(sessions, browser.request(Method::GET, "/"), async |request: Request| {
+        Session::<Visit>::extract(request.extensions()).await.unwrap().sign_in(user.to_owned());
+    })
+    .await;
+    browser.keep(&answer);
+    browser
+}
+
+// In the express format the session moves to another row first.
+#[tokio::test]
+async fn r12_r28_a_row_that_destroy_others_could_not_move_to_does_not_stay() {
+    let store = Shaky::default();
+    let sessions = SessionConfig::express().secret(secret()).store(store.clone()).indexed();
+    let sessions = sessions.save_uninitialized(SaveUninitialized::Never).build();
+    let browser = signed_in(&sessions, "ada").await;
+    through(&sessions, browser.request(Method::GET, "/"), async |request: Request| {
+        let mut session = Session::<Visit>::extract(request.extensions()).await.unwrap();
+        store.fails.lock().unwrap().destroy = true;
+        let error = sessions.destroy_others(&mut session).await.unwrap_err();
+        assert!(matches!(error, SaveError::Store(_)), "{error:?}");
+    })
+    .await;
+    assert_eq!(store.inner.len().await.unwrap(), 1, "a signed-in row without a cookie");
+}
