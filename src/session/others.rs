@@ -17,6 +17,8 @@ use crate::store::Destroyed;
 impl<T: HasIdentity> Session<T> {
     pub(crate) async fn destroy_others(&mut self) -> Result<usize, SaveError> {
         self.flush();
+        // Not only afterwards, as in `save`: this call may be given up.
+        self.refresh();
         let result = Call::new(Arc::clone(&self.slot).destroy_others()).await;
         self.refresh();
         result

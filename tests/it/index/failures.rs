@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use http_session::error::{SaveError, StoreError, StoreErrorKind};
 use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
 use http_session::store::{
@@ -12,7 +12,7 @@ use http_session::store::{
 };
 use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
 
-use crate::support::{Browser, Request, Visit, secret, through};
+use crate::support::{Browser, Faulty, Request, Visit, poll_once, secret, settle, through};
 
 /// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one row.
 #[derive(Clone, Default)]
@@ -95,6 +95,27 @@ async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> 
     .await;
     browser.keep(&answer);
     browser
+}
+
+// What the handler does after it gave up waiting must not hand its changes over once more.
+#[tokio::test]
+async fn r9_r28_what_came_before_a_given_up_destroy_others_is_not_added_twice() {
+    let memory = MemoryStore::new();
+    let sessions = SessionConfig::builder().secret(secret()).store(Faulty::new(memory.clone())).indexed().build();
+    let browser = signed_in(&sessions, "ada").await;
+    let answer = through(&sessions, browser.request(Method::GET, "/"), async |request: Request| {
+        let mut session = Session::<Visit>::extract(request.extensions()).await.unwrap();
+        session.hits += 1;
+        session.cart.push("pear".to_owned());
+        assert!(poll_once(&mut Box::pin(sessions.destroy_others(&mut session))).is_pending());
+        session.views += 1;
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    settle().await;
+    let row = memory.load(&memory.ids(None, 1).await.unwrap()[0]).await.unwrap().unwrap();
+    let fields = ["hits", "cart", "views"].map(|name| row.fields.find(name));
+    assert_eq!(fields, [Some(b"1".as_slice()), Some(br#"["pear"]"#), Some(b"1")]);
 }
 
 // In the express format the session moves to another row first.
