@@ -90,13 +90,20 @@ impl Core {
         let generation = Generation(u64::from_le_bytes(generation) | 1);
         self.raise_generation(index, identity, generation).await?;
         let mut ended = 0;
+        let mut unreadable = None;
         let mut page = Page::new(index, identity);
         while let Some(id) = page.next(self).await? {
-            if Some(&id) != except && self.end_of(&id, identity).await? {
-                ended += 1;
+            if Some(&id) == except {
+                continue;
+            }
+            match self.end_of(&id, identity).await {
+                Ok(is_ended) => ended += usize::from(is_ended),
+                // Nobody can use it; the others end all the same.
+                Err(error) if error.kind() == StoreErrorKind::Corrupt => unreadable = Some(error),
+                Err(error) => return Err(error),
             }
         }
-        Ok(ended)
+        unreadable.map_or(Ok(ended), Err)
     }
 
     /// Ends a session while it is of this identity, however it moves.

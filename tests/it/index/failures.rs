@@ -134,3 +134,17 @@ async fn r12_r28_a_row_that_destroy_others_could_not_move_to_does_not_stay() {
     .await;
     assert_eq!(store.inner.len().await.unwrap(), 1, "a signed-in row without a cookie");
 }
+
+#[tokio::test]
+async fn r28_a_row_that_cannot_be_read_does_not_keep_the_others_alive() {
+    let store = Shaky::default();
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().build();
+    for _ in 0..3 {
+        signed_in(&sessions, "ada").await;
+    }
+    let ids = store.inner.ids(None, 3).await.unwrap();
+    store.fails.lock().unwrap().unreadable = Some(ids[1].clone());
+    let error = sessions.destroy_all_of::<Visit>(&"ada".to_owned()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    assert_eq!(store.inner.ids(None, 3).await.unwrap(), ids[1..2]);
+}
