@@ -9,6 +9,8 @@
 //! Either the generation is raised before the sign-in reads it for the second time, or the row was written before it was raised
 //! and is listed.
 
+use std::collections::HashSet;
+
 use super::write::Failure;
 use crate::config::Core;
 use crate::error::{StoreError, StoreErrorKind};
@@ -91,19 +93,28 @@ impl Core {
         self.raise_generation(index, identity, generation).await?;
         let mut ended = 0;
         let mut unreadable = None;
-        let mut page = Page::new(index, identity);
-        while let Some(id) = page.next(self).await? {
-            if Some(&id) == except {
-                continue;
+        // Where a rotation is a move, a session may have left its row for one that the list did not have yet. It is in the next
+        // one, because it is written before the old row is destroyed; so the end is a list in which nothing is new.
+        let mut seen: HashSet<SessionId> = except.cloned().into_iter().collect();
+        loop {
+            let before = seen.len();
+            let mut page = Page::new(index, identity);
+            while let Some(id) = page.next(self).await? {
+                if seen.contains(&id) {
+                    continue;
+                }
+                match self.end_of(&id, identity).await {
+                    Ok(is_ended) => ended += usize::from(is_ended),
+                    // Nobody can use it; the others end all the same.
+                    Err(error) if error.kind() == StoreErrorKind::Corrupt => unreadable = Some(error),
+                    Err(error) => return Err(error),
+                }
+                seen.insert(id);
             }
-            match self.end_of(&id, identity).await {
-                Ok(is_ended) => ended += usize::from(is_ended),
-                // Nobody can use it; the others end all the same.
-                Err(error) if error.kind() == StoreErrorKind::Corrupt => unreadable = Some(error),
-                Err(error) => return Err(error),
+            if seen.len() == before || !self.settings.format.renames() {
+                return unreadable.map_or(Ok(ended), Err);
             }
         }
-        unreadable.map_or(Ok(ended), Err)
     }
 
     /// Ends a session while it is of this identity, however it moves.
