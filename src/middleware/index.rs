@@ -35,8 +35,12 @@ impl Core {
         identity: Option<&RawJson>,
         id: &SessionId,
     ) -> Result<Option<Entry>, Failure> {
-        let (Some(index), Some(identity)) = (self.index(), identity) else {
+        let Some(identity) = identity else {
             return Ok(None);
+        };
+        let Some(index) = self.index() else {
+            // A ticket that nobody can look at is void.
+            return if live.pass.is_some() { Err(Failure::Revoked) } else { Ok(None) };
         };
         let lifetime = self.lifetime(live).absolute;
         let generation = self.link(index, identity, id, lifetime).await?;

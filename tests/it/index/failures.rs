@@ -12,6 +12,7 @@ use http_session::store::{
 };
 use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
 
+use super::{Device, Sessions};
 use crate::support::{Browser, Faulty, Request, Visit, poll_once, secret, settle, through};
 
 /// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one row.
@@ -147,4 +148,19 @@ async fn r28_a_row_that_cannot_be_read_does_not_keep_the_others_alive() {
     let error = sessions.destroy_all_of::<Visit>(&"ada".to_owned()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert_eq!(store.inner.ids(None, 3).await.unwrap(), ids[1..2]);
+}
+
+// A configuration without an index cannot tell whether the ticket is void.
+#[tokio::test]
+async fn r28_a_ticket_is_refused_where_nothing_is_indexed() {
+    let all = Sessions::native();
+    let plain = SessionConfig::builder().secret(secret()).store(all.store.clone()).clock(all.clock.clone()).build();
+    let answer = through(&plain, Browser::default().request(Method::GET, "/"), async |request: Request| {
+        let mut session = Session::<Device>::extract(request.extensions()).await.unwrap();
+        let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
+        all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+        session.sign_in_with(ticket);
+    })
+    .await;
+    assert_eq!((answer.status, all.store.len().await.unwrap()), (StatusCode::CONFLICT, 0));
 }
