@@ -53,7 +53,7 @@ impl Slot {
     async fn rotate_now(&self, live: &Live, id: &SessionId) -> Result<(), SaveError> {
         let (verifier, hash) = self.core.draw_verifier();
         let patch = Patch { verifier: VerifierChange::Rotate(hash), ..Patch::unchanged(&live.row) };
-        match self.core.update(id, &live.row, patch, self.core.lifetime(live)).await? {
+        match self.core.update(id, &live.row, patch, self.core.stored_lifetime(live)).await? {
             Written::Applied { .. } => {
                 self.with(|now| now.rotated(live, verifier, hash));
                 Ok(())

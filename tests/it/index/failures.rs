@@ -10,10 +10,10 @@ use http_session::store::{
     ConditionalCommit, Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Inserted, Touched,
     Updated,
 };
-use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
+use http_session::{Lifetimes, MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
 
 use super::{Device, Sessions};
-use crate::support::{Browser, Faulty, Request, Visit, poll_once, secret, settle, through};
+use crate::support::{Browser, Faulty, Request, Visit, minutes, poll_once, secret, settle, through};
 
 /// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one row.
 #[derive(Clone, Default)]
@@ -163,4 +163,22 @@ async fn r28_a_ticket_is_refused_where_nothing_is_indexed() {
     })
     .await;
     assert_eq!((answer.status, all.store.len().await.unwrap()), (StatusCode::CONFLICT, 0));
+}
+
+// Only what is stored decides how long the row lives.
+#[tokio::test]
+async fn r7_r28_destroy_others_does_not_take_lifetimes_that_the_response_discards() {
+    const DAY: Duration = minutes(24 * 60);
+    for open in super::BOTH {
+        let all = open();
+        let mut browser = all.sign_in("ada", "here").await;
+        all.visit(&mut browser, async |mut s| {
+            s.set_lifetimes(Lifetimes { idle: 20 * DAY, absolute: 90 * DAY });
+            all.sessions.destroy_others(&mut s).await.unwrap();
+            s.device = "x".repeat(100_000);
+        })
+        .await;
+        let ada = all.sessions.sessions_of::<Device>(&"ada".to_owned()).await.unwrap();
+        assert_eq!(ada.iter().map(|session| session.expires_in()).collect::<Vec<_>>(), [DAY]);
+    }
 }
