@@ -57,10 +57,12 @@ impl Core {
         };
         let failure = match self.generation(&identity).await {
             Ok(now) if now == generation => return Ok(()),
-            Ok(_) => Failure::Revoked,
+            Ok(_) => {
+                telemetry::sign_in_revoked(self, id);
+                Failure::Revoked
+            }
             Err(error) => Failure::Store(error),
         };
-        telemetry::sign_in_revoked(self, id);
         let _ = self.destroy_row(id, None).await?;
         Err(failure)
     }
