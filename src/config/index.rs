@@ -55,7 +55,8 @@ impl<S: SessionStore> SessionConfig<S> {
     /// [`ticket`](Self::ticket) from before its password was checked. Runs to its end once begun, even if the future is dropped.
     ///
     /// # Errors
-    /// The store failed; sessions may be left, and calling it again ends them.
+    /// The store failed; sessions may be left, and calling it again ends them. One that the store cannot read
+    /// ([`StoreErrorKind::Corrupt`]) is left, and all others are ended.
     ///
     /// ```
     /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};

@@ -243,7 +243,6 @@ impl Plan {
                 if live.is_stored() && matches!(facts.sign, Sign::Out | Sign::OutIn) =>
             {
                 self.failure = Some(failure);
-                live.discard();
                 update(slot, live, *facts, *decision, Write::SignOut).await
             }
             answer => answer,
@@ -315,10 +314,11 @@ async fn update(
         Write::SignOut => true,
         Write::Renewal => false,
     };
+    if write == Write::SignOut {
+        // So that the session's own lifetimes go with the identity.
+        live.discard();
+    }
     if rotates && core.settings.format.renames() {
-        if write == Write::SignOut {
-            live.discard();
-        }
         return replace(slot, live).await;
     }
     let Some(id) = live.id.clone() else {

@@ -9,6 +9,8 @@
 //! Either the generation is raised before the sign-in reads it for the second time, or the row was written before it was raised
 //! and is listed.
 
+use std::collections::HashSet;
+
 use super::write::Failure;
 use crate::config::Core;
 use crate::error::{StoreError, StoreErrorKind};
@@ -33,8 +35,12 @@ impl Core {
         identity: Option<&RawJson>,
         id: &SessionId,
     ) -> Result<Option<Entry>, Failure> {
-        let (Some(index), Some(identity)) = (self.index(), identity) else {
+        let Some(identity) = identity else {
             return Ok(None);
+        };
+        let Some(index) = self.index() else {
+            // A ticket that nobody can look at is void.
+            return if live.pass.is_some() { Err(Failure::Revoked) } else { Ok(None) };
         };
         let lifetime = self.lifetime(live).absolute;
         let generation = self.link(index, identity, id, lifetime).await?;
@@ -51,10 +57,12 @@ impl Core {
         };
         let failure = match self.generation(&identity).await {
             Ok(now) if now == generation => return Ok(()),
-            Ok(_) => Failure::Revoked,
+            Ok(_) => {
+                telemetry::sign_in_revoked(self, id);
+                Failure::Revoked
+            }
             Err(error) => Failure::Store(error),
         };
-        telemetry::sign_in_revoked(self, id);
         let _ = self.destroy_row(id, None).await?;
         Err(failure)
     }
@@ -90,13 +98,29 @@ impl Core {
         let generation = Generation(u64::from_le_bytes(generation) | 1);
         self.raise_generation(index, identity, generation).await?;
         let mut ended = 0;
-        let mut page = Page::new(index, identity);
-        while let Some(id) = page.next(self).await? {
-            if Some(&id) != except && self.end_of(&id, identity).await? {
-                ended += 1;
+        let mut unreadable = None;
+        // Where a rotation is a move, a session may have left its row for one that the list did not have yet. It is in the next
+        // one, because it is written before the old row is destroyed; so the end is a list in which nothing is new.
+        let mut seen: HashSet<SessionId> = except.cloned().into_iter().collect();
+        loop {
+            let before = seen.len();
+            let mut page = Page::new(index, identity);
+            while let Some(id) = page.next(self).await? {
+                if seen.contains(&id) {
+                    continue;
+                }
+                match self.end_of(&id, identity).await {
+                    Ok(is_ended) => ended += usize::from(is_ended),
+                    // Nobody can use it; the others end all the same.
+                    Err(error) if error.kind() == StoreErrorKind::Corrupt => unreadable = Some(error),
+                    Err(error) => return Err(error),
+                }
+                seen.insert(id);
+            }
+            if seen.len() == before || !self.settings.format.renames() {
+                return unreadable.map_or(Ok(ended), Err);
             }
         }
-        Ok(ended)
     }
 
     /// Ends a session while it is of this identity, however it moves.

@@ -67,6 +67,16 @@ impl Core {
         if live.passive && live.is_stored() { lifetime.unchanged() } else { lifetime }
     }
 
+    /// The same for a write that leaves the session's own lifetimes as they are stored, whatever this request gave it.
+    pub(crate) fn stored_lifetime(&self, live: &Live) -> Lifetime {
+        if !live.cookie_changed {
+            return self.lifetime(live);
+        }
+        let mut stored = live.clone();
+        stored.discard_cookie();
+        self.lifetime(&stored)
+    }
+
     fn whole_lifetime(&self, live: &Live) -> Lifetime {
         let own = self.own_lifetimes(live.cookie.as_ref());
         // Given some of its own, or no longer: then the end may move closer too.

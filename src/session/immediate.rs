@@ -271,7 +271,7 @@ impl Slot {
         if !self.core.fits(&patch, &live.row) {
             return Err(SaveError::TooLarge);
         }
-        match self.core.update_row(&id, &patch, self.core.lifetime(&live)).await {
+        match self.core.update_row(&id, &patch, self.core.stored_lifetime(&live)).await {
             Ok(Updated::Applied { .. }) => {
                 self.with(|now| {
                     if now.rows == live.rows {

@@ -17,6 +17,8 @@ use crate::store::Destroyed;
 impl<T: HasIdentity> Session<T> {
     pub(crate) async fn destroy_others(&mut self) -> Result<usize, SaveError> {
         self.flush();
+        // Not only afterwards, as in `save`: this call may be given up.
+        self.refresh();
         let result = Call::new(Arc::clone(&self.slot).destroy_others()).await;
         self.refresh();
         result
@@ -51,7 +53,7 @@ impl Slot {
     async fn rotate_now(&self, live: &Live, id: &SessionId) -> Result<(), SaveError> {
         let (verifier, hash) = self.core.draw_verifier();
         let patch = Patch { verifier: VerifierChange::Rotate(hash), ..Patch::unchanged(&live.row) };
-        match self.core.update(id, &live.row, patch, self.core.lifetime(live)).await? {
+        match self.core.update(id, &live.row, patch, self.core.stored_lifetime(live)).await? {
             Written::Applied { .. } => {
                 self.with(|now| now.rotated(live, verifier, hash));
                 Ok(())
@@ -76,7 +78,10 @@ impl Slot {
         let left = match core.destroy_row(id, Some(live.row.epoch)).await {
             Ok(Destroyed::Destroyed) => Ok(()),
             Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
-            Err(error) if error.kind() == StoreErrorKind::Unknown && core.is_gone(id).await? => Ok(()),
+            Err(error) if error.kind() == StoreErrorKind::Unknown => match core.is_gone(id).await {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(error.into()),
+            },
             Err(error) => Err(error.into()),
         };
         let new = moved.id.clone().ok_or(SaveError::NoSession)?;

@@ -11,7 +11,7 @@ use crate::store::Generation;
 /// [`SessionConfig::ticket`](crate::SessionConfig::ticket) gives one *before* the password is checked;
 /// [`Session::sign_in_with`](crate::session::Session::sign_in_with) uses it. If all sessions of the identity were ended in
 /// between, because the password was just changed, the sign-in fails with a 409, although the old password was right when it
-/// was looked at. Void after an hour.
+/// was looked at. Void after an hour, and with a configuration that is not indexed.
 ///
 /// ```
 /// use http_session::error::StoreError;

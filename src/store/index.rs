@@ -141,7 +141,8 @@ pub trait IndexSessions: ConditionalCommit {
     ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
 
     /// Notes that a row of this id is about to be of this identity, for as long as `lifetime`, and answers the generation, read
-    /// before that. Noted again, it begins anew. Where the rows are the index, the generation is all there is to it.
+    /// before that. Noted again, it begins anew, but never ends sooner than it did: the write that was to follow may fail, or
+    /// meet one that gives the row a longer life. Where the rows are the index, the generation is all there is to it.
     ///
     /// # Errors
     /// The store failed.

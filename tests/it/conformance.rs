@@ -232,6 +232,7 @@ async fn r9_stores_that_race_are_found() {
 async fn r28_stores_that_lose_sessions_of_an_identity_are_found() {
     found(&[
         (Flaw::LinksLost, "R28"),
+        (Flaw::LinkShortens, "R28"),
         (Flaw::UnlinksAtOnce, "R28"),
         (Flaw::GenerationLost, "R28"),
         (Flaw::LinkAnswersNoGeneration, "R28"),

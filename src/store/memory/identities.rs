@@ -47,7 +47,7 @@ impl Identities {
 #[derive(Default)]
 pub(super) struct Generations {
     current: HashMap<RawJson, (Generation, Duration)>,
-    /// In the order in which they were raised; one that was raised again stands here twice.
+    /// Each identity once, with when it was raised as of the last look: it is kept for two lifetimes at most.
     raised: VecDeque<(Duration, RawJson)>,
 }
 
@@ -57,15 +57,42 @@ impl Generations {
     }
 
     pub(super) fn raise(&mut self, now: Duration, identity: &RawJson, generation: Generation) {
-        self.current.insert(identity.clone(), (generation, now));
-        self.raised.push_back((now, identity.clone()));
+        if self.current.insert(identity.clone(), (generation, now)).is_none() {
+            self.raised.push_back((now, identity.clone()));
+        }
         while let Some((raised, _)) = self.raised.front()
             && now.saturating_sub(*raised) > GENERATION_LIFETIME
             && let Some((raised, identity)) = self.raised.pop_front()
         {
-            if self.current.get(&identity).is_some_and(|(_, latest)| *latest == raised) {
-                self.current.remove(&identity);
+            match self.current.get(&identity) {
+                // Raised again since: it waits once more.
+                Some((_, latest)) if *latest > raised => self.raised.push_back((*latest, identity)),
+                Some(_) | None => _ = self.current.remove(&identity),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Whoever presses "log out everywhere" all day long fills no memory.
+    #[test]
+    fn r14_r28_an_identity_that_is_raised_again_and_again_takes_the_room_of_one() {
+        let mut generations = Generations::default();
+        let (ada, bob) = (RawJson::new(b"1"), RawJson::new(b"2"));
+        for second in 0..1000 {
+            generations.raise(Duration::from_secs(second), &ada, Generation(second + 1));
+        }
+        assert_eq!((generations.current.len(), generations.raised.len()), (1, 1));
+
+        // It stays for as long as it must, counted from the last time, and not for ever.
+        let last = Duration::from_secs(999);
+        generations.raise(last + GENERATION_LIFETIME, &bob, Generation(1));
+        assert_eq!(generations.of(&ada), Generation(1000));
+        generations.raise(last + 3 * GENERATION_LIFETIME, &bob, Generation(2));
+        assert_eq!((generations.of(&ada), generations.of(&bob)), (Generation::NONE, Generation(2)));
+        assert_eq!((generations.current.len(), generations.raised.len()), (1, 1));
     }
 }

@@ -461,7 +461,10 @@ impl IndexSessions for Flawed {
         let now = self.now();
         Ok(self.links(identity, |links| {
             if !self.has(Flaw::LinksLost) {
-                links.ids.insert(id.clone(), (now, now + lifetime.max(LINK_GRACE)));
+                let before = links.ids.get(id).map_or(Duration::ZERO, |(_, until)| *until);
+                let until = now + lifetime.max(LINK_GRACE);
+                let until = if self.has(Flaw::LinkShortens) { until } else { until.max(before) };
+                links.ids.insert(id.clone(), (now, until));
             }
             if self.has(Flaw::LinkAnswersNoGeneration) { Generation::NONE } else { links.generation }
         }))

@@ -55,6 +55,7 @@ pub enum Flaw {
     OnlySeemsInstant,
     Panics,
     LinksLost,
+    LinkShortens,
     UnlinksAtOnce,
     GenerationLost,
     LinkAnswersNoGeneration,

@@ -1,5 +1,6 @@
 //! R28: sessions by their identity.
 
+mod failures;
 mod races;
 
 use std::time::Duration;

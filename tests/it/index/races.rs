@@ -248,3 +248,60 @@ async fn r28_a_sign_in_that_began_before_the_end_of_all_does_not_survive_it_in_a
 async fn r28_nor_in_the_express_format() {
     every_order(true).await;
 }
+
+/// How a session that somebody is signed in to gets another secret, which is no sign-in.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Rotate,
+    DestroyOthers,
+}
+
+impl Race {
+    async fn turn(config: &Config, browser: &Browser, turn: Turn) -> Answer {
+        through(config, browser.request(Method::GET, "/"), async |request: Request| {
+            let mut session = Session::<Device>::extract(request.extensions()).await.unwrap();
+            match turn {
+                Turn::Rotate => session.rotate(),
+                Turn::DestroyOthers => _ = config.destroy_others(&mut session).await,
+            }
+        })
+        .await
+    }
+
+    async fn check_turn(&self, turn: Turn, order: &[bool]) {
+        let browser = self.prepared(Way::Again).await;
+        let (login, end) = (self.login.clone(), self.end.clone());
+        self.calls.lock().unwrap().clear();
+        let local = tokio::task::LocalSet::new();
+        local
+            .run_until(async {
+                let login = tokio::task::spawn_local(async move { Self::turn(&login, &browser, turn).await });
+                let end = tokio::task::spawn_local(async move {
+                    end.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+                });
+                settle().await;
+                for &step in order {
+                    self.gates[usize::from(step)].add_permits(1);
+                    settle().await;
+                }
+                self.gates.iter().for_each(|gate| gate.add_permits(100));
+                end.await.unwrap();
+                login.await.unwrap();
+            })
+            .await;
+        let calls = self.calls.lock().unwrap().clone();
+        assert_eq!(self.store.len().await.unwrap(), 0, "{turn:?}, {calls:?}");
+    }
+}
+
+// Nobody signs in: whatever the session does meanwhile, in whatever row it is, it ends.
+#[tokio::test]
+async fn r28_a_session_that_moves_does_not_escape_the_end_of_all_in_any_order() {
+    for express in [false, true] {
+        for turn in [Turn::Rotate, Turn::DestroyOthers] {
+            for order in orders(7, 4) {
+                Race::new(express).check_turn(turn, &order).await;
+            }
+        }
+    }
+}

@@ -89,6 +89,36 @@ async fn r7_they_go_with_the_identity() {
     }
 }
 
+// R11: the sign-out happens with a failed response too, and takes the lifetimes along.
+#[tokio::test]
+async fn r7_r11_they_go_with_an_identity_that_a_failed_response_signs_out() {
+    let rig = Rig::new();
+    let mut browser = remembered(&rig, REMEMBERED).await;
+    let answer = rig
+        .visit(&mut browser, async |mut s: Session<Visit>| {
+            drop(s.sign_out());
+            StatusCode::INTERNAL_SERVER_ERROR
+        })
+        .await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let row = rig.only_row().await;
+    assert_eq!((row.identity, row.expires_in), (None, DAY));
+}
+
+// Only what is stored decides how long the row lives: a gate stores nothing but its own change.
+#[tokio::test]
+async fn r7_r13_a_gate_does_not_take_lifetimes_that_the_response_discards() {
+    let rig = Rig::new();
+    let mut browser = rig.signed_in("ada").await;
+    rig.visit(&mut browser, async |mut s: Session<Visit>| {
+        s.set_lifetimes(REMEMBERED);
+        s.take(|s| s.state = Some("used".to_owned())).await.unwrap();
+        StatusCode::INTERNAL_SERVER_ERROR
+    })
+    .await;
+    assert_eq!(rig.only_row().await.expires_in, DAY);
+}
+
 #[tokio::test]
 async fn r7_a_save_outside_of_a_request_keeps_them() {
     let rig = Rig::new();

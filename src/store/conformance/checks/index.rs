@@ -20,6 +20,7 @@ pub(super) fn checks<S: IndexSessions>() -> Vec<Check<S>> {
         check("R28", "concurrent sign-ins of one identity are all found", racing_links),
         check("R28", "a sign-in that began before all sessions were ended does not survive", racing_end),
         waits(check("R28", "a session is found for as long as it may live", lifetimes)),
+        waits(check("R28", "a session that is linked again for a shorter time is found as long as before", relinked)),
         waits(check("R28", "a generation outlives the tickets that carry it", generation_lifetime)),
     ]
 }
@@ -231,6 +232,20 @@ async fn lifetimes<S: IndexSessions>(t: Trial<S>) -> Verdict {
     let updated = t.store().update(&id, &Patch::unchanged(&row), lifetime).await?;
     equal(&updated, &Updated::Applied { renewed: true }, "an update answered")?;
     t.finds(&ada, &id, "when it has lived for a while").await
+}
+
+/// Who linked it again has perhaps not written its row after all.
+async fn relinked<S: IndexSessions>(t: Trial<S>) -> Verdict {
+    let (ada, id) = (somebody(), t.id());
+    let lifetime = t.lifetime(2000, 2000);
+    let _ = t.store().link(&ada, &id, lifetime.absolute).await?;
+    let inserted = t.store().insert(&id, &of(&ada), lifetime).await?;
+    equal(&inserted, &Inserted::Inserted, "the insert of a new session answered")?;
+    let _ = t.store().link(&ada, &id, t.ticks(3)).await?;
+    // For longer than a link stays at least, where time is cheap.
+    let ticks = if t.bench.time.is_manual() { 1000 } else { 6 };
+    t.pass(ticks).await;
+    t.finds(&ada, &id, "after it was linked again for a shorter time").await
 }
 
 async fn generation_lifetime<S: IndexSessions>(t: Trial<S>) -> Verdict {

@@ -1,0 +1,184 @@
+//! Calls to an indexed store that fail or are given up half-way.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use http_session::error::{SaveError, StoreError, StoreErrorKind};
+use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use http_session::store::{
+    ConditionalCommit, Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Inserted, Touched,
+    Updated,
+};
+use http_session::{Lifetimes, MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
+
+use super::{Device, Sessions};
+use crate::support::{Browser, Faulty, Request, Visit, minutes, poll_once, secret, settle, through};
+
+/// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one row.
+#[derive(Clone, Default)]
+struct Shaky {
+    inner: MemoryStore,
+    fails: Arc<Mutex<Fails>>,
+}
+
+#[derive(Default)]
+struct Fails {
+    destroy: bool,
+    load: bool,
+    unreadable: Option<SessionId>,
+}
+
+impl ConditionalCommit for Shaky {}
+impl ExpressFormat for Shaky {}
+
+impl SessionStore for Shaky {
+    fn is_instant(&self) -> bool {
+        true
+    }
+
+    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        if std::mem::take(&mut self.fails.lock().unwrap().load) {
+            return Err(StoreError::new(StoreErrorKind::Unavailable));
+        }
+        if self.fails.lock().unwrap().unreadable.as_ref() == Some(id) {
+            return Err(StoreError::new(StoreErrorKind::Corrupt));
+        }
+        self.inner.load(id).await
+    }
+
+    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.inner.insert(id, row, lifetime).await
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        self.inner.update(id, patch, lifetime).await
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        self.inner.touch(id, epoch, lifetime).await
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        if std::mem::take(&mut self.fails.lock().unwrap().destroy) {
+            self.fails.lock().unwrap().load = true;
+            return Err(StoreError::new(StoreErrorKind::Unknown));
+        }
+        self.inner.destroy(id, epoch).await
+    }
+}
+
+impl IndexSessions for Shaky {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        self.inner.generation(identity).await
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        self.inner.raise_generation(identity, generation).await
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.inner.linked(identity, after, limit).await
+    }
+}
+
+/// Somebody signs in, from a new browser.
+async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> Browser {
+    let mut browser = Browser::default();
+    let answer = through(sessions, browser.request(Method::GET, "/"), async |request: Request| {
+        Session::<Visit>::extract(request.extensions()).await.unwrap().sign_in(user.to_owned());
+    })
+    .await;
+    browser.keep(&answer);
+    browser
+}
+
+// What the handler does after it gave up waiting must not hand its changes over once more.
+#[tokio::test]
+async fn r9_r28_what_came_before_a_given_up_destroy_others_is_not_added_twice() {
+    let memory = MemoryStore::new();
+    let sessions = SessionConfig::builder().secret(secret()).store(Faulty::new(memory.clone())).indexed().build();
+    let browser = signed_in(&sessions, "ada").await;
+    let answer = through(&sessions, browser.request(Method::GET, "/"), async |request: Request| {
+        let mut session = Session::<Visit>::extract(request.extensions()).await.unwrap();
+        session.hits += 1;
+        session.cart.push("pear".to_owned());
+        assert!(poll_once(&mut Box::pin(sessions.destroy_others(&mut session))).is_pending());
+        session.views += 1;
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    settle().await;
+    let row = memory.load(&memory.ids(None, 1).await.unwrap()[0]).await.unwrap().unwrap();
+    let fields = ["hits", "cart", "views"].map(|name| row.fields.find(name));
+    assert_eq!(fields, [Some(b"1".as_slice()), Some(br#"["pear"]"#), Some(b"1")]);
+}
+
+// In the express format the session moves to another row first.
+#[tokio::test]
+async fn r12_r28_a_row_that_destroy_others_could_not_move_to_does_not_stay() {
+    let store = Shaky::default();
+    let sessions = SessionConfig::express().secret(secret()).store(store.clone()).indexed();
+    let sessions = sessions.save_uninitialized(SaveUninitialized::Never).build();
+    let browser = signed_in(&sessions, "ada").await;
+    through(&sessions, browser.request(Method::GET, "/"), async |request: Request| {
+        let mut session = Session::<Visit>::extract(request.extensions()).await.unwrap();
+        store.fails.lock().unwrap().destroy = true;
+        let error = sessions.destroy_others(&mut session).await.unwrap_err();
+        assert!(matches!(error, SaveError::Store(_)), "{error:?}");
+    })
+    .await;
+    assert_eq!(store.inner.len().await.unwrap(), 1, "a signed-in row without a cookie");
+}
+
+#[tokio::test]
+async fn r28_a_row_that_cannot_be_read_does_not_keep_the_others_alive() {
+    let store = Shaky::default();
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().build();
+    for _ in 0..3 {
+        signed_in(&sessions, "ada").await;
+    }
+    let ids = store.inner.ids(None, 3).await.unwrap();
+    store.fails.lock().unwrap().unreadable = Some(ids[1].clone());
+    let error = sessions.destroy_all_of::<Visit>(&"ada".to_owned()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    assert_eq!(store.inner.ids(None, 3).await.unwrap(), ids[1..2]);
+}
+
+// A configuration without an index cannot tell whether the ticket is void.
+#[tokio::test]
+async fn r28_a_ticket_is_refused_where_nothing_is_indexed() {
+    let all = Sessions::native();
+    let plain = SessionConfig::builder().secret(secret()).store(all.store.clone()).clock(all.clock.clone()).build();
+    let answer = through(&plain, Browser::default().request(Method::GET, "/"), async |request: Request| {
+        let mut session = Session::<Device>::extract(request.extensions()).await.unwrap();
+        let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
+        all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
+        session.sign_in_with(ticket);
+    })
+    .await;
+    assert_eq!((answer.status, all.store.len().await.unwrap()), (StatusCode::CONFLICT, 0));
+}
+
+// Only what is stored decides how long the row lives.
+#[tokio::test]
+async fn r7_r28_destroy_others_does_not_take_lifetimes_that_the_response_discards() {
+    const DAY: Duration = minutes(24 * 60);
+    for open in super::BOTH {
+        let all = open();
+        let mut browser = all.sign_in("ada", "here").await;
+        all.visit(&mut browser, async |mut s| {
+            s.set_lifetimes(Lifetimes { idle: 20 * DAY, absolute: 90 * DAY });
+            all.sessions.destroy_others(&mut s).await.unwrap();
+            s.device = "x".repeat(100_000);
+        })
+        .await;
+        let ada = all.sessions.sessions_of::<Device>(&"ada".to_owned()).await.unwrap();
+        assert_eq!(ada.iter().map(|session| session.expires_in()).collect::<Vec<_>>(), [DAY]);
+    }
+}
