@@ -39,7 +39,10 @@ impl Core {
         let lifetime = self.lifetime(live).absolute;
         let generation = self.link(index, identity, id, lifetime).await?;
         match live.pass {
-            Some(pass) if pass.generation != generation || pass.is_void(self.elapsed()) => Err(Failure::Revoked),
+            Some(pass) if pass.generation != generation || pass.is_void(self.elapsed()) => {
+                telemetry::sign_in_revoked(self, id);
+                Err(Failure::Revoked)
+            }
             Some(_) | None => Ok(Some(Entry { identity: identity.clone(), generation })),
         }
     }
@@ -51,10 +54,12 @@ impl Core {
         };
         let failure = match self.generation(&identity).await {
             Ok(now) if now == generation => return Ok(()),
-            Ok(_) => Failure::Revoked,
+            Ok(_) => {
+                telemetry::sign_in_revoked(self, id);
+                Failure::Revoked
+            }
             Err(error) => Failure::Store(error),
         };
-        telemetry::sign_in_revoked(self, id);
         let _ = self.destroy_row(id, None).await?;
         Err(failure)
     }

@@ -10,7 +10,7 @@ use http_session::error::SaveError;
 use http_session::store::{EnumerateSessions as _, Indexed};
 use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig};
 
-use crate::support::{Answer, Browser, Request, minutes, secret, through};
+use crate::support::{Answer, Browser, Events, Request, minutes, secret, through};
 
 #[derive(Session, Debug)]
 struct Device {
@@ -255,6 +255,7 @@ async fn r28_a_ticket_from_before_does_not_sign_in() {
         let all = open();
         let mut browser = Browser::default();
         all.visit(&mut browser, async |mut s| s.views = 3).await;
+        let events = Events::capture();
         let answer = all
             .visit(&mut browser, async |mut s| {
                 let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
@@ -263,7 +264,8 @@ async fn r28_a_ticket_from_before_does_not_sign_in() {
             })
             .await;
         assert_eq!(answer.status, StatusCode::CONFLICT);
-        assert_eq!(answer.text, "all sessions of this user were ended; sign in again");
+        assert_eq!(answer.text, "this sign-in was revoked, or took too long; sign in again");
+        assert!(events.has("session.sign_in.revoked"));
         assert_eq!((all.user(&browser).await, all.devices("ada").await.len()), (None, 0));
         // The visitor's own session is as it was.
         let mut views = 0;
