@@ -132,14 +132,14 @@ fn page(head: &Parts, session: &mut Session<Visit>) -> Page {
          <form method=post action=/forget>{token}<button>Forget this session</button></form>",
     );
     // Its beginning alone: a page that shows a whole cookie undoes HttpOnly.
-    let cookie = head.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()).unwrap_or("none yet");
-    let beginning: String = cookie.chars().take(48).collect();
-    let _ = write!(
-        html,
-        "<h2>The cookie, as you sent it</h2><pre>{}… ({} characters: id, epoch, secret, signature)</pre>",
-        escape(&beginning),
-        cookie.len(),
-    );
+    let cookie = match head.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()) {
+        Some(cookie) => {
+            let beginning: String = cookie.chars().take(48).collect();
+            format!("{}… ({} characters: name, id, epoch, secret, signature)", escape(&beginning), cookie.len())
+        }
+        None => "none yet".to_owned(),
+    };
+    let _ = write!(html, "<h2>The cookie, as you sent it</h2><pre>{cookie}</pre>");
     let left =
         session.expires_in().map_or_else(|| "not stored yet".to_owned(), |left| format!("{} s left", left.as_secs()));
     let id = session.id();

@@ -1,17 +1,17 @@
-//! `Session<T>`, `Option<Session<T>>` and `Csrf` as axum extractors.
-//!
-//! The session is loaded when it is extracted. Put `#[axum::debug_handler]` above a handler that axum does not take: only
-//! then does the compiler say why.
+//! `Session<T>`, `Option<Session<T>>` and `Csrf` as axum extractors, and errors as responses.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use crate::csrf::Csrf;
-use crate::error::{CsrfRejection, SessionRejection, SignInNotRecent};
+use crate::error::{CsrfRejection, SaveError, SessionRejection, SignInNotRecent, StoreError};
 use crate::session::{Session, SessionData};
 
-/// No session, no handler (R18): the response is the rejection's.
+/// No session, no handler (R18): the response is the rejection's. The session is loaded when it is extracted.
+///
+/// The errors of the session's methods are responses, so a handler may pass them on with `?`. Put `#[axum::debug_handler]` above
+/// a handler that axum does not take: only then does the compiler say why.
 ///
 /// ```
 /// # use http_session::Session;
@@ -20,7 +20,12 @@ use crate::session::{Session, SessionData};
 ///     session.views += 1;
 ///     format!("{} views", session.views)
 /// }
-/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(hello));
+///
+/// async fn sign_out(session: Session<Visit>) -> Result<&'static str, http_session::error::StoreError> {
+///     session.destroy().await?;
+///     Ok("signed out")
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/", axum::routing::get(hello).post(sign_out));
 /// ```
 impl<State: Send + Sync, T: SessionData> FromRequestParts<State> for Session<T> {
     type Rejection = SessionRejection;
@@ -76,6 +81,12 @@ impl IntoResponse for CsrfRejection {
     }
 }
 
+impl IntoResponse for SaveError {
+    fn into_response(self) -> Response {
+        (self.status(), self.to_string()).into_response()
+    }
+}
+
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         (self.status(), self.body_text()).into_response()
@@ -85,5 +96,11 @@ impl IntoResponse for SessionRejection {
 impl IntoResponse for SignInNotRecent {
     fn into_response(self) -> Response {
         (http::StatusCode::FORBIDDEN, self.to_string()).into_response()
+    }
+}
+
+impl IntoResponse for StoreError {
+    fn into_response(self) -> Response {
+        (http::StatusCode::SERVICE_UNAVAILABLE, self.to_string()).into_response()
     }
 }

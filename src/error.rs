@@ -341,7 +341,7 @@ pub enum StoreErrorKind {
 /// A failed call to a store.
 ///
 /// `Display` tells the kind alone: a driver's message may hold a URL with a password (R26). The driver's error is the
-/// [`source`](StdError::source), for code that knows what it logs.
+/// [`source`](StdError::source), for code that knows what it logs. With the feature `axum` it is a 503 that says the same.
 ///
 /// ```
 /// use http_session::error::{StoreError, StoreErrorKind};
@@ -501,7 +501,8 @@ impl fmt::Display for SessionRejection {
 
 impl StdError for SessionRejection {}
 
-/// Why an awaited call (`save`, `take`, `reload`, a detached session's `save`) did not happen.
+/// Why an awaited call (`save`, `take`, `reload`, `destroy_others`, a detached session's `save`) did not happen. With the
+/// feature `axum` it is a response of its [`status`](Self::status).
 ///
 /// ```
 /// use http_session::Session;
@@ -546,6 +547,27 @@ pub enum SaveError {
     /// The cookie of a new session cannot travel on this connection, so nobody could ever find it (express: a Secure cookie
     /// over http).
     Unsendable,
+}
+
+impl SaveError {
+    /// A status for a response that says so: what the same failure is at the commit. 409 where another request was first or the
+    /// session is gone, 403 where nobody is signed in, 503 when the store failed, else 500, the service's own mistake.
+    ///
+    /// ```
+    /// # use http_session::error::SaveError;
+    /// assert_eq!(SaveError::Conflict.status(), 409);
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> http::StatusCode {
+        match self {
+            Self::Conflict | Self::Missing | Self::Superseded => http::StatusCode::CONFLICT,
+            Self::NotSignedIn => http::StatusCode::FORBIDDEN,
+            Self::Store(_) => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::IdentityPending | Self::NoSession | Self::TooLarge | Self::Unencodable | Self::Unsendable => {
+                http::StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
 }
 
 impl fmt::Display for SaveError {

@@ -37,6 +37,7 @@
 //!
 //! - [`struct@Session`]: the handle in a handler; [`derive@Session`]: the attributes of your struct
 //! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
+//! - [`guide::users_sessions`]: devices, "log out everywhere", step-up, "remember me"
 //! - [`Csrf`]: protection against cross-site request forgery
 //! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
 //! - [`guide::events`]: what operators see

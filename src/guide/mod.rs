@@ -16,7 +16,7 @@
 //! | [rules] | what always holds, each with tests that bear its id |
 //! | [testing] | testing your service: a browser, time by hand, a store that fails |
 //! | [store authors](store_authors) | a store of your own, and the suite that checks it |
-//! | [from express](from_express) | options by their express-session names, and what is different on purpose |
+//! | [from express](from_express) | options by their express-session names, and what is different on purpose; tower-sessions |
 //!
 //! Rules are quoted by their id, as in "R5": see [rules]; tests bear the same ids in their names.
 

@@ -214,7 +214,7 @@ impl Failure {
     const fn answer(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Conflict => (StatusCode::CONFLICT, "the session was changed by another request; try again"),
-            Self::Revoked => (StatusCode::CONFLICT, "all sessions of this user were ended; sign in again"),
+            Self::Revoked => (StatusCode::CONFLICT, "this sign-in was revoked, or took too long; sign in again"),
             Self::TooLarge => (StatusCode::INTERNAL_SERVER_ERROR, "the session is larger than its limit"),
             Self::Unencodable => (StatusCode::INTERNAL_SERVER_ERROR, "the session cannot be serialised"),
             Self::Cookie => (StatusCode::INTERNAL_SERVER_ERROR, "the session cookie cannot be written"),

@@ -45,7 +45,10 @@ impl Core {
         let lifetime = self.lifetime(live).absolute;
         let generation = self.link(index, identity, id, lifetime).await?;
         match live.pass {
-            Some(pass) if pass.generation != generation || pass.is_void(self.elapsed()) => Err(Failure::Revoked),
+            Some(pass) if pass.generation != generation || pass.is_void(self.elapsed()) => {
+                telemetry::sign_in_revoked(self, id);
+                Err(Failure::Revoked)
+            }
             Some(_) | None => Ok(Some(Entry { identity: identity.clone(), generation })),
         }
     }

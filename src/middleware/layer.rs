@@ -35,6 +35,10 @@ pub struct SessionLayer {
 impl<S: SessionStore> SessionConfig<S> {
     /// A layer for tower and axum.
     ///
+    /// It does not know the session types of the handlers inside, so the compiler does not check them against the store, as it
+    /// does for a `service`: identities, merge rules and gates need a store that implements
+    /// [`ConditionalCommit`](crate::store::ConditionalCommit).
+    ///
     /// ```
     /// use http_session::{MemoryStore, Secret, SessionConfig};
     ///

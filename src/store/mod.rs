@@ -334,7 +334,9 @@ pub trait SessionStore: Send + Sync + 'static {
 
 /// A store whose [`update`](SessionStore::update) really is conditional: epoch, merge rules and all or nothing.
 ///
-/// Implementing it is a promise. A session type with an identity or with merge rules is not accepted on a store without it.
+/// Implementing it is a promise. [`SessionConfig::service`](crate::SessionConfig::service) accepts a session type with an
+/// identity or with merge rules on no store without it. A layer does not know the session types of the handlers inside: behind
+/// a layer use such types only on a store that implements it.
 ///
 /// ```
 /// # use std::sync::Arc;

@@ -231,13 +231,13 @@ pub(crate) fn commit_abandoned() {
     event!(error, "session.commit.abandoned", "no runtime is left to finish a session's commit");
 }
 
-/// All sessions of the identity were ended while it signed in (R28).
+/// All sessions of the identity were ended while it signed in, or its ticket was void (R28).
 #[cold]
 pub(crate) fn sign_in_revoked(core: &Core, id: &SessionId) {
     event!(
         warn,
         "session.sign_in.revoked",
-        "all sessions of this identity were ended while it signed in; so was this one",
+        "a sign-in was revoked: all sessions of its identity were ended meanwhile, or its ticket is too old",
         session = tag(core, id)
     );
 }

@@ -13,8 +13,8 @@ use super::Answer;
 /// A cookie jar in front of a service: keeps what it is sent, and sends what a browser would (RFC 6265bis), to one host.
 ///
 /// It respects `Path`, `Secure`, the prefixes `__Host-` and `__Secure-`, and removals. It does not look at `Domain`, and a
-/// cookie stays until it is removed, by `Max-Age` or by an `Expires` of 1970: no time passes in it. Clone one to have a second browser with the same cookies, as a
-/// thief has.
+/// cookie stays until it is removed, by `Max-Age` or by an `Expires` of 1970: no time passes in it. Clone one to have a
+/// second browser with the same cookies, as a thief has.
 ///
 /// Any tower service can be asked: an axum router, a layered service, and a handler of
 /// [`SessionConfig::service`](crate::SessionConfig::service) too.

@@ -15,7 +15,7 @@ use crate::store::{
     Touched, Updated,
 };
 
-/// A method of [`SessionStore`].
+/// A method of [`SessionStore`] or [`IndexSessions`].
 ///
 /// ```
 /// # use http_session::{MemoryStore, error::StoreErrorKind, testing::{Call, Fault, Faulty}};
@@ -34,6 +34,16 @@ pub enum Call {
     Touch,
     /// [`SessionStore::destroy`].
     Destroy,
+    /// [`IndexSessions::generation`].
+    Generation,
+    /// [`IndexSessions::raise_generation`].
+    RaiseGeneration,
+    /// [`IndexSessions::linked`].
+    Linked,
+    /// [`IndexSessions::link`].
+    Link,
+    /// [`IndexSessions::unlink`].
+    Unlink,
 }
 
 /// What goes wrong with a call.
@@ -246,14 +256,13 @@ impl<S: SessionStore> SessionStore for Faulty<S> {
     }
 }
 
-/// Never fails.
 impl<S: IndexSessions> IndexSessions for Faulty<S> {
     async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
-        self.store.generation(identity).await
+        self.run(Call::Generation, self.store.generation(identity)).await
     }
 
     async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
-        self.store.raise_generation(identity, generation).await
+        self.run(Call::RaiseGeneration, self.store.raise_generation(identity, generation)).await
     }
 
     async fn linked(
@@ -262,15 +271,15 @@ impl<S: IndexSessions> IndexSessions for Faulty<S> {
         after: Option<&SessionId>,
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
-        self.store.linked(identity, after, limit).await
+        self.run(Call::Linked, self.store.linked(identity, after, limit)).await
     }
 
     async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
-        self.store.link(identity, id, lifetime).await
+        self.run(Call::Link, self.store.link(identity, id, lifetime)).await
     }
 
     async fn unlink(&self, identity: &RawJson, id: &SessionId) -> Result<(), StoreError> {
-        self.store.unlink(identity, id).await
+        self.run(Call::Unlink, self.store.unlink(identity, id)).await
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use http::{Request, Response};
-use http_session::error::{CsrfRejection, SessionRejection};
+use http_session::error::{CsrfRejection, SaveError, SessionRejection, StoreError};
 use http_session::{Csrf, MemoryStore, Secret, Session, SessionConfig};
 use tower::ServiceBuilder;
 
@@ -43,8 +43,15 @@ async fn sign_in(State(app): State<App>, mut session: Session<Visit>, Path(user)
 }
 
 #[axum::debug_handler]
-async fn sign_out(session: Session<Visit>) -> impl IntoResponse {
-    session.destroy().await.map(|_| Redirect::to("/")).map_err(|_| "try again")
+async fn sign_out(session: Session<Visit>) -> Result<Redirect, StoreError> {
+    session.destroy().await?;
+    Ok(Redirect::to("/"))
+}
+
+#[axum::debug_handler]
+async fn save(mut session: Session<Visit>) -> Result<(), SaveError> {
+    session.views += 1;
+    session.save().await
 }
 
 #[axum::debug_handler]
@@ -80,7 +87,7 @@ fn main() {
 
     let nested = Router::new().route("/{user}", post(sign_in));
     let _app: Router = Router::new()
-        .route("/", get(hello).delete(sign_out))
+        .route("/", get(hello).put(save).delete(sign_out))
         .route("/perhaps", get(can_do_without).post(with_its_rejection))
         .route("/form", get(form).post(posted))
         .nest("/sign-in", nested)

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_session::clock::ManualClock;
-use http_session::error::SaveError;
+use http_session::error::{SaveError, StoreErrorKind};
 use http_session::store::{EnumerateSessions as _, Indexed};
 use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig};
 
-use crate::support::{Answer, Browser, Request, minutes, secret, through};
+use crate::support::{Answer, Browser, Call, Events, Fault, Faulty, Request, minutes, secret, through};
 
 #[derive(Session, Debug)]
 struct Device {
@@ -256,6 +256,7 @@ async fn r28_a_ticket_from_before_does_not_sign_in() {
         let all = open();
         let mut browser = Browser::default();
         all.visit(&mut browser, async |mut s| s.views = 3).await;
+        let events = Events::capture();
         let answer = all
             .visit(&mut browser, async |mut s| {
                 let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
@@ -264,7 +265,8 @@ async fn r28_a_ticket_from_before_does_not_sign_in() {
             })
             .await;
         assert_eq!(answer.status, StatusCode::CONFLICT);
-        assert_eq!(answer.text, "all sessions of this user were ended; sign in again");
+        assert_eq!(answer.text, "this sign-in was revoked, or took too long; sign in again");
+        assert!(events.has("session.sign_in.revoked"));
         assert_eq!((all.user(&browser).await, all.devices("ada").await.len()), (None, 0));
         // The visitor's own session is as it was.
         let mut views = 0;
@@ -313,4 +315,34 @@ async fn r11_r28_a_void_ticket_does_not_keep_the_former_user_signed_in() {
         assert_eq!(answer.status, StatusCode::CONFLICT);
         assert_eq!((all.user(&browser).await, all.devices("bob").await.len()), (None, 0));
     }
+}
+
+#[tokio::test]
+async fn r28_an_index_that_is_down_signs_nobody_in_and_ends_nothing() {
+    let memory = MemoryStore::new();
+    let store = Faulty::new(memory.clone());
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().build();
+    let sign_in = async |browser: &mut Browser| {
+        let request = browser.request(Method::POST, "/");
+        let handler =
+            async |r: Request| Session::<Device>::extract(r.extensions()).await.unwrap().sign_in("ada".into());
+        let answer = through(&sessions, request, handler).await;
+        browser.keep(&answer);
+        answer
+    };
+    for call in [Call::Link, Call::Generation] {
+        store.fail(call, Fault::Error(StoreErrorKind::Unavailable));
+        let answer = sign_in(&mut Browser::default()).await;
+        assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::SERVICE_UNAVAILABLE, 0), "{call:?}");
+        store.heal();
+        assert_eq!(memory.len().await.unwrap(), 0, "{call:?}");
+    }
+    assert_eq!(sign_in(&mut Browser::default()).await.status, StatusCode::OK);
+    for call in [Call::RaiseGeneration, Call::Linked] {
+        store.fail(call, Fault::Error(StoreErrorKind::Unavailable));
+        sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap_err();
+        store.heal();
+        assert_eq!(memory.len().await.unwrap(), 1, "{call:?}");
+    }
+    assert_eq!(sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap(), 1);
 }

@@ -1,5 +1,6 @@
 //! What the public types show of themselves.
 
+use axum::response::IntoResponse as _;
 use http::{Method, Request, Response};
 use http_session::error::{SaveError, SessionRejection, StoreError, StoreErrorKind};
 use http_session::record::{Field, IdentityChange, Keep, Patch, RawJson, Row, VerifierChange};
@@ -67,18 +68,22 @@ fn errors(watch: &mut Watch) {
         let store = || StoreError::new(kind).with_source("driver says postgres://user:hunter2@db");
         watch.error(&store());
         watch.error(&SaveError::Store(store()));
+        watch.hears(&store().into_response());
+        watch.hears(&SaveError::Store(store()).into_response());
     }
     for error in [
         SaveError::Conflict,
         SaveError::IdentityPending,
         SaveError::Missing,
         SaveError::NoSession,
+        SaveError::NotSignedIn,
         SaveError::Superseded,
         SaveError::TooLarge,
         SaveError::Unencodable,
         SaveError::Unsendable,
     ] {
         watch.error(&error);
+        watch.hears(&error.into_response());
     }
     for rejection in [
         SessionRejection::Closed,
@@ -89,7 +94,7 @@ fn errors(watch: &mut Watch) {
     ] {
         watch.error(&rejection);
         watch.said.push_str(rejection.body_text());
-        watch.hears(&axum::response::IntoResponse::into_response(rejection));
+        watch.hears(&rejection.into_response());
     }
     watch.error(&Secret::try_from("s3cret-value").unwrap_err());
     watch.error(
