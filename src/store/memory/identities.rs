@@ -1,6 +1,6 @@
 //! Which rows are of which identity, and when all of an identity's sessions were last ended (R28).
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -47,8 +47,8 @@ impl Identities {
 #[derive(Default)]
 pub(super) struct Generations {
     current: HashMap<RawJson, (Generation, Duration)>,
-    /// Each identity once, with when it was raised as of the last look: it is kept for two lifetimes at most.
-    raised: VecDeque<(Duration, RawJson)>,
+    /// Each identity once, in the order in which they were raised last.
+    raised: BTreeSet<(Duration, RawJson)>,
 }
 
 impl Generations {
@@ -57,18 +57,15 @@ impl Generations {
     }
 
     pub(super) fn raise(&mut self, now: Duration, identity: &RawJson, generation: Generation) {
-        if self.current.insert(identity.clone(), (generation, now)).is_none() {
-            self.raised.push_back((now, identity.clone()));
+        if let Some((_, before)) = self.current.insert(identity.clone(), (generation, now)) {
+            self.raised.remove(&(before, identity.clone()));
         }
-        while let Some((raised, _)) = self.raised.front()
+        self.raised.insert((now, identity.clone()));
+        while let Some((raised, _)) = self.raised.first()
             && now.saturating_sub(*raised) > GENERATION_LIFETIME
-            && let Some((raised, identity)) = self.raised.pop_front()
+            && let Some((_, identity)) = self.raised.pop_first()
         {
-            match self.current.get(&identity) {
-                // Raised again since: it waits once more.
-                Some((_, latest)) if *latest > raised => self.raised.push_back((*latest, identity)),
-                Some(_) | None => _ = self.current.remove(&identity),
-            }
+            self.current.remove(&identity);
         }
     }
 }
