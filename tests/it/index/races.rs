@@ -165,15 +165,13 @@ impl Race {
         browser
     }
 
-    /// Lets the login (`false`) or the end of all (`true`) take one step after the other as `order` says, then both to their ends.
-    async fn run(&self, way: Way, order: &[bool]) -> (Browser, Answer) {
-        let mut browser = self.prepared(way).await;
-        let (login, end, sender) = (self.login.clone(), self.end.clone(), browser.clone());
+    /// Lets a request (`false`) or the end of all (`true`) take one step after the other as `order` says, then both to their ends.
+    async fn interleave(&self, request: impl Future<Output = Answer> + 'static, order: &[bool]) -> Answer {
+        let end = self.end.clone();
         self.calls.lock().unwrap().clear();
-        let local = tokio::task::LocalSet::new();
-        let answer = local
+        tokio::task::LocalSet::new()
             .run_until(async {
-                let login = tokio::task::spawn_local(async move { Self::sign_in(&login, &sender, "ada", way).await });
+                let request = tokio::task::spawn_local(request);
                 let end = tokio::task::spawn_local(async move {
                     end.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
                 });
@@ -184,9 +182,15 @@ impl Race {
                 }
                 self.gates.iter().for_each(|gate| gate.add_permits(100));
                 end.await.unwrap();
-                login.await.unwrap()
+                request.await.unwrap()
             })
-            .await;
+            .await
+    }
+
+    async fn run(&self, way: Way, order: &[bool]) -> (Browser, Answer) {
+        let mut browser = self.prepared(way).await;
+        let (login, sender) = (self.login.clone(), browser.clone());
+        let answer = self.interleave(async move { Self::sign_in(&login, &sender, "ada", way).await }, order).await;
         browser.keep(&answer);
         (browser, answer)
     }
@@ -270,25 +274,8 @@ impl Race {
 
     async fn check_turn(&self, turn: Turn, order: &[bool]) {
         let browser = self.prepared(Way::Again).await;
-        let (login, end) = (self.login.clone(), self.end.clone());
-        self.calls.lock().unwrap().clear();
-        let local = tokio::task::LocalSet::new();
-        local
-            .run_until(async {
-                let login = tokio::task::spawn_local(async move { Self::turn(&login, &browser, turn).await });
-                let end = tokio::task::spawn_local(async move {
-                    end.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap();
-                });
-                settle().await;
-                for &step in order {
-                    self.gates[usize::from(step)].add_permits(1);
-                    settle().await;
-                }
-                self.gates.iter().for_each(|gate| gate.add_permits(100));
-                end.await.unwrap();
-                login.await.unwrap();
-            })
-            .await;
+        let login = self.login.clone();
+        self.interleave(async move { Self::turn(&login, &browser, turn).await }, order).await;
         let calls = self.calls.lock().unwrap().clone();
         assert_eq!(self.store.len().await.unwrap(), 0, "{turn:?}, {calls:?}");
     }
