@@ -16,7 +16,7 @@ impl<S: SessionStore> SessionConfig<S> {
     /// read as `T` is left out, with an event `session.field.undecodable` (R16).
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or one of the rows is none that it can read ([`StoreErrorKind::Corrupt`]).
     ///
     /// ```
     /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};
