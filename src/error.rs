@@ -423,6 +423,66 @@ impl From<InvalidEntry> for StoreError {
     }
 }
 
+/// Why a store could not be opened. It never holds the URL, which may hold a password (R26).
+///
+/// ```
+/// use http_session::error::ConnectError;
+///
+/// let error = ConnectError::InvalidUrl("a file of its own has no name");
+/// assert_eq!(error.to_string(), "the URL of the session store is not valid: a file of its own has no name");
+/// assert!(ConnectError::UnknownScheme(&[]).to_string().ends_with("it has none"));
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No store of this program has a URL of this kind. The kinds that are compiled in.
+    UnknownScheme(&'static [&'static str]),
+    /// What is wrong with the URL.
+    InvalidUrl(&'static str),
+    /// What is wrong with the options.
+    InvalidOptions(&'static str),
+    /// The database has no table of the store's name and may not make one, or has another one; what to do about it.
+    Schema(&'static str),
+    /// The storage cannot be reached, or refuses.
+    Store(StoreError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownScheme(known) => {
+                f.write_str("this program has no session store for a URL of this kind; it has")?;
+                if known.is_empty() {
+                    f.write_str(" none")?;
+                }
+                for (place, scheme) in known.iter().enumerate() {
+                    write!(f, "{} `{scheme}`", if place == 0 { "" } else { "," })?;
+                }
+                Ok(())
+            }
+            Self::InvalidUrl(why) => write!(f, "the URL of the session store is not valid: {why}"),
+            Self::InvalidOptions(why) => write!(f, "the options of the session store are not valid: {why}"),
+            Self::Schema(why) => write!(f, "the table of the session store does not fit: {why}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for ConnectError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for ConnectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// Why a handler gets no session (R16, R18, R22). As a response it is [`status`](Self::status) and
 /// [`body_text`](Self::body_text); with the feature `axum` it is an `IntoResponse`.
 ///
@@ -448,6 +508,9 @@ pub enum SessionRejection {
     NoLayer,
     /// The request's path is outside of the cookie's path, or ignored by configuration.
     OutsidePath,
+    /// The session type has an identity or merge rules, and the layer is an
+    /// [`overwriting_layer`](crate::SessionConfig::overwriting_layer).
+    OverwritingStore,
     /// The store failed to load the session.
     StoreFailed,
     /// The identity or a required field of the stored session does not decode; nothing was overwritten.
@@ -465,7 +528,7 @@ impl SessionRejection {
     pub const fn status(self) -> http::StatusCode {
         match self {
             Self::StoreFailed => http::StatusCode::SERVICE_UNAVAILABLE,
-            Self::Closed | Self::NoLayer | Self::OutsidePath | Self::Unreadable => {
+            Self::Closed | Self::NoLayer | Self::OutsidePath | Self::OverwritingStore | Self::Unreadable => {
                 http::StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -486,6 +549,9 @@ impl SessionRejection {
             }
             Self::OutsidePath => {
                 "there is no session here: the path is outside of the session cookie's path, or ignored"
+            }
+            Self::OverwritingStore => {
+                "this session has an identity or merge rules, and the session store behind this layer only overwrites"
             }
             Self::StoreFailed => "the session store is unavailable",
             Self::Unreadable => "the stored session cannot be read by this handler",

@@ -1,6 +1,7 @@
 //! The configuration as the middleware uses it.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,7 +22,7 @@ use crate::id::{SELECTOR_BYTES, SessionId};
 use crate::record::{Epoch, IdentityChange, RawJson};
 use crate::session::changes::{Live, Verifier};
 use crate::session::slot::Slot;
-use crate::store::{AnyStore, ErasedIndex, ErasedStore};
+use crate::store::{ErasedIndex, ErasedStore};
 use crate::telemetry::{self, TagKey};
 use crate::token::express::ExpressKeys;
 use crate::token::{Keys, TEXT_BYTES, Token, TokenText};
@@ -41,7 +42,7 @@ pub(crate) struct OwnLifetimes {
 
 /// The configuration as the middleware uses it, without the store's type.
 pub(crate) struct Core {
-    store: AnyStore,
+    store: Arc<dyn ErasedStore>,
     keys: CookieKeys,
     pub(crate) csrf: CsrfKeys,
     pub(crate) tags: TagKey,
@@ -50,7 +51,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(secret: &Secret, store: AnyStore, mut settings: Settings) -> Self {
+    pub(super) fn new(secret: &Secret, store: Arc<dyn ErasedStore>, mut settings: Settings) -> Self {
         // The secrets themselves are wiped as soon as there are keys.
         let previous = &mem::take(&mut settings.previous_secrets);
         let name = settings.attributes.name.as_str();
@@ -60,13 +61,13 @@ impl Core {
         };
         let csrf = CsrfKeys::new(secret, previous, name, &settings.scope);
         let tags = TagKey::new(secret, name, &settings.scope);
-        settings.policy.can_touch = store.erased().can_touch();
+        settings.policy.can_touch = store.can_touch();
         telemetry::describe();
         Self { store, keys, csrf, tags, lifetimes: settings.lifetimes(), settings }
     }
 
     pub(crate) fn store(&self) -> &dyn ErasedStore {
-        self.store.erased()
+        &*self.store
     }
 
     /// The index, where the configuration has one (R28).

@@ -30,7 +30,7 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::session::immediate::Call;
 use crate::session::{DetachedSession, SessionData};
-use crate::store::{AnyStore, SessionStore};
+use crate::store::SessionStore;
 
 /// A finished configuration: cheap to clone, shared by all services made of it.
 ///
@@ -51,7 +51,7 @@ pub struct SessionConfig<S> {
 impl<S: SessionStore> SessionConfig<S> {
     fn new(secret: &Secret, store: S, settings: Settings) -> Self {
         let store = Arc::new(store);
-        Self { core: Arc::new(Core::new(secret, AnyStore::erase(Arc::clone(&store)), settings)), store }
+        Self { core: Arc::new(Core::new(secret, Arc::new(Arc::clone(&store)), settings)), store }
     }
 
     /// The store, for what the middleware does not do: counting sessions, clearing them.

@@ -15,7 +15,7 @@ use super::{Reception, ResponseFuture, SessionBody, receive};
 use crate::config::{Core, SessionConfig};
 use crate::cookie::set_cookie::vary_cookie;
 use crate::error::SessionRejection;
-use crate::session::slot::Slot;
+use crate::session::slot::{Slot, Writes};
 use crate::session::{Session, SessionData, StorableIn};
 use crate::store::SessionStore;
 
@@ -172,7 +172,7 @@ impl<H, A> SessionHandler<H, A> {
         A: SessionArgument,
         Answer: Future<Output = Result<Response<R>, E>>,
     {
-        let (request, reception) = receive(&self.core, request);
+        let (request, reception) = receive(&self.core, Writes::Conditional, request);
         let (slot, commits) = match reception {
             Reception::Slot(slot) => (slot, Commits::Here),
             Reception::Served(slot) => (slot, Commits::Outside),

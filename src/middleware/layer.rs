@@ -7,7 +7,8 @@ use tower_layer::Layer;
 
 use super::SessionService;
 use crate::config::{Core, SessionConfig};
-use crate::store::SessionStore;
+use crate::session::slot::Writes;
+use crate::store::{ConditionalCommit, SessionStore};
 
 /// A tower layer that gives requests a session. Made by [`SessionConfig::layer`].
 ///
@@ -30,14 +31,15 @@ use crate::store::SessionStore;
 #[derive(Clone)]
 pub struct SessionLayer {
     core: Arc<Core>,
+    writes: Writes,
 }
 
 impl<S: SessionStore> SessionConfig<S> {
     /// A layer for tower and axum.
     ///
-    /// It does not know the session types of the handlers inside, so the compiler does not check them against the store, as it
-    /// does for a `service`: identities, merge rules and gates need a store that implements
-    /// [`ConditionalCommit`](crate::store::ConditionalCommit).
+    /// It does not know the session types of the handlers inside, and some of them may have an identity or merge rules, so it
+    /// needs a store that implements [`ConditionalCommit`]. On others there is
+    /// [`overwriting_layer`](Self::overwriting_layer).
     ///
     /// ```
     /// use http_session::{MemoryStore, Secret, SessionConfig};
@@ -46,8 +48,26 @@ impl<S: SessionStore> SessionConfig<S> {
     /// let app: axum::Router = axum::Router::new().layer(sessions.layer());
     /// ```
     #[must_use]
-    pub fn layer(&self) -> SessionLayer {
-        SessionLayer { core: Arc::clone(&self.core) }
+    pub fn layer(&self) -> SessionLayer
+    where
+        S: ConditionalCommit,
+    {
+        SessionLayer { core: Arc::clone(&self.core), writes: Writes::Conditional }
+    }
+
+    /// A layer on a store that may only overwrite, such as a [`Basic`](crate::store::Basic) one: of two requests that write at
+    /// the same moment, one is lost. A session type with an identity or with merge rules has no session there
+    /// ([`SessionRejection::OverwritingStore`](crate::error::SessionRejection::OverwritingStore)).
+    ///
+    /// ```
+    /// use http_session::{MemoryStore, Secret, SessionConfig};
+    ///
+    /// let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
+    /// let app: axum::Router = axum::Router::new().layer(sessions.overwriting_layer());
+    /// ```
+    #[must_use]
+    pub fn overwriting_layer(&self) -> SessionLayer {
+        SessionLayer { core: Arc::clone(&self.core), writes: Writes::Overwriting }
     }
 }
 
@@ -55,7 +75,7 @@ impl<Inner> Layer<Inner> for SessionLayer {
     type Service = SessionService<Inner>;
 
     fn layer(&self, inner: Inner) -> SessionService<Inner> {
-        SessionService::new(inner, Arc::clone(&self.core))
+        SessionService::new(inner, Arc::clone(&self.core), self.writes)
     }
 }
 

@@ -11,6 +11,7 @@ use super::future::OpenSlot;
 use super::receive::CurrentSlot;
 use super::{Reception, ResponseFuture, SessionBody, receive};
 use crate::config::Core;
+use crate::session::slot::Writes;
 
 /// A service with sessions around an inner one. Made by [`SessionLayer`](super::SessionLayer).
 ///
@@ -28,11 +29,12 @@ use crate::config::Core;
 pub struct SessionService<Inner> {
     inner: Inner,
     core: Arc<Core>,
+    writes: Writes,
 }
 
 impl<Inner> SessionService<Inner> {
-    pub(super) const fn new(inner: Inner, core: Arc<Core>) -> Self {
-        Self { inner, core }
+    pub(super) const fn new(inner: Inner, core: Arc<Core>, writes: Writes) -> Self {
+        Self { inner, core, writes }
     }
 
     /// The inner service.
@@ -62,7 +64,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut request, reception) = receive(&self.core, request);
+        let (mut request, reception) = receive(&self.core, self.writes, request);
         let slot = match reception {
             Reception::Slot(slot) => {
                 request.extensions_mut().insert(CurrentSlot::new(Arc::clone(&slot)));

@@ -207,7 +207,7 @@ impl Patch {
     }
 
     /// The changes that the request made itself.
-    fn written(&self) -> impl Iterator<Item = Change<'_>> {
+    pub(crate) fn written(&self) -> impl Iterator<Item = Change<'_>> {
         self.touched.iter().map(|field| match self.on_conflict {
             OnConflict::Merge => self.change(field, field.merge.is_some() && self.clear.keeps(field.keep)),
             OnConflict::Refuse => self.change(field, true),

@@ -35,6 +35,10 @@ pub trait SessionData: Sized {
     #[doc(hidden)]
     const HAS_IDENTITY: bool;
 
+    /// Whether only a store that implements [`ConditionalCommit`](crate::store::ConditionalCommit) keeps its promises.
+    #[doc(hidden)]
+    const NEEDS_CONDITIONS: bool = Self::HAS_IDENTITY || has_merge_rule(Self::FIELDS);
+
     #[doc(hidden)]
     fn decode(reader: &mut FieldReader<'_>) -> Result<Self, Unreadable>;
 
@@ -48,6 +52,16 @@ pub trait SessionData: Sized {
     /// The identity alone, for a handle that watches it while the handler works.
     #[doc(hidden)]
     fn encode_identity(&self, writer: &mut FieldWriter<'_>);
+}
+
+const fn has_merge_rule(mut fields: &[Field]) -> bool {
+    while let [field, rest @ ..] = fields {
+        if field.merge.is_some() {
+            return true;
+        }
+        fields = rest;
+    }
+    false
 }
 
 /// A session with an `#[session(identity)]` field: it can sign in and out (R5). Written by the derive.

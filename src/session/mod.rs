@@ -41,7 +41,7 @@ use crate::id::SessionId;
 use crate::middleware::CurrentSlot;
 use flush::decode;
 use immediate::Call;
-use slot::{Slot, Window};
+use slot::{Slot, Window, Writes};
 
 /// The session of a request, as your struct.
 ///
@@ -164,6 +164,9 @@ impl<T: SessionData> Session<T> {
 
     /// A window on a slot that is loaded.
     pub(crate) fn open(slot: Arc<Slot>) -> Result<Self, SessionRejection> {
+        if slot.received.writes == Writes::Overwriting && T::NEEDS_CONDITIONS {
+            return Err(SessionRejection::OverwritingStore);
+        }
         let window = slot.window()?;
         let value = decode(&window)?;
         Ok(Self { value, window, mutable: Access::Read, settled: OnceLock::new(), slot: Held::new(slot) })

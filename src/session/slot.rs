@@ -32,6 +32,15 @@ pub(crate) struct Received {
     pub(crate) fingerprint: Option<Vec<u8>>,
     /// Kept only for an id generator or cookie rules that look at the request.
     pub(crate) parts: Option<Box<Parts>>,
+    pub(crate) writes: Writes,
+}
+
+/// What is known of the store's updates where the session types are not known to the compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writes {
+    Conditional,
+    /// It may only overwrite: no identities, no merge rules.
+    Overwriting,
 }
 
 /// Where the session stands.

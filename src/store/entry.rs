@@ -97,24 +97,25 @@ mod tests;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    epoch: Epoch,
-    identity_epoch: Epoch,
-    verifier: VerifierHash,
-    previous: Option<VerifierHash>,
-    identity: Option<RawJson>,
-    cookie: Option<RawJson>,
-    fields: Fields,
-    moments: Moments,
-    end: Duration,
+    // Open to the stores that keep each in a column of its own.
+    pub(super) epoch: Epoch,
+    pub(super) identity_epoch: Epoch,
+    pub(super) verifier: VerifierHash,
+    pub(super) previous: Option<VerifierHash>,
+    pub(super) identity: Option<RawJson>,
+    pub(super) cookie: Option<RawJson>,
+    pub(super) fields: Fields,
+    pub(super) moments: Moments,
+    pub(super) end: Duration,
 }
 
 /// When things happened, on the store's clock; for each, [`Ages`] has the time since.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Moments {
-    created: Duration,
-    identity: Duration,
-    verifier: Duration,
-    touched: Duration,
+pub(super) struct Moments {
+    pub(super) created: Duration,
+    pub(super) identity: Duration,
+    pub(super) verifier: Duration,
+    pub(super) touched: Duration,
 }
 
 impl Entry {

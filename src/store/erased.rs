@@ -1,6 +1,5 @@
-//! A store behind one pointer: what the layer holds, and a user who chooses at run time.
+//! A store behind one pointer: what the layer holds.
 
-use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -8,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{ConditionalCommit, Destroyed, Generation, IndexSessions, Inserted, SessionStore, Touched, Updated};
+use super::{
+    Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Page, SessionStore, Touched, Updated,
+};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
@@ -71,7 +72,7 @@ impl<T> Visit<T> {
         }
     }
 
-    async fn unlimited(self) -> Result<T, StoreError> {
+    pub(super) async fn unlimited(self) -> Result<T, StoreError> {
         match self {
             Self::Answered(answer) => answer,
             Self::Waiting(call, _) => call.await,
@@ -112,6 +113,13 @@ pub(crate) trait ErasedIndex: Send + Sync {
     fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> Visit<Vec<SessionId>>;
     fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Visit<Generation>;
     fn unlink(&self, identity: &RawJson, id: &SessionId) -> Visit<()>;
+}
+
+/// [`EnumerateSessions`] as an object.
+pub(crate) trait ErasedNames: Send + Sync {
+    fn len(&self) -> Visit<usize>;
+    fn ids(&self, from: Option<&Cursor>, limit: usize) -> Visit<Page>;
+    fn clear(&self) -> Visit<()>;
 }
 
 /// Calls a method of the store behind an `Arc`: at once, or boxed with copies of its arguments.
@@ -182,79 +190,20 @@ impl<S: IndexSessions> ErasedIndex for Arc<S> {
     }
 }
 
-/// A store chosen at run time. A store that panics is one that failed; so is one that promised to be
-/// [instant](SessionStore::is_instant) and waits. It does not speak the express format and does not enumerate.
-///
-/// ```
-/// use http_session::store::AnyStore;
-/// use http_session::{MemoryStore, Secret, SessionConfig};
-///
-/// let store = AnyStore::new(MemoryStore::new());
-/// let sessions: SessionConfig<AnyStore> = SessionConfig::builder().secret(Secret::random()).store(store).build();
-/// ```
-#[derive(Clone)]
-pub struct AnyStore(Arc<dyn ErasedStore>);
-
-impl AnyStore {
-    /// Hides the type of a store that commits conditionally.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, store::AnyStore};
-    /// let small = true;
-    /// let store = if small {
-    ///     AnyStore::new(MemoryStore::new().max_sessions(1000))
-    /// } else {
-    ///     AnyStore::new(MemoryStore::new()) // another type as well
-    /// };
-    /// ```
-    #[must_use]
-    pub fn new<S: ConditionalCommit>(store: S) -> Self {
-        Self::erase(Arc::new(store))
+impl<S: EnumerateSessions> ErasedNames for Arc<S> {
+    fn len(&self) -> Visit<usize> {
+        visit!(self.len(;), Read)
     }
 
-    pub(crate) fn erase<S: SessionStore>(store: Arc<S>) -> Self {
-        Self(Arc::new(store))
+    fn ids(&self, from: Option<&Cursor>, limit: usize) -> Visit<Page> {
+        if S::is_instant(self) {
+            return Visit::instant(async { S::ids(self, from, limit).await }, Lost::Read);
+        }
+        let (store, from) = (Self::clone(self), from.cloned());
+        Visit::waiting(async move { S::ids(&store, from.as_ref(), limit).await }, Lost::Read)
     }
 
-    pub(crate) fn erased(&self) -> &dyn ErasedStore {
-        &*self.0
-    }
-}
-
-impl fmt::Debug for AnyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnyStore(..)")
-    }
-}
-
-impl ConditionalCommit for AnyStore {}
-
-impl SessionStore for AnyStore {
-    fn can_touch(&self) -> bool {
-        self.0.can_touch()
-    }
-
-    fn is_instant(&self) -> bool {
-        self.0.is_instant()
-    }
-
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
-        self.0.load(id).unlimited().await
-    }
-
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        self.0.insert(id, row, lifetime).unlimited().await
-    }
-
-    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        self.0.update(id, patch, lifetime).unlimited().await
-    }
-
-    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
-        self.0.touch(id, epoch, lifetime).unlimited().await
-    }
-
-    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
-        self.0.destroy(id, epoch).unlimited().await
+    fn clear(&self) -> Visit<()> {
+        visit!(self.clear(;), Write)
     }
 }

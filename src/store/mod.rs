@@ -14,6 +14,8 @@ use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, Row};
 
+mod any;
+mod basic;
 #[cfg(feature = "test-support")]
 pub mod conformance;
 mod entry;
@@ -21,14 +23,17 @@ mod erased;
 mod index;
 #[cfg(feature = "memory")]
 mod memory;
+mod page;
 mod pointer;
 
+pub use any::AnyStore;
+pub use basic::{Basic, BasicStore};
 pub use entry::{Entry, Merged, UpdateStep};
-pub use erased::AnyStore;
 pub(crate) use erased::{ErasedIndex, ErasedStore, Visit};
 pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexed, LINK_GRACE};
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};
+pub use page::{Cursor, Ids, Page};
 
 /// Answer to [`SessionStore::insert`].
 ///
@@ -335,8 +340,8 @@ pub trait SessionStore: Send + Sync + 'static {
 /// A store whose [`update`](SessionStore::update) really is conditional: epoch, merge rules and all or nothing.
 ///
 /// Implementing it is a promise. [`SessionConfig::service`](crate::SessionConfig::service) accepts a session type with an
-/// identity or with merge rules on no store without it. A layer does not know the session types of the handlers inside: behind
-/// a layer use such types only on a store that implements it.
+/// identity or with merge rules on no store without it. A layer does not know the session types of the handlers inside, so
+/// [`layer`](crate::SessionConfig::layer) needs such a store.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -349,7 +354,8 @@ pub trait SessionStore: Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot commit conditionally, which an identity field or a merge rule needs",
     label = "this store only overwrites",
-    note = "use a store that implements `ConditionalCommit`, such as `MemoryStore`, or remove `identity` and `merge` from the session's fields"
+    note = "use a store that implements `ConditionalCommit`, such as `MemoryStore`, or remove `identity` and `merge` from the session's fields",
+    note = "for tower and axum, `.overwriting_layer()` serves sessions without them"
 )]
 pub trait ConditionalCommit: SessionStore {}
 
@@ -379,7 +385,7 @@ pub trait ExpressFormat: SessionStore {}
 /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
 /// # let _ = store.insert(&id, &row, lifetime).await?;
 /// assert_eq!(store.len().await?, 1);
-/// assert_eq!(store.ids(None, 100).await?, [id]);
+/// assert_eq!(store.ids(None, 100).await?.ids, [id]);
 /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -390,7 +396,8 @@ pub trait ExpressFormat: SessionStore {}
 )]
 #[expect(clippy::len_without_is_empty, reason = "express-session's `length`; an answer from afar is no container")]
 pub trait EnumerateSessions: SessionStore {
-    /// The number of live sessions, without tombstones. express: `store.length`.
+    /// The number of live sessions, without tombstones; about as many where the storage changes meanwhile. express:
+    /// `store.length`.
     ///
     /// # Errors
     /// The store failed.
@@ -409,11 +416,13 @@ pub trait EnumerateSessions: SessionStore {
     #[doc(alias = "length")]
     fn len(&self) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
-    /// Up to `limit` ids of live sessions in the store's order, after the given one. The next page starts after the last.
-    /// express: `store.all`, which gives the sessions themselves.
+    /// About `limit` ids of live sessions, from a page's [`next`](Page::next) on or from the beginning; [`Ids`] walks through
+    /// all of them. A session that lives from the first page to the last is named, perhaps twice where the storage is
+    /// reorganised meanwhile; one that comes or goes in between may be. express: `store.all`, which gives the sessions
+    /// themselves.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or the cursor is not one of its own.
     ///
     /// ```
     /// # use http_session::{MemoryStore, SessionId, record::*, store::*};
@@ -423,18 +432,14 @@ pub trait EnumerateSessions: SessionStore {
     /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
     /// # let _ = store.insert(&id, &row, lifetime).await?;
     /// let mut page = store.ids(None, 100).await?;
-    /// while let Some(last) = page.last() {
-    ///     page = store.ids(Some(last), 100).await?;
+    /// while let Some(next) = page.next {
+    ///     page = store.ids(Some(&next), 100).await?;
     /// }
     /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "all")]
-    fn ids(
-        &self,
-        after: Option<&SessionId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
+    fn ids(&self, from: Option<&Cursor>, limit: usize) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
     /// Destroys every session. express: `store.clear`.
     ///

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Indexed, Inserted,
-    SessionStore, Touched, Updated,
+    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Indexed,
+    Inserted, Page, SessionStore, Touched, Updated,
 };
 use crate::error::StoreError;
 use crate::id::SessionId;
@@ -74,12 +74,8 @@ macro_rules! delegates {
                 S::len(self)
             }
 
-            fn ids(
-                &self,
-                after: Option<&SessionId>,
-                limit: usize,
-            ) -> impl Future<Output = Answer<Vec<SessionId>>> + Send {
-                S::ids(self, after, limit)
+            fn ids(&self, from: Option<&Cursor>, limit: usize) -> impl Future<Output = Answer<Page>> + Send {
+                S::ids(self, from, limit)
             }
 
             fn clear(&self) -> impl Future<Output = Answer<()>> + Send {

@@ -11,8 +11,8 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
 use crate::store::{
-    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, SessionStore,
-    Touched, Updated,
+    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Page,
+    SessionStore, Touched, Updated,
 };
 
 /// A method of [`SessionStore`] or [`IndexSessions`].
@@ -289,8 +289,8 @@ impl<S: EnumerateSessions> EnumerateSessions for Faulty<S> {
         self.store.len().await
     }
 
-    async fn ids(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>, StoreError> {
-        self.store.ids(after, limit).await
+    async fn ids(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.store.ids(from, limit).await
     }
 
     async fn clear(&self) -> Result<(), StoreError> {

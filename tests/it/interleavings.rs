@@ -278,7 +278,7 @@ async fn r8_r11_express_a_sign_in_does_not_bring_back_what_was_destroyed() {
         session.sign_in("ada".to_owned());
     })
     .await;
-    for id in store.ids(None, 9).await.unwrap() {
+    for id in store.ids(None, 9).await.unwrap().ids {
         assert_eq!(store.load(&id).await.unwrap().unwrap().fields.find("theme"), None);
     }
 }

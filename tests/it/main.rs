@@ -32,5 +32,6 @@ mod plumbing;
 mod regressions;
 mod rules;
 mod smoke;
+mod stores;
 mod support;
 mod testing;

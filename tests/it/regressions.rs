@@ -137,7 +137,7 @@ async fn r19_a_regenerated_session_keeps_secure_and_its_cookie_rules() {
         session.sign_in("ada".to_owned());
     })
     .await;
-    let id = store.ids(None, 9).await.unwrap().remove(0);
+    let id = store.ids(None, 9).await.unwrap().ids.remove(0);
     let row = store.load(&id).await.unwrap().unwrap();
     assert!(row.cookie.is_some(), "Secure and Priority are stored");
     assert!(answer.set_cookies()[0].contains("Priority=High"), "{:?}", answer.set_cookies());

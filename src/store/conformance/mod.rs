@@ -228,8 +228,10 @@ impl<S: SessionStore> Suite<S> {
     /// The store promises [`EnumerateSessions`]. Sessions of others are left alone.
     ///
     /// ```compile_fail,E0277
-    /// # use http_session::{MemoryStore, store::{AnyStore, conformance::Suite}};
-    /// let suite = Suite::new(AnyStore::new(MemoryStore::new())).enumerates(); // it does not promise that
+    /// # use http_session::store::{Basic, BasicStore, conformance::Suite};
+    /// # fn suite<B: BasicStore>(store: Basic<B>) {
+    /// let suite = Suite::new(store).enumerates(); // it does not promise that
+    /// # }
     /// ```
     ///
     /// ```

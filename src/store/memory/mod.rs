@@ -11,8 +11,8 @@ use std::time::Duration;
 use self::identities::Generations;
 use self::shard::{Limits, Shard};
 use super::{
-    ConditionalCommit, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Merged,
-    SessionStore, Touched, UpdateStep, Updated,
+    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted,
+    Merged, Page, SessionStore, Touched, UpdateStep, Updated,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::error::StoreError;
@@ -396,13 +396,13 @@ impl EnumerateSessions for MemoryStore {
         Ok(self.shards.all().map(|shard| lock(shard).len(now)).sum())
     }
 
-    async fn ids(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>, StoreError> {
-        let now = self.now();
+    async fn ids(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let (now, after) = (self.now(), from.map(Cursor::id).transpose()?);
         let mut page = BinaryHeap::new();
         for shard in self.shards.all() {
-            lock(shard).page(now, after, limit, &mut page);
+            lock(shard).page(now, after.as_ref(), limit, &mut page);
         }
-        Ok(page.into_sorted_vec())
+        Ok(Page::in_order(page.into_sorted_vec(), limit))
     }
 
     async fn clear(&self) -> Result<(), StoreError> {

@@ -29,7 +29,7 @@ async fn r10_after_a_definite_conflict_the_request_is_merged_anew_from_its_origi
         let answer: Answer = browser.get(&service, "/").await;
         assert_eq!(answer.status.as_u16(), 200);
         assert_eq!(store.updates.load(Ordering::SeqCst), quicker + 1);
-        let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().remove(0);
+        let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().ids.remove(0);
         let hits = store.inner.load(&id).await.unwrap().unwrap().fields.find("hits").unwrap().to_vec();
         assert_eq!(String::from_utf8(hits).unwrap(), total.to_string());
     }
@@ -45,7 +45,7 @@ async fn r9_what_others_wrote_during_a_save_is_not_lost_to_a_change_since() {
     store.quicker.store(1, Ordering::SeqCst);
     // One is saved, and one is added while the save is under way; another request adds a hundred.
     assert_eq!(browser.send(&service, browser.request(Method::PUT, "/")).await.status.as_u16(), 200);
-    let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().remove(0);
+    let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().ids.remove(0);
     let row = store.inner.load(&id).await.unwrap().unwrap();
     assert_eq!(row.fields.find("hits"), Some(b"103".as_slice()));
 }

@@ -12,8 +12,8 @@ use http_session::record::{
     VerifierHash,
 };
 use http_session::store::{
-    ConditionalCommit, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, LINK_GRACE, SessionStore,
-    Touched, Updated,
+    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, LINK_GRACE, Page,
+    SessionStore, Touched, Updated,
 };
 
 use super::flaws::Flaw;
@@ -390,19 +390,17 @@ impl SessionStore for Flawed {
 
 impl EnumerateSessions for Flawed {
     async fn len(&self) -> Result<usize, StoreError> {
-        Ok(self.ids(None, usize::MAX).await?.len())
+        Ok(self.ids(None, usize::MAX).await?.ids.len())
     }
 
-    async fn ids(&self, after: Option<&SessionId>, limit: usize) -> Result<Vec<SessionId>, StoreError> {
+    async fn ids(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let after = from.map(Cursor::id).transpose()?;
         let slots = self.slots.lock().unwrap();
         let named = |slot: &Slot| {
             (slot.end > self.now() || self.has(Flaw::NamesExpired))
                 && (!slot.row.is_tombstone() || self.has(Flaw::NamesDestroyed))
         };
-        let follows = |id: &SessionId| match after {
-            None => true,
-            Some(after) => id > after,
-        };
+        let follows = |id: &SessionId| after.as_ref().is_none_or(|after| id > after);
         let mut ids: Vec<_> =
             slots.iter().filter(|(id, slot)| named(slot) && follows(id)).map(|(id, _)| id.clone()).collect();
         ids.sort();
@@ -410,11 +408,11 @@ impl EnumerateSessions for Flawed {
             ids.remove(0);
         }
         ids.truncate(limit);
-        Ok(ids)
+        Ok(Page::in_order(ids, limit))
     }
 
     async fn clear(&self) -> Result<(), StoreError> {
-        for id in self.ids(None, usize::MAX).await? {
+        for id in self.ids(None, usize::MAX).await?.ids {
             let _ = self.destroy(&id, None).await?;
         }
         Ok(())

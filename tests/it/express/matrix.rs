@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http_session::MemoryStore;
-use http_session::store::ExpressFormat;
+use http_session::store::{ConditionalCommit, ExpressFormat};
 
 use super::difference::Difference;
 use super::play::{Entry, Outcome, Row, play};
@@ -43,7 +43,7 @@ fn expected(row: &Row) -> Outcome {
 /// Plays all rows and tells all that come out otherwise, the first of each kind in full.
 async fn replay<S>(entry: Entry, is_instant: bool, over: impl Fn(MemoryStore) -> S)
 where
-    S: ExpressFormat + Clone,
+    S: ConditionalCommit + ExpressFormat + Clone,
 {
     let mut failures: BTreeMap<String, (usize, String)> = BTreeMap::new();
     for row in rows() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::COOKIE;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_session::store::ExpressFormat;
+use http_session::store::{ConditionalCommit, ExpressFormat};
 use http_session::{MemoryStore, Resave, SaveUninitialized, Secret, Session, SessionConfig, Unset};
 use serde::Deserialize;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -239,7 +239,7 @@ where
 /// What this crate does in the row's situation. `over` puts something between the recording and the memory.
 pub async fn play<S>(row: &Row, entry: Entry, is_instant: bool, over: impl FnOnce(MemoryStore) -> S) -> Outcome
 where
-    S: ExpressFormat + Clone,
+    S: ConditionalCommit + ExpressFormat + Clone,
 {
     let memory = small();
     let cookie = incoming(row, &memory).await;

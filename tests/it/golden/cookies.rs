@@ -93,7 +93,7 @@ async fn made(mut line: Value) -> Value {
     for _ in 0..line["sign_ins"].as_u64().unwrap() {
         browser.keep(&send(&sessions, &browser, true).await);
     }
-    let id = store.ids(None, 1).await.unwrap().remove(0);
+    let id = store.ids(None, 1).await.unwrap().ids.remove(0);
     let row = store.load(&id).await.unwrap().unwrap();
     let name = browser.cookie_names().next().unwrap();
     let value = browser.cookie(name).unwrap();

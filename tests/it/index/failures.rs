@@ -88,7 +88,7 @@ impl IndexSessions for Shaky {
 }
 
 /// Somebody signs in, from a new browser.
-async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> Browser {
+async fn signed_in<S: ConditionalCommit>(sessions: &SessionConfig<S>, user: &str) -> Browser {
     let mut browser = Browser::default();
     let answer = through(sessions, browser.request(Method::GET, "/"), async |request: Request| {
         Session::<Visit>::extract(request.extensions()).await.unwrap().sign_in(user.to_owned());
@@ -114,7 +114,7 @@ async fn r9_r28_what_came_before_a_given_up_destroy_others_is_not_added_twice() 
     .await;
     assert_eq!(answer.status, StatusCode::OK);
     settle().await;
-    let row = memory.load(&memory.ids(None, 1).await.unwrap()[0]).await.unwrap().unwrap();
+    let row = memory.load(&memory.ids(None, 1).await.unwrap().ids[0]).await.unwrap().unwrap();
     let fields = ["hits", "cart", "views"].map(|name| row.fields.find(name));
     assert_eq!(fields, [Some(b"1".as_slice()), Some(br#"["pear"]"#), Some(b"1")]);
 }
@@ -143,11 +143,11 @@ async fn r28_a_row_that_cannot_be_read_does_not_keep_the_others_alive() {
     for _ in 0..3 {
         signed_in(&sessions, "ada").await;
     }
-    let ids = store.inner.ids(None, 3).await.unwrap();
+    let ids = store.inner.ids(None, 3).await.unwrap().ids;
     store.fails.lock().unwrap().unreadable = Some(ids[1].clone());
     let error = sessions.destroy_all_of::<Visit>(&"ada".to_owned()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert_eq!(store.inner.ids(None, 3).await.unwrap(), ids[1..2]);
+    assert_eq!(store.inner.ids(None, 3).await.unwrap().ids, ids[1..2]);
 }
 
 // A configuration without an index cannot tell whether the ticket is void.

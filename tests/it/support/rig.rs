@@ -12,6 +12,7 @@ use http_session::config::builder::{BrowserSession, Builder, Express, WithSecret
 use http_session::middleware::SessionBody;
 use http_session::record::Row;
 use http_session::session::StorableIn;
+use http_session::store::ConditionalCommit;
 use http_session::store::EnumerateSessions as _;
 use http_session::{MemoryStore, Session, SessionConfig, SessionId, SessionStore};
 use tower::{Layer as _, ServiceExt as _};
@@ -293,7 +294,7 @@ impl Rig {
 
     /// All stored sessions.
     pub async fn ids(&self) -> Vec<SessionId> {
-        self.store.inner.store().ids(None, 1000).await.expect("ids")
+        self.store.inner.store().ids(None, 1000).await.expect("ids").ids
     }
 
     /// The only stored session.
@@ -337,7 +338,7 @@ pub const fn seconds(seconds: u64) -> Duration {
 /// Sends a request through a layer around a handler that extracts for itself.
 pub async fn through<S, H>(sessions: &SessionConfig<S>, request: super::Request, handler: H) -> Answer
 where
-    S: SessionStore,
+    S: ConditionalCommit,
     H: AsyncFnOnce(super::Request),
 {
     let mut handler = Some(handler);

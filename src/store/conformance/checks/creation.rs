@@ -15,7 +15,6 @@ pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
         check("R8", "a touch or destroy of no session creates nothing", others_of_nothing),
         check("R8", "nothing brings a destroyed session back", resurrection),
         check("R8", "a session can be destroyed once; a second time there is none", destroyed_twice),
-        check("R8", "of inserts of one id at the same moment exactly one succeeds", racing_inserts),
         check("R9", "a write of one session leaves the others alone", neighbours),
     ]
 }
@@ -99,24 +98,6 @@ async fn destroyed_twice<S: SessionStore>(t: Trial<S>) -> Verdict {
         (Some(first), Some(second)) => same(&second, &first, "in the tombstone that was destroyed again"),
         _ => ensure(false, "destroying a destroyed session removed its tombstone"),
     }
-}
-
-async fn racing_inserts<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
-        let id = t.id();
-        let answers = t
-            .race(|t, number| {
-                let (id, row) = (id.clone(), anonymous());
-                async move { Ok((t.handle(number).insert(&id, &row, LONG).await?, row)) }
-            })
-            .await?;
-        let winners: Vec<_> = answers.iter().filter(|(inserted, _)| *inserted == Inserted::Inserted).collect();
-        equal(&winners.len(), &1, "the number of concurrent inserts of one id that succeeded was")?;
-        for (_, row) in winners {
-            same(&t.row(&id).await?, row, "after concurrent inserts")?;
-        }
-    }
-    Ok(())
 }
 
 async fn neighbours<S: SessionStore>(t: Trial<S>) -> Verdict {

@@ -8,7 +8,7 @@ use crate::store::conformance::rows::{
     rotate, sign_in, signed_in,
 };
 use crate::store::conformance::trial::{RACERS, Trial, Verdict, applied, broken, ensure, equal, same};
-use crate::store::{ConditionalCommit, Destroyed, Touched, Updated};
+use crate::store::{ConditionalCommit, Destroyed, Inserted, Touched, Updated};
 
 pub(super) fn checks<S: ConditionalCommit>() -> Vec<Check<S>> {
     vec![
@@ -18,6 +18,7 @@ pub(super) fn checks<S: ConditionalCommit>() -> Vec<Check<S>> {
         check("R8", "slow writers never bring back a session that is destroyed meanwhile", destruction),
         check("R4", "of concurrent sign-ins exactly one happens, as a whole", sign_ins),
         check("R4", "once a sign-in has happened, nothing that was loaded before is written", sign_in_and_updates),
+        check("R8", "of inserts of one id at the same moment exactly one succeeds", racing_inserts),
         check("R9", "a load sees a whole write, never half of one", half_writes),
         check("R13", "of concurrent gates exactly one passes", gates),
         check("R6", "of concurrent renewals exactly one happens, and no change is lost", renewals),
@@ -297,6 +298,24 @@ async fn sign_in_or_destroy<S: ConditionalCommit>(t: Trial<S>) -> Verdict {
             dead == answers.get(1).copied().unwrap_or_default(),
             "the store does not show which of the two happened",
         )?;
+    }
+    Ok(())
+}
+
+async fn racing_inserts<S: ConditionalCommit>(t: Trial<S>) -> Verdict {
+    for _ in 0..t.bench.rounds {
+        let id = t.id();
+        let answers = t
+            .race(|t, number| {
+                let (id, row) = (id.clone(), anonymous());
+                async move { Ok((t.handle(number).insert(&id, &row, LONG).await?, row)) }
+            })
+            .await?;
+        let winners: Vec<_> = answers.iter().filter(|(inserted, _)| *inserted == Inserted::Inserted).collect();
+        equal(&winners.len(), &1, "the number of concurrent inserts of one id that succeeded was")?;
+        for (_, row) in winners {
+            same(&t.row(&id).await?, row, "after concurrent inserts")?;
+        }
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ fn r8_a_tombstone_stands_for_a_minute() {
         assert_eq!(ask(store.destroy(&id(1), epoch)).unwrap(), Destroyed::Missing);
     }
     assert_eq!(ask(store.len()).unwrap(), 0);
-    assert_eq!(ask(store.ids(None, 9)).unwrap(), []);
+    assert_eq!(ask(store.ids(None, 9)).unwrap().ids, []);
     clock.advance(SECOND);
     assert_eq!(load(&store, &id(1)), None);
     check(&store);
@@ -315,18 +315,16 @@ fn enumeration_names_each_live_session_once() {
     clock.advance(MINUTE - SECOND);
     assert_eq!(ask(store.len()).unwrap(), 99);
     clock.advance(SECOND);
-    let mut all = Vec::new();
-    loop {
-        let page = ask(store.ids(all.last(), 7)).unwrap();
-        if page.is_empty() {
-            break;
-        }
-        all.extend(page);
+    let mut page = ask(store.ids(None, 7)).unwrap();
+    let mut all = page.ids;
+    while let Some(next) = page.next {
+        page = ask(store.ids(Some(&next), 7)).unwrap();
+        all.extend(page.ids);
     }
     let alive: Vec<SessionId> = (20..100).filter(|number| *number != 50).map(id).collect();
     assert_eq!(all, alive);
-    assert_eq!(ask(store.ids(None, 0)).unwrap(), []);
-    assert_eq!(ask(store.ids(None, usize::MAX)).unwrap().len(), ask(store.len()).unwrap());
+    assert_eq!(ask(store.ids(None, 0)).unwrap().ids, []);
+    assert_eq!(ask(store.ids(None, usize::MAX)).unwrap().ids.len(), ask(store.len()).unwrap());
 
     ask(store.clear()).unwrap();
     assert_eq!(ask(store.len()).unwrap(), 0);

@@ -320,7 +320,7 @@ fn step(
             let alive = |row: &&Plain| !row.dead && row.end > now;
             prop_assert_eq!(ask(store.len()).unwrap(), model.rows.values().filter(alive).count());
             let ids: Vec<_> = model.rows.iter().filter(|(_, row)| alive(row)).map(|(n, _)| id(*n)).collect();
-            prop_assert_eq!(ask(store.ids(None, 9)).unwrap(), ids);
+            prop_assert_eq!(ask(store.ids(None, 9)).unwrap().ids, ids);
         }
         Operation::Clear => {
             ask(store.clear()).unwrap();

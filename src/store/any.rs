@@ -1,0 +1,174 @@
+//! A store chosen at run time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::erased::ErasedNames;
+use super::{
+    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ErasedIndex, ErasedStore, Generation, IndexSessions,
+    Inserted, Page, SessionStore, Touched, Updated,
+};
+use crate::error::{ConnectError, StoreError};
+use crate::id::SessionId;
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+
+/// A store chosen at run time, by [its URL](Self::connect) or [by the program](Self::new).
+///
+/// It has the capabilities that all stores of this crate have: conditional commits, the index by identity, naming all
+/// sessions; not the express format. A store that panics is one that failed; so is one that promised to be
+/// [instant](SessionStore::is_instant) and waits.
+///
+/// ```
+/// use http_session::store::AnyStore;
+/// use http_session::{Secret, SessionConfig};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let url = std::env::var("SESSION_STORE").unwrap_or_else(|_| "memory:".to_owned());
+/// let store = AnyStore::connect(&url).await?;
+/// let sessions: SessionConfig<AnyStore> = SessionConfig::builder().secret(Secret::random()).store(store).build();
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct AnyStore(Arc<dyn Capable>);
+
+/// What a store must be able to do to be one of several.
+trait Capable: ErasedStore + ErasedIndex + ErasedNames {}
+
+impl<S: IndexSessions + EnumerateSessions> Capable for Arc<S> {}
+
+/// The schemes of [`AnyStore::connect`].
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "memory")]
+    "memory:",
+];
+
+impl AnyStore {
+    /// The store of a URL, with the options that its kind has by default. Which kinds there are depends on this crate's
+    /// features.
+    ///
+    /// | URL | store | feature |
+    /// |---|---|---|
+    /// | `memory:` | [`MemoryStore`](crate::MemoryStore) | `memory` |
+    ///
+    /// # Errors
+    /// No compiled-in store has a URL of this kind (the error lists those that are), the URL is malformed, or the store cannot
+    /// be reached.
+    ///
+    /// ```
+    /// use http_session::store::AnyStore;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let error = AnyStore::connect("mongodb://localhost").await.unwrap_err();
+    /// assert!(error.to_string().starts_with("this program has no session store for a URL of this kind; it has `memory:`"));
+    /// # });
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        let unknown = ConnectError::UnknownScheme(SCHEMES);
+        let Some((scheme, _)) = url.split_once(':') else { return Err(unknown) };
+        match scheme {
+            #[cfg(feature = "memory")]
+            "memory" if url == "memory:" => Ok(Self::new(super::MemoryStore::new())),
+            #[cfg(feature = "memory")]
+            "memory" => Err(ConnectError::InvalidUrl("nothing follows `memory:`")),
+            _ => Err(unknown),
+        }
+    }
+
+    /// Hides the type of a store.
+    ///
+    /// ```
+    /// # use http_session::{MemoryStore, store::AnyStore};
+    /// let small = true;
+    /// let store = if small {
+    ///     AnyStore::new(MemoryStore::new().max_sessions(1000))
+    /// } else {
+    ///     AnyStore::new(MemoryStore::new()) // another type as well
+    /// };
+    /// ```
+    #[must_use]
+    pub fn new<S: IndexSessions + EnumerateSessions>(store: S) -> Self {
+        Self(Arc::new(Arc::new(store)))
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyStore(..)")
+    }
+}
+
+impl ConditionalCommit for AnyStore {}
+
+impl SessionStore for AnyStore {
+    fn can_touch(&self) -> bool {
+        self.0.can_touch()
+    }
+
+    fn is_instant(&self) -> bool {
+        self.0.is_instant()
+    }
+
+    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        self.0.load(id).unlimited().await
+    }
+
+    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.0.insert(id, row, lifetime).unlimited().await
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        self.0.update(id, patch, lifetime).unlimited().await
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        self.0.touch(id, epoch, lifetime).unlimited().await
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        self.0.destroy(id, epoch).unlimited().await
+    }
+}
+
+impl EnumerateSessions for AnyStore {
+    async fn len(&self) -> Result<usize, StoreError> {
+        self.0.len().unlimited().await
+    }
+
+    async fn ids(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        self.0.ids(from, limit).unlimited().await
+    }
+
+    async fn clear(&self) -> Result<(), StoreError> {
+        self.0.clear().unlimited().await
+    }
+}
+
+impl IndexSessions for AnyStore {
+    async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
+        self.0.generation(identity).unlimited().await
+    }
+
+    async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
+        self.0.raise_generation(identity, generation).unlimited().await
+    }
+
+    async fn linked(
+        &self,
+        identity: &RawJson,
+        after: Option<&SessionId>,
+        limit: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.0.linked(identity, after, limit).unlimited().await
+    }
+
+    async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
+        self.0.link(identity, id, lifetime).unlimited().await
+    }
+
+    async fn unlink(&self, identity: &RawJson, id: &SessionId) -> Result<(), StoreError> {
+        self.0.unlink(identity, id).unlimited().await
+    }
+}

@@ -1,0 +1,3 @@
+//! The stores, on the real thing.
+
+mod basic;

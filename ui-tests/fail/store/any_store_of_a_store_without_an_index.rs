@@ -1,0 +1,7 @@
+// What is chosen at run time has all capabilities.
+use http_session::store::AnyStore;
+use ui_tests::PlainStore;
+
+fn main() {
+    let _store = AnyStore::new(PlainStore(()));
+}
