@@ -31,6 +31,7 @@ mod peers;
 mod plumbing;
 mod regressions;
 mod rules;
+mod servers;
 mod smoke;
 mod stores;
 mod support;
