@@ -1,15 +1,19 @@
 //! A small shop on hyper alone: counts views, keeps a cart, signs in and out.
 //!
-//! `cargo run --example visits`, then open the address that it prints. Plain HTML, no script.
+//! `cargo run --example visits`, then open the address that it prints. Plain HTML, no script. Sessions are in `target/visits.db`:
+//! stop it, start it again, and you are still who you were. `sqlite3 target/visits.db "select id, identity, fields from sessions"`
+//! shows them.
 
 #![expect(clippy::print_stdout, reason = "it tells its address")]
 
 use std::convert::Infallible;
-use std::env;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::{env, fs};
 
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
-use http_session::{Csrf, MemoryStore, Secret, Session, SessionConfig};
+use http_session::{Csrf, Secret, Session, SessionConfig, SqliteStore};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, COOKIE, LOCATION};
 use hyper::http::request::Parts;
@@ -35,15 +39,15 @@ struct Visit {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    fs::create_dir_all("target")?;
     let secret = match Secret::from_env("SESSION_SECRET") {
-        Err(error) if error.is_not_set() => {
-            println!("SESSION_SECRET is not set: made a random secret for this run");
-            Secret::random()
-        }
+        Err(error) if error.is_not_set() => kept_secret(Path::new("target/visits.secret"))?,
         secret => secret?,
     };
+    let store = SqliteStore::connect("sqlite:target/visits.db").await?;
+    println!("sessions are in target/visits.db, and outlive this process");
     // Plain http on this machine; a service in production begins with `SessionConfig::builder()`.
-    let sessions = SessionConfig::development().secret(secret).store(MemoryStore::new()).build();
+    let sessions = SessionConfig::development().secret(secret).store(store).build();
     let shop = sessions.service(shop);
 
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
@@ -62,6 +66,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         });
     }
+}
+
+/// Without the secret that signed them no cookie is worth anything after a restart. In production it comes from outside, and is
+/// kept apart from the sessions.
+fn kept_secret(file: &Path) -> Result<Secret, Box<dyn std::error::Error>> {
+    println!("SESSION_SECRET is not set: the secret is in {}", file.display());
+    if let Ok(text) = fs::read_to_string(file) {
+        return Ok(Secret::try_from(text.as_str())?);
+    }
+    let text = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(text.as_bytes())?;
+    Ok(Secret::try_from(text.as_str())?)
 }
 
 async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result<Page, Infallible> {

@@ -65,6 +65,7 @@
 //! |---|---|---|
 //! | `derive` | yes | `#[derive(Session)]` |
 //! | `memory` | yes | [`MemoryStore`] |
+//! | `sqlite` | | [`SqliteStore`]: sessions in a file |
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
@@ -136,6 +137,9 @@ pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, Sign
 pub use self::store::MemoryStore;
 #[doc(inline)]
 pub use self::store::SessionStore;
+#[cfg(feature = "sqlite")]
+#[doc(inline)]
+pub use self::store::{SqliteOptions, SqliteStore};
 
 #[cfg(feature = "derive")]
 pub use http_session_macros::Session;

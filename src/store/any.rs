@@ -42,6 +42,8 @@ impl<S: IndexSessions + EnumerateSessions> Capable for Arc<S> {}
 const SCHEMES: &[&str] = &[
     #[cfg(feature = "memory")]
     "memory:",
+    #[cfg(feature = "sqlite")]
+    "sqlite:",
 ];
 
 impl AnyStore {
@@ -51,6 +53,7 @@ impl AnyStore {
     /// | URL | store | feature |
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`](crate::MemoryStore) | `memory` |
+    /// | `sqlite:sessions.db`, `sqlite:///var/lib/app/sessions.db`, `sqlite::memory:` | [`SqliteStore`](crate::SqliteStore) | `sqlite` |
     ///
     /// # Errors
     /// No compiled-in store has a URL of this kind (the error lists those that are), the URL is malformed, or the store cannot
@@ -73,6 +76,8 @@ impl AnyStore {
             "memory" if url == "memory:" => Ok(Self::new(super::MemoryStore::new())),
             #[cfg(feature = "memory")]
             "memory" => Err(ConnectError::InvalidUrl("nothing follows `memory:`")),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => super::SqliteStore::connect(url).await.map(Self::new),
             _ => Err(unknown),
         }
     }

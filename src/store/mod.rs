@@ -25,6 +25,12 @@ mod index;
 mod memory;
 mod page;
 mod pointer;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sweep;
+#[cfg(feature = "sqlite")]
+mod text;
 
 pub use any::AnyStore;
 pub use basic::{Basic, BasicStore};
@@ -34,6 +40,11 @@ pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexe
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};
 pub use page::{Cursor, Ids, Page};
+#[cfg(feature = "sqlite")]
+#[doc(inline)]
+pub use sqlite::{SqliteOptions, SqliteStore};
+#[cfg(feature = "sqlite")]
+pub use sweep::Sweep;
 
 /// Answer to [`SessionStore::insert`].
 ///

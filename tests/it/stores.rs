@@ -1,3 +1,4 @@
 //! The stores, on the real thing.
 
 mod basic;
+mod sqlite;

@@ -1,0 +1,93 @@
+//! What an error of SQLite means.
+
+use rusqlite::{Error, ErrorCode};
+
+use crate::error::{StoreError, StoreErrorKind};
+
+/// Of a statement, or of the beginning of a transaction: nothing of it was written.
+pub(super) fn of_statement(error: Error) -> StoreError {
+    StoreError::new(kind(&error)).with_source(error)
+}
+
+fn kind(error: &Error) -> StoreErrorKind {
+    match error {
+        Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DiskFull => StoreErrorKind::Full,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch => StoreErrorKind::Corrupt,
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::SchemaChanged => StoreErrorKind::Unavailable,
+            _ => StoreErrorKind::Refused,
+        },
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => StoreErrorKind::Corrupt,
+        _ => StoreErrorKind::Refused,
+    }
+}
+
+/// Of the beginning of a transaction, for one of the calls that it concerns.
+pub(super) fn of_begin(error: &Error) -> StoreError {
+    copied(kind(error), error)
+}
+
+/// Of a `COMMIT`, for one of the calls that it concerns. Where the storage failed while the end of the transaction was on
+/// its way to the file, the next one who opens the file may find it there or not (R10).
+pub(super) fn of_commit(error: &Error) -> StoreError {
+    let kind = match kind(error) {
+        _ if is_busy(error) => StoreErrorKind::Unavailable,
+        kind @ (StoreErrorKind::Full | StoreErrorKind::Refused) => kind,
+        _ => StoreErrorKind::Unknown,
+    };
+    copied(kind, error)
+}
+
+fn copied(kind: StoreErrorKind, error: &Error) -> StoreError {
+    match error {
+        Error::SqliteFailure(failure, message) => {
+            StoreError::new(kind).with_source(Error::SqliteFailure(*failure, message.clone()))
+        }
+        _ => StoreError::new(kind),
+    }
+}
+
+/// Somebody else writes at the moment.
+pub(super) fn is_busy(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn failure(code: i32) -> Error {
+        Error::SqliteFailure(ffi::Error::new(code), None)
+    }
+
+    #[test]
+    fn r10_what_is_known_of_a_write_is_said() {
+        use StoreErrorKind::{Corrupt, Full, Refused, Unavailable, Unknown};
+        for (code, statement, commit) in [
+            (ffi::SQLITE_BUSY, Unavailable, Unavailable),
+            (ffi::SQLITE_FULL, Full, Full),
+            (ffi::SQLITE_READONLY, Refused, Refused),
+            (ffi::SQLITE_AUTH, Refused, Refused),
+            (ffi::SQLITE_IOERR_FSYNC, Unavailable, Unknown),
+            (ffi::SQLITE_IOERR_WRITE, Unavailable, Unknown),
+            (ffi::SQLITE_NOMEM, Unavailable, Unknown),
+            (ffi::SQLITE_CORRUPT, Corrupt, Unknown),
+            (ffi::SQLITE_NOTADB, Corrupt, Unknown),
+        ] {
+            assert_eq!(of_statement(failure(code)).kind(), statement, "{code}");
+            assert_eq!(of_commit(&failure(code)).kind(), commit, "{code}");
+        }
+    }
+}

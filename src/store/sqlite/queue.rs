@@ -1,0 +1,124 @@
+//! Calls that wait for a thread.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// First in, first out; taken many at once.
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    ready: Condvar,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    /// Threads that sleep: while there are none, an item costs no call to the system.
+    asleep: usize,
+    is_closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) const fn new() -> Self {
+        let state = State { items: VecDeque::new(), asleep: 0, is_closed: false };
+        Self { state: Mutex::new(state), ready: Condvar::new() }
+    }
+
+    /// Gives the item back if nobody will ever take it.
+    pub(super) fn push(&self, item: T) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(item);
+        }
+        state.items.push_back(item);
+        let wakes = state.asleep > 0;
+        drop(state);
+        if wakes {
+            self.ready.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits for items, or until that moment, and takes up to `most` of them. `false` at the end: the queue is closed and
+    /// empty.
+    pub(super) fn take(&self, items: &mut Vec<T>, most: usize, until: Option<Instant>) -> bool {
+        let mut state = self.lock();
+        while state.items.is_empty() {
+            if state.is_closed {
+                return false;
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return true;
+            }
+            state.asleep += 1;
+            state = match left {
+                None => self.ready.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+            state.asleep -= 1;
+        }
+        let taken = state.items.len().min(most);
+        items.extend(state.items.drain(..taken));
+        true
+    }
+
+    /// No more items come; those that are there are still taken.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.ready.notify_all();
+    }
+
+    /// Nobody takes items any more: no more come, and those that are there are dropped.
+    pub(super) fn abandon(&self) {
+        self.close();
+        let items = std::mem::take(&mut self.lock().items);
+        // Outside of the lock: whoever waits for them wakes up.
+        drop(items);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn items_come_in_their_order_and_all_of_them_before_the_end() {
+        let queue = Queue::new();
+        for number in 0..5 {
+            queue.push(number).unwrap();
+        }
+        queue.close();
+        assert_eq!(queue.push(5), Err(5));
+        let mut items = Vec::new();
+        assert!(queue.take(&mut items, 3, None));
+        assert_eq!(items, [0, 1, 2]);
+        assert!(queue.take(&mut items, 3, None));
+        assert_eq!(items, [0, 1, 2, 3, 4]);
+        assert!(!queue.take(&mut items, 3, None));
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_moment_with_an_item_or_at_the_end() {
+        let queue = Queue::new();
+        let mut items = Vec::new();
+        assert!(queue.take(&mut items, 1, Some(Instant::now() + Duration::from_millis(1))));
+        assert!(items.is_empty());
+        std::thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let mut items = Vec::new();
+                while queue.take(&mut items, 1, None) {}
+                items
+            });
+            queue.push(7).unwrap();
+            queue.push(8).unwrap();
+            queue.close();
+            assert_eq!(taker.join().unwrap(), [7, 8]);
+        });
+    }
+}

@@ -1,0 +1,145 @@
+//! The thread that writes: group commit.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::failure;
+use super::job::{Abandoning, BoxedJob, Jobs};
+use super::table::Table;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::store::Sweep;
+
+/// Calls that share a transaction, and so one `fsync`, at most.
+const BATCH: usize = 256;
+
+/// The one writer of this process. Calls that arrive while a transaction is on its way to the disk are the next one.
+pub(super) struct Writer {
+    pub(super) table: Table,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) sweep: Sweep,
+    pub(super) readers: Vec<JoinHandle<()>>,
+}
+
+/// What became of a transaction that was not committed.
+enum Failed {
+    /// SQLite rolled it back in the middle, since a statement failed. That one's call knows why.
+    RolledBack,
+    /// Its end failed.
+    Commit(rusqlite::Error),
+}
+
+impl Writer {
+    /// Until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        let _abandoning = Abandoning(Arc::clone(&self.jobs));
+        let mut batch = Vec::new();
+        let mut sweep_at = self.next_sweep();
+        while self.jobs.take(&mut batch, BATCH, sweep_at) {
+            self.write(&mut batch);
+            if sweep_at.is_some_and(|at| at <= Instant::now()) && !self.sweep_some() {
+                sweep_at = self.next_sweep();
+            }
+        }
+        // The last connection that is closed moves what is in the log into the file, so that has to be this one.
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+    }
+
+    fn write(&self, batch: &mut Vec<BoxedJob>) {
+        if !self.begin(batch) {
+            return;
+        }
+        match self.attempt(batch) {
+            Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
+            Err(failed) if batch.len() > 1 && failed.wrote_nothing() => self.write_one_by_one(batch),
+            Err(failed) => batch.drain(..).for_each(|job| job.finish(Err(failed.error()))),
+        }
+    }
+
+    /// What undid the others may be the fault of one, as where there is room for all but a large one.
+    fn write_one_by_one(&self, batch: &mut Vec<BoxedJob>) {
+        for job in batch.drain(..) {
+            self.write(&mut vec![job]);
+        }
+    }
+
+    /// Begins a transaction; `false` where none of the calls may wait any longer.
+    fn begin(&self, batch: &mut Vec<BoxedJob>) -> bool {
+        // A write that was sent is carried out though nobody waits for it, as long as somebody might have.
+        let now = Instant::now();
+        batch.retain(|job| !job.is_abandoned() || job.deadline() > now);
+        self.table.leave_transaction();
+        loop {
+            if batch.is_empty() {
+                return false;
+            }
+            // At once for writing: a transaction that has read first might be refused later, and could not wait.
+            let Err(error) = self.table.run("BEGIN IMMEDIATE") else { return true };
+            if failure::is_busy(&error) {
+                give_up_late(batch, &error);
+            } else {
+                batch.drain(..).for_each(|job| job.finish(Err(failure::of_begin(&error))));
+            }
+        }
+    }
+
+    /// Runs the calls of a transaction that has begun, and ends it.
+    fn attempt(&self, batch: &mut [BoxedJob]) -> Result<(), Failed> {
+        for job in batch {
+            job.run(&self.table);
+            if self.table.connection.is_autocommit() {
+                return Err(Failed::RolledBack);
+            }
+        }
+        self.table.run("COMMIT").map_err(|error| {
+            self.table.leave_transaction();
+            Failed::Commit(error)
+        })
+    }
+
+    /// One batch; whether there is more to remove. Where it fails, the next time will do.
+    fn sweep_some(&self) -> bool {
+        let rows = self.sweep.rows();
+        match self.table.sweep(rows) {
+            Ok(removed) if removed == rows => true,
+            _ => {
+                let _ = self.table.sweep_generations();
+                false
+            }
+        }
+    }
+
+    fn next_sweep(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.sweep.pause()?)
+    }
+}
+
+impl Failed {
+    fn wrote_nothing(&self) -> bool {
+        self.error().kind() != StoreErrorKind::Unknown
+    }
+
+    fn error(&self) -> StoreError {
+        match self {
+            Self::RolledBack => StoreError::new(StoreErrorKind::Unavailable),
+            Self::Commit(error) => failure::of_commit(error),
+        }
+    }
+}
+
+/// Calls that have waited for another process as long as they may.
+fn give_up_late(batch: &mut Vec<BoxedJob>, busy: &rusqlite::Error) {
+    let now = Instant::now();
+    for job in batch.extract_if(.., |job| job.deadline() <= now) {
+        job.finish(Err(failure::of_begin(busy)));
+    }
+}
+
+/// How SQLite waits for another process that writes: often and briefly, up to about 20 milliseconds. Then the writer looks who
+/// still wants to wait.
+pub(super) fn wait_for_others(times: i32) -> bool {
+    thread::sleep(Duration::from_micros(rand::random_range(100..1500)));
+    times < 25
+}
