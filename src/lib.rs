@@ -66,6 +66,7 @@
 //! | `derive` | yes | `#[derive(Session)]` |
 //! | `memory` | yes | [`MemoryStore`] |
 //! | `sqlite` | | [`SqliteStore`]: sessions in a file |
+//! | `redis`, `redis-tls` | | [`RedisStore`]: sessions in Redis or Valkey ([`guide::store_redis`]) |
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
@@ -137,6 +138,9 @@ pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, Sign
 pub use self::store::MemoryStore;
 #[doc(inline)]
 pub use self::store::SessionStore;
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use self::store::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use self::store::{SqliteOptions, SqliteStore};

@@ -15,7 +15,7 @@
 //! | [events] | what operators see |
 //! | [rules] | what always holds, each with tests that bear its id |
 //! | [testing] | testing your service: a browser, time by hand, a store that fails |
-//! | [SQLite](store_sqlite) | set-up, layout, guarantees, sizing |
+//! | [SQLite](store_sqlite), [Redis](store_redis) | set-up, layout, guarantees, sizing |
 //! | [store authors](store_authors) | a store of your own, and the suite that checks it |
 //! | [from express](from_express) | options by their express-session names, and what is different on purpose; tower-sessions |
 //!
@@ -65,6 +65,10 @@ pub mod testing {}
 #[doc = include_str!("../../examples/bucket_store.rs")]
 #[doc = "```"]
 pub mod store_authors {}
+
+#[cfg(feature = "redis")]
+#[doc = include_str!("store_redis.md")]
+pub mod store_redis {}
 
 #[cfg(feature = "sqlite")]
 #[doc = include_str!("store_sqlite.md")]

@@ -44,6 +44,20 @@ const SCHEMES: &[&str] = &[
     "memory:",
     #[cfg(feature = "sqlite")]
     "sqlite:",
+    #[cfg(feature = "redis")]
+    "redis:",
+    #[cfg(feature = "redis-tls")]
+    "rediss:",
+    #[cfg(feature = "redis")]
+    "redis+cluster:",
+    #[cfg(feature = "redis-tls")]
+    "rediss+cluster:",
+    #[cfg(feature = "redis")]
+    "redis+sentinel:",
+    #[cfg(feature = "redis-tls")]
+    "rediss+sentinel:",
+    #[cfg(feature = "redis")]
+    "redis+unix:",
 ];
 
 impl AnyStore {
@@ -54,6 +68,8 @@ impl AnyStore {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`](crate::MemoryStore) | `memory` |
     /// | `sqlite:sessions.db`, `sqlite:///var/lib/app/sessions.db`, `sqlite::memory:` | [`SqliteStore`](crate::SqliteStore) | `sqlite` |
+    /// | `redis://host:port`, `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/service`, `redis+unix:///path` | [`RedisStore`](crate::RedisStore) | `redis` |
+    /// | the same with `rediss` | over TLS | `redis-tls` |
     ///
     /// # Errors
     /// No compiled-in store has a URL of this kind (the error lists those that are), the URL is malformed, or the store cannot
@@ -78,6 +94,10 @@ impl AnyStore {
             "memory" => Err(ConnectError::InvalidUrl("nothing follows `memory:`")),
             #[cfg(feature = "sqlite")]
             "sqlite" => super::SqliteStore::connect(url).await.map(Self::new),
+            #[cfg(feature = "redis")]
+            _ if SCHEMES.iter().any(|known| known.starts_with("redis") && known.strip_suffix(':') == Some(scheme)) => {
+                super::RedisStore::connect(url).await.map(Self::new)
+            }
             _ => Err(unknown),
         }
     }

@@ -25,6 +25,8 @@ mod index;
 mod memory;
 mod page;
 mod pointer;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sqlite")]
@@ -40,6 +42,9 @@ pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexe
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};
 pub use page::{Cursor, Ids, Page};
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use sqlite::{SqliteOptions, SqliteStore};

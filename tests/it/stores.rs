@@ -1,4 +1,5 @@
 //! The stores, on the real thing.
 
 mod basic;
+mod redis;
 mod sqlite;

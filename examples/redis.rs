@@ -1,0 +1,83 @@
+//! Two services behind one name: sessions in Redis, so that it does not matter which of them answers.
+//!
+//! `docker compose -f examples/compose.yaml up redis`, or any Redis from 6.2 on; then `cargo run --example redis`, and open
+//! the two addresses that it prints. `SESSION_STORE` is the URL of another one, of a cluster, or of sentinels.
+
+#![expect(clippy::print_stdout, reason = "it tells its addresses")]
+
+use std::env;
+
+use axum::response::Html;
+use axum::routing::get;
+use axum::{Router, serve};
+use http_session::error::StoreError;
+use http_session::store::{EnumerateSessions as _, Indexed};
+use http_session::{RedisStore, Session, SessionConfig, secret};
+use tokio::net::TcpListener;
+
+type Sessions = SessionConfig<Indexed<RedisStore>>;
+
+#[derive(Session)]
+struct Visit {
+    #[session(identity)]
+    user: Option<String>,
+    /// Views on both at the same moment are both counted.
+    #[session(merge = "add")]
+    views: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = env::var("SESSION_STORE").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
+    let store = RedisStore::connect(&url).await?;
+    println!("{} sessions are stored", store.len().await?);
+
+    let mut services = Vec::new();
+    for _ in 0..2 {
+        // All services share the store and the secret: in production `Secret::from_env("SESSION_SECRET")?`. This is plain http
+        // on this machine; a service in production begins with `SessionConfig::builder()`.
+        let builder = SessionConfig::development().secret(secret!("a secret that is only for this example"));
+        // As in another process: a store of its own.
+        let sessions = builder.store(RedisStore::connect(&url).await?).indexed().build();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("listening on http://{}", listener.local_addr()?);
+        services.push(tokio::spawn(async move { serve(listener, app(&sessions)).await }));
+    }
+    for service in services {
+        service.await??;
+    }
+    Ok(())
+}
+
+fn app(sessions: &Sessions) -> Router {
+    let everywhere = sessions.clone();
+    Router::new()
+        .route("/", get(page))
+        .route("/sign-in", get(sign_in))
+        .route("/sign-out-everywhere", get(async move |session| sign_out_everywhere(everywhere, session).await))
+        .layer(sessions.layer())
+}
+
+async fn page(mut session: Session<Visit>) -> Html<String> {
+    session.views += 1;
+    let user = session.user.as_deref().unwrap_or("nobody");
+    Html(format!(
+        "<p>{} views by {user}. <a href=/sign-in>Sign in</a>, <a href=/sign-out-everywhere>sign out everywhere</a></p>",
+        session.views
+    ))
+}
+
+// A link for brevity: a real one is a form, with a token against forgery.
+async fn sign_in(mut session: Session<Visit>) -> Html<&'static str> {
+    session.sign_in("ada".to_owned());
+    Html("<p>You are ada. <a href=/>Back</a></p>")
+}
+
+async fn sign_out_everywhere(sessions: Sessions, session: Session<Visit>) -> Result<Html<String>, StoreError> {
+    let Some(user) = session.user.clone() else {
+        return Ok(Html("<p><a href=/>Nobody is signed in</a></p>".to_owned()));
+    };
+    drop(session);
+    let ended = sessions.destroy_all_of::<Visit>(&user).await?;
+    Ok(Html(format!("<p>{ended} sessions have ended. <a href=/>Back</a></p>")))
+}

@@ -1,0 +1,305 @@
+//! One way to ask, whatever stands behind: a server, a cluster, or a primary that sentinels name.
+//!
+//! A call is one round trip. What a server refuses definitely (it is loading, has not the script, is no longer the one) is
+//! followed, at the right server or a moment later, until the time limit. An answer that is lost is lost: a write is not sent
+//! again, neither here nor by the driver (R10).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::aio::ConnectionManager;
+use ::redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
+use rand::RngExt as _;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::cluster::{Cluster, Slots, slot};
+use super::refusal::Refusal;
+use super::renewed::Held;
+use super::script::Script;
+use super::sentinel::Sentinel;
+use super::server::{Address, Failure, Replies, Server};
+use crate::error::{StoreError, StoreErrorKind};
+
+/// Asked in one round trip.
+pub(super) struct Call<'a> {
+    /// All commands are about this key, or about none.
+    key: &'a [u8],
+    commands: Pipeline,
+    effect: Effect<'a>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(key: &'a [u8], commands: impl IntoIterator<Item = Cmd>, effect: Effect<'a>) -> Self {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        Self { key, commands: pipeline, effect }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Effect<'a> {
+    /// May be asked again when its answer is lost.
+    Read,
+    /// Never: it writes. A script, which may not be on the server yet.
+    Run(&'a Script),
+}
+
+pub(super) struct Connection {
+    route: Route,
+    limit: Duration,
+}
+
+enum Route {
+    Single(Arc<Server>),
+    Cluster(Cluster),
+    Sentinel(Sentinel),
+}
+
+/// A server, and why it is the one.
+struct Way {
+    server: Arc<Server>,
+    because: Because,
+}
+
+enum Because {
+    ThereIsNoOther,
+    Slots(Held<Arc<Slots>>),
+    Sentinels(Held<Arc<Server>>),
+    /// Another server said so.
+    Redirected,
+}
+
+/// All servers with sessions.
+pub(super) struct Primaries {
+    pub(super) servers: Vec<Arc<Server>>,
+    /// Another number when other servers have other sessions.
+    pub(super) shape: u64,
+}
+
+/// What one attempt leaves to the next.
+struct Attempt {
+    deadline: Instant,
+    pauses: u32,
+    redirect: Option<Arc<Server>>,
+    asking: bool,
+    load_script: bool,
+}
+
+impl Attempt {
+    fn within(limit: Duration) -> Self {
+        Self { deadline: Instant::now() + limit, pauses: 0, redirect: None, asking: false, load_script: false }
+    }
+
+    /// What is sent, and which of the answers are those to the call's commands: the first, and each so many on.
+    fn pipeline<'a>(&self, call: &'a Call<'_>) -> (Cow<'a, Pipeline>, usize, usize) {
+        let script = match call.effect {
+            Effect::Run(script) if self.load_script => Some(script),
+            _ => None,
+        };
+        if !self.asking && script.is_none() {
+            return (Cow::Borrowed(&call.commands), 0, 1);
+        }
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        if let Some(script) = script {
+            pipeline.add_command(script.load());
+        }
+        for command in call.commands.cmd_iter() {
+            if self.asking {
+                pipeline.cmd("ASKING");
+            }
+            pipeline.add_command(command.clone());
+        }
+        let asking = usize::from(self.asking);
+        (Cow::Owned(pipeline), usize::from(script.is_some()) + asking, 1 + asking)
+    }
+
+    /// Waits a moment; the error where there is no time left for another attempt, or none would help.
+    async fn pause(&mut self, error: RedisError) -> Result<(), StoreError> {
+        let denied = matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
+        if denied || matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig) {
+            return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
+        }
+        const LONGEST: u64 = 250;
+        let most = LONGEST.min(10 << self.pauses.min(5));
+        let pause = Duration::from_millis(rand::rng().random_range(most / 2..=most));
+        self.pauses += 1;
+        if Instant::now() + pause >= self.deadline {
+            return Err(StoreError::new(StoreErrorKind::Unavailable).with_source(error));
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+}
+
+impl Connection {
+    pub(super) fn single(server: Server, limit: Duration) -> Self {
+        Self { route: Route::Single(Arc::new(server)), limit }
+    }
+
+    pub(super) fn given(manager: ConnectionManager, limit: Duration) -> Self {
+        Self::single(Server::given(manager), limit)
+    }
+
+    pub(super) const fn cluster(cluster: Cluster, limit: Duration) -> Self {
+        Self { route: Route::Cluster(cluster), limit }
+    }
+
+    pub(super) const fn sentinel(sentinel: Sentinel, limit: Duration) -> Self {
+        Self { route: Route::Sentinel(sentinel), limit }
+    }
+
+    /// The answers to a call's commands.
+    pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Vec<Value>, StoreError> {
+        let mut attempt = Attempt::within(self.limit);
+        loop {
+            let way = match self.way(call.key, &mut attempt).await {
+                Ok(way) => way,
+                Err(error) => {
+                    attempt.pause(error).await?;
+                    continue;
+                }
+            };
+            let (pipeline, first, step) = attempt.pipeline(call);
+            match way.server.ask(&pipeline, attempt.deadline).await {
+                Ok(replies) => match replies.into_iter().skip(first).step_by(step).collect() {
+                    Ok(values) => return Ok(values),
+                    Err(error) => self.refused(&way, &mut attempt, error).await?,
+                },
+                Err(Failure::Lost(error)) if !matches!(call.effect, Effect::Read) => {
+                    self.give_up(&way);
+                    return Err(StoreError::new(StoreErrorKind::Unknown).with_source(error));
+                }
+                Err(Failure::Unreached(error) | Failure::Lost(error)) => {
+                    self.give_up(&way);
+                    attempt.pause(error).await?;
+                }
+            }
+        }
+    }
+
+    /// Nothing has happened: prepares the next attempt, if there is to be one.
+    async fn refused(&self, way: &Way, attempt: &mut Attempt, error: RedisError) -> Result<(), StoreError> {
+        match Refusal::of(&error) {
+            Refusal::NoScript if !attempt.load_script => {
+                attempt.load_script = true;
+                attempt.redirect = Some(Arc::clone(&way.server));
+                Ok(())
+            }
+            Refusal::Moved => {
+                self.give_up(way);
+                self.redirect(way, attempt, error).await
+            }
+            Refusal::Ask => {
+                attempt.asking = true;
+                self.redirect(way, attempt, error).await
+            }
+            Refusal::Elsewhere => {
+                self.give_up(way);
+                if matches!(way.because, Because::ThereIsNoOther) {
+                    // Perhaps its name stands for another machine by now.
+                    way.server.give_up_connections();
+                }
+                attempt.pause(error).await
+            }
+            Refusal::Later => attempt.pause(error).await,
+            Refusal::NoScript => Err(StoreError::new(StoreErrorKind::Refused).with_source(error)),
+            Refusal::Final(kind) => Err(StoreError::new(kind).with_source(error)),
+        }
+    }
+
+    async fn redirect(&self, way: &Way, attempt: &mut Attempt, error: RedisError) -> Result<(), StoreError> {
+        let named = error.redirect_node();
+        let address = named.and_then(|(node, _)| Address::named(node, way.server.address.as_ref()));
+        let (Route::Cluster(cluster), Some(address)) = (&self.route, address) else {
+            return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
+        };
+        attempt.redirect = cluster.server(&address).ok();
+        // Two servers may each say that it is the other.
+        if matches!(way.because, Because::Redirected) { attempt.pause(error).await } else { Ok(()) }
+    }
+
+    /// The server for a key.
+    async fn way(&self, key: &[u8], attempt: &mut Attempt) -> RedisResult<Way> {
+        if let Some(server) = attempt.redirect.take() {
+            return Ok(Way { server, because: Because::Redirected });
+        }
+        attempt.asking = false;
+        let found = timeout_at(attempt.deadline, async {
+            match &self.route {
+                Route::Single(server) => Ok(Way { server: Arc::clone(server), because: Because::ThereIsNoOther }),
+                Route::Cluster(cluster) => {
+                    let slots = cluster.slots().await?;
+                    let Some(server) = slots.server(slot(key)).map(Arc::clone) else {
+                        cluster.give_up(&slots);
+                        return Err((ErrorKind::ClusterConnectionNotFound, "no server has the slot").into());
+                    };
+                    Ok(Way { server, because: Because::Slots(slots) })
+                }
+                Route::Sentinel(sentinel) => {
+                    let primary = sentinel.primary().await?;
+                    Ok(Way { server: Arc::clone(&primary), because: Because::Sentinels(primary) })
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| Err((ErrorKind::Io, "nobody said in time which server it is").into()))
+    }
+
+    /// The server was not the right one, or is none any more: the next attempt asks who is.
+    fn give_up(&self, way: &Way) {
+        match (&self.route, &way.because) {
+            (Route::Cluster(cluster), Because::Slots(slots)) => cluster.give_up(slots),
+            (Route::Sentinel(sentinel), Because::Sentinels(primary)) => sentinel.give_up(primary),
+            _ => {}
+        }
+    }
+
+    pub(super) async fn primaries(&self) -> Result<Primaries, StoreError> {
+        let mut attempt = Attempt::within(self.limit);
+        loop {
+            let found = timeout_at(attempt.deadline, async {
+                match &self.route {
+                    Route::Single(server) => Ok(Primaries { servers: vec![Arc::clone(server)], shape: 0 }),
+                    Route::Sentinel(sentinel) => {
+                        Ok(Primaries { servers: vec![Arc::clone(&*sentinel.primary().await?)], shape: 0 })
+                    }
+                    Route::Cluster(cluster) => {
+                        // What is known may be old: nobody is told that slots have moved until he asks for a key in them.
+                        let known = cluster.slots().await?;
+                        cluster.give_up(&known);
+                        let slots = cluster.slots().await?;
+                        Ok(Primaries { servers: slots.primaries.clone(), shape: slots.shape })
+                    }
+                }
+            });
+            match found.await {
+                Ok(Ok(primaries)) => return Ok(primaries),
+                Ok(Err(error)) => attempt.pause(error).await?,
+                Err(_) => return Err(StoreError::new(StoreErrorKind::Unavailable)),
+            }
+        }
+    }
+
+    /// Asks one server, whatever keys it has. Only reads.
+    pub(super) async fn ask_server(&self, server: &Server, pipeline: &Pipeline) -> Result<Replies, StoreError> {
+        let mut attempt = Attempt::within(self.limit);
+        loop {
+            match server.ask(pipeline, attempt.deadline).await {
+                Ok(replies) => {
+                    let loading = replies
+                        .iter()
+                        .find_map(|reply| reply.as_ref().err().filter(|error| Refusal::of(error) == Refusal::Later));
+                    match loading {
+                        None => return Ok(replies),
+                        Some(error) => attempt.pause(error.clone()).await?,
+                    }
+                }
+                Err(Failure::Unreached(error) | Failure::Lost(error)) => attempt.pause(error).await?,
+            }
+        }
+    }
+}

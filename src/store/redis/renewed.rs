@@ -1,0 +1,57 @@
+//! A value that several callers share, and that is made anew when it is of no use any more.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+/// Made when it is needed, by one caller while the others wait; kept until somebody gives it up.
+pub(super) struct Renewed<T>(Mutex<Arc<OnceCell<T>>>);
+
+/// The value as it was when it was asked for.
+pub(super) struct Held<T> {
+    value: T,
+    cell: Arc<OnceCell<T>>,
+}
+
+impl<T: Clone> Renewed<T> {
+    pub(super) async fn current<E, F>(&self, make: impl FnOnce() -> F) -> Result<Held<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let cell = Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(value) = cell.get() {
+            return Ok(Held { value: value.clone(), cell });
+        }
+        // Connecting takes a large future, and is rare.
+        let value = Box::pin(cell.get_or_try_init(make)).await?.clone();
+        Ok(Held { value, cell })
+    }
+
+    /// The next caller makes a new one, unless that has happened already.
+    pub(super) fn give_up(&self, held: &Held<T>) {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, &held.cell) {
+            *current = Arc::default();
+        }
+    }
+
+    /// The same, whatever it is now.
+    pub(super) fn give_up_current(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    }
+}
+
+impl<T> Default for Renewed<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}

@@ -1,0 +1,232 @@
+//! One server, and the connections to it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ::redis::aio::{ConnectionManager, MultiplexedConnection, SendError};
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, PushInfo, PushKind, RedisError,
+    RedisResult, Value,
+};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::renewed::{Held, Renewed};
+
+/// What a server answered to each command.
+pub(super) type Replies = Vec<RedisResult<Value>>;
+
+/// Why a server did not answer.
+pub(super) enum Failure {
+    /// Nothing was sent.
+    Unreached(RedisError),
+    /// Something was, and nobody can tell what came of it.
+    Lost(RedisError),
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Address {
+    /// As in `MOVED 3999 127.0.0.1:6381`. An address without host is on the host that names it.
+    pub(super) fn named(text: &str, by: Option<&Self>) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = if host.is_empty() { &by?.host } else { host };
+        Some(Self { host: host.trim_matches(['[', ']']).to_owned(), port: port.parse().ok()? })
+    }
+}
+
+/// Whether a server must say that it is a primary before it is used: where sentinels named it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Any,
+    Primary,
+}
+
+/// How servers are reached: all but the address.
+#[derive(Clone)]
+pub(super) struct Template {
+    pub(super) info: ConnectionInfo,
+    pub(super) connections: usize,
+    pub(super) role: Role,
+    /// How long a connection may take to be made.
+    pub(super) patience: Duration,
+}
+
+impl Template {
+    /// The server of the template's own address.
+    pub(super) fn server(&self) -> RedisResult<Server> {
+        let address = match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                Some(Address { host: host.clone(), port: *port })
+            }
+            _ => None,
+        };
+        let links = (0..self.connections.max(1)).map(|_| Renewed::default()).collect();
+        let client = Client::open(self.info.clone())?;
+        let own = Own { client, links, next: AtomicUsize::new(0), role: self.role, patience: self.patience };
+        Ok(Server { address, way: Way::Own(Box::new(own)) })
+    }
+
+    pub(super) fn at(&self, address: &Address) -> Self {
+        let (host, port) = (address.host.clone(), address.port);
+        let address = match self.info.addr() {
+            ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+            }
+            _ => ConnectionAddr::Tcp(host, port),
+        };
+        Self { info: self.info.clone().set_addr(address), ..self.clone() }
+    }
+}
+
+pub(super) struct Server {
+    pub(super) address: Option<Address>,
+    way: Way,
+}
+
+enum Way {
+    Own(Box<Own>),
+    /// The user's, which connects again by itself.
+    Given(ConnectionManager),
+}
+
+/// Connections that carry many calls at once, used in turn.
+struct Own {
+    client: Client,
+    links: Box<[Renewed<Arc<Live>>]>,
+    next: AtomicUsize,
+    role: Role,
+    patience: Duration,
+}
+
+struct Live {
+    connection: MultiplexedConnection,
+    /// The server has closed it: what is sent now is not lost, it is not even sent.
+    closed: Arc<AtomicBool>,
+}
+
+/// Leaves a connection that was silent for long, also where the call was dropped before its own limit: on one that hangs
+/// everybody would wait in vain.
+struct Waiting<'a> {
+    link: &'a Renewed<Arc<Live>>,
+    live: &'a Held<Arc<Live>>,
+    since: Instant,
+    patience: Duration,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered && self.since.elapsed() >= self.patience {
+            self.link.give_up(self.live);
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn given(manager: ConnectionManager) -> Self {
+        Self { address: None, way: Way::Given(manager) }
+    }
+
+    /// One round trip.
+    pub(super) async fn ask(&self, pipeline: &Pipeline, deadline: Instant) -> Result<Replies, Failure> {
+        match &self.way {
+            Way::Own(own) => own.ask(pipeline, deadline).await,
+            Way::Given(manager) => match timeout_at(deadline, pipeline.query_async(&mut manager.clone())).await {
+                Ok(Ok(replies)) => Ok(replies),
+                Ok(Err(error)) if error.is_connection_refusal() => Err(Failure::Unreached(error)),
+                Ok(Err(error)) => Err(Failure::Lost(error)),
+                Err(_) => Err(Failure::Lost(late())),
+            },
+        }
+    }
+
+    /// It is no longer what it was: connects again, perhaps to another machine of that name.
+    pub(super) fn give_up_connections(&self) {
+        if let Way::Own(own) = &self.way {
+            own.links.iter().for_each(Renewed::give_up_current);
+        }
+    }
+}
+
+impl Own {
+    async fn ask(&self, pipeline: &Pipeline, deadline: Instant) -> Result<Replies, Failure> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len();
+        let Some(link) = self.links.get(turn) else { return Err(Failure::Unreached(late())) };
+        let live = match timeout_at(deadline, self.live(link)).await {
+            Ok(live) => live.map_err(Failure::Unreached)?,
+            Err(_) => return Err(Failure::Unreached(late())),
+        };
+        let (since, patience) = (Instant::now(), self.patience);
+        let mut waiting = Waiting { link, live: &live, since, patience, is_answered: false };
+        let answer = timeout_at(deadline, pipeline.query_async(&mut live.connection.clone())).await;
+        waiting.is_answered = answer.is_ok();
+        let error = match answer {
+            Ok(Ok(replies)) => return Ok(replies),
+            Ok(Err(error)) => error,
+            Err(_) => late(),
+        };
+        // Also when it was only late.
+        link.give_up(&live);
+        Err(Failure::Lost(error))
+    }
+
+    async fn live(&self, link: &Renewed<Arc<Live>>) -> RedisResult<Held<Arc<Live>>> {
+        let live = link.current(|| self.connect()).await?;
+        if !live.closed.load(Ordering::Relaxed) {
+            return Ok(live);
+        }
+        link.give_up(&live);
+        link.current(|| self.connect()).await
+    }
+
+    async fn connect(&self) -> RedisResult<Arc<Live>> {
+        let closed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&closed);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.patience))
+            // Each call has a limit of its own.
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(1024)
+            .set_push_sender(move |push: PushInfo| {
+                if push.kind == PushKind::Disconnection {
+                    flag.store(true, Ordering::Relaxed);
+                }
+                Ok::<_, SendError>(())
+            });
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        if self.role == Role::Primary {
+            let role = ::redis::cmd("ROLE");
+            let answer = timeout(self.patience, role.query_async::<Value>(&mut connection)).await;
+            match answer.map_err(|_| late())? {
+                Ok(Value::Array(role)) if role.first().is_some_and(|role| text(role) != Some("master")) => {
+                    return Err((ErrorKind::Client, "the server is no primary").into());
+                }
+                // A user that may not ask has to trust the sentinels.
+                Ok(_) => {}
+                Err(error) if error.is_io_error() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(Arc::new(Live { connection, closed }))
+    }
+}
+
+/// The text of a reply.
+pub(super) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn late() -> RedisError {
+    io::Error::from(io::ErrorKind::TimedOut).into()
+}

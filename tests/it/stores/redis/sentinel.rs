@@ -1,0 +1,87 @@
+//! Sentinels: another server becomes the primary.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_session::error::StoreErrorKind::{Unavailable, Unknown};
+use http_session::store::Updated;
+use http_session::{RedisStore, SessionId};
+use tokio::task::JoinSet;
+
+use super::{increment, recovered, stored, within};
+use crate::servers::{Reply, Sentinel, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Writes to all of them, until it is told to stop; which errors there were.
+fn writers(store: &RedisStore, ids: &[SessionId], stop: &Arc<AtomicBool>) -> JoinSet<()> {
+    let mut writers = JoinSet::new();
+    for id in ids {
+        let (store, id, stop) = (store.clone(), id.clone(), Arc::clone(stop));
+        writers.spawn(async move {
+            let mut kinds = HashSet::new();
+            while !stop.load(Ordering::Relaxed) {
+                if let Err(error) = within(2 * LIMIT, increment(&store, &id)).await {
+                    kinds.insert(error.kind());
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert!(kinds.iter().all(|kind| matches!(kind, Unknown | Unavailable)), "{kinds:?}");
+        });
+    }
+    writers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_primary_is_followed() {
+    let Some(mut sentinel) = Sentinel::start("a failover by sentinels") else { return };
+    let store = RedisStore::options().time_limit(LIMIT).connect(&sentinel.url()).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(stored(&store).await);
+    }
+    // What has not been copied to the replica would be lost.
+    let replica = sentinel.node(1 - sentinel.master());
+    wait_until("the replica has the rows", || replica.command(&["DBSIZE"]) == Reply::Integer(10));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut running = writers(&store, &ids, &stop);
+
+    let killed = sentinel.kill_master();
+    for id in &ids {
+        let _ = recovered(async || increment(&store, id).await).await;
+    }
+    sentinel.restart(killed);
+    sentinel.wait_until_whole();
+
+    // As an operator orders it: the primary becomes a replica, and lives on.
+    let sentinel = tokio::task::spawn_blocking(move || {
+        sentinel.failover();
+        sentinel
+    });
+    let sentinel = sentinel.await.unwrap();
+    for id in &ids {
+        let _ = recovered(async || increment(&store, id).await).await;
+    }
+    assert_eq!(sentinel.master(), killed);
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+    for id in &ids {
+        assert_eq!(increment(&store, id).await.unwrap(), Updated::Applied { renewed: true });
+    }
+}
+
+/// A sentinel that hangs does not keep the others from being asked.
+#[tokio::test]
+async fn any_sentinel_will_do() {
+    let Some(sentinel) = Sentinel::start("a sentinel that hangs") else { return };
+    let first = sentinel.addresses()[0];
+    let proxy = crate::servers::Proxy::to(first).await;
+    proxy.black_hole();
+    let url = sentinel.url().replace(&first.to_string(), &format!("{},127.0.0.1:1", proxy.address()));
+    let store = RedisStore::options().time_limit(3 * LIMIT).connect(&url).await.unwrap();
+    let _ = stored(&store).await;
+}

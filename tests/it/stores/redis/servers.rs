@@ -1,0 +1,113 @@
+//! Connecting: what may stand in a URL, and what is said when it does not work.
+
+use std::time::Duration;
+
+use http_session::error::ConnectError;
+use http_session::record::{Clear, RawJson};
+use http_session::store::{EnumerateSessions as _, Generation, IndexSessions as _, Updated};
+use http_session::{RedisStore, SessionStore as _};
+
+use super::{DAY, LONG, new_id, one_more, row, stored};
+use crate::servers::{self, Redis};
+
+const SOON: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn r26_a_wrong_password_is_said_without_it() {
+    let Some(redis) = Redis::options().password("correct").start("a wrong password") else { return };
+    let url = redis.url().replace("correct", "hunter2");
+    let Err(error) = RedisStore::options().connect(&url).await else { panic!("connected") };
+    for text in [error.to_string(), format!("{error:?}")] {
+        assert!(text.contains("refuse") || text.contains("Refused"), "{text}");
+        assert!(!text.contains("hunter2") && !text.contains("127.0.0.1"), "{text}");
+    }
+    let store = RedisStore::connect(&redis.url()).await.unwrap();
+    let shown = format!("{store:?} {:?}", RedisStore::options());
+    assert!(!shown.contains("correct") && !shown.contains("127.0.0.1"), "{shown}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_in_time() {
+    for url in [
+        "redis://127.0.0.1:1",
+        "redis+cluster://127.0.0.1:1,127.0.0.1:2",
+        "redis+sentinel://127.0.0.1:1,127.0.0.1:2/sessions",
+    ] {
+        let connecting = RedisStore::options().time_limit(SOON).connect(url);
+        let Err(ConnectError::Store(error)) = super::within(SOON, connecting).await else { panic!("connected") };
+        assert_eq!(error.kind(), http_session::error::StoreErrorKind::Unavailable, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_beyond_all_time_is_a_long_one() {
+    let Some(redis) = servers::redis("a long limit") else { return };
+    let store = RedisStore::options().time_limit(Duration::MAX).connect(redis.url()).await.unwrap();
+    assert!(store.load(&stored(&store).await).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_service_that_the_sentinels_do_not_know_is_said() {
+    let Some(sentinel) = servers::redis_sentinel("an unknown service") else { return };
+    let url = format!("{}x", sentinel.url());
+    assert!(RedisStore::options().time_limit(SOON).connect(&url).await.is_err());
+}
+
+#[tokio::test]
+async fn databases_and_prefixes_keep_applications_apart() {
+    let Some(redis) = Redis::start("databases and prefixes") else { return };
+    let first = RedisStore::connect(&redis.url()).await.unwrap();
+    let id = stored(&first).await;
+    let database = RedisStore::connect(&format!("{}/1", redis.url())).await.unwrap();
+    assert_eq!(database.load(&id).await.unwrap(), None);
+    let prefix = RedisStore::options().prefix("shop:").connect(&redis.url()).await.unwrap();
+    assert_eq!(prefix.load(&id).await.unwrap(), None);
+    let _ = prefix.insert(&id, &row(), LONG).await.unwrap();
+    assert!(redis.command(&["KEYS", "shop:s:*"]).text().ends_with(id.as_str()));
+    let braces = RedisStore::options().prefix("{a}").connect(&redis.url()).await;
+    assert!(matches!(braces, Err(ConnectError::InvalidOptions(_))));
+}
+
+#[tokio::test]
+async fn a_unix_socket_will_do() {
+    let socket = std::env::temp_dir().join(format!("http-session-redis-{}.sock", std::process::id()));
+    let path = socket.to_str().unwrap();
+    let Some(_redis) = Redis::options().setting("unixsocket", path).start("a unix socket") else { return };
+    let store = RedisStore::connect(&format!("redis+unix://{path}")).await.unwrap();
+    assert!(store.load(&stored(&store).await).await.unwrap().is_some());
+    assert_eq!(store.load(&new_id()).await.unwrap(), None);
+    let _ = std::fs::remove_file(socket);
+}
+
+/// Those of the manual, on every version.
+#[tokio::test]
+async fn the_rights_that_the_manual_names_are_enough() {
+    let manual = include_str!("../../../../src/guide/store_redis.md");
+    let rights = manual.split("```text\n").nth(1).and_then(|block| block.split("```").next()).unwrap();
+    for version in servers::redis_versions("a user with few rights") {
+        let redis = Redis::options().version(&version).start("a user with few rights").unwrap();
+        let user = ["ACL", "SETUSER", "app", "on", ">secret", "~session:*"].into_iter();
+        let answer = redis.command(&user.chain(rights.split_whitespace()).collect::<Vec<_>>());
+        assert_eq!(answer.text(), "OK", "{}", version.name);
+        let store = RedisStore::connect(&redis.url().replace("//", "//app:secret@")).await.unwrap();
+
+        let id = stored(&store).await;
+        let row = store.load(&id).await.unwrap().unwrap();
+        for clear in [Clear::Nothing, Clear::Identity] {
+            let mut patch = one_more(&row);
+            patch.clear = clear;
+            assert_eq!(store.update(&id, &patch, LONG).await.unwrap(), Updated::Applied { renewed: true });
+        }
+        assert!(matches!(store.update(&id, &one_more(&row), LONG).await.unwrap(), Updated::Conflict(_)));
+        let _ = store.touch(&id, row.epoch, LONG).await.unwrap();
+        let ada = RawJson::new(b"42");
+        store.raise_generation(&ada, Generation(7)).await.unwrap();
+        assert_eq!(store.link(&ada, &id, Duration::ZERO).await.unwrap(), Generation(7));
+        let _ = store.link(&ada, &id, DAY).await.unwrap();
+        assert_eq!(store.linked(&ada, None, 10).await.unwrap(), std::slice::from_ref(&id));
+        store.unlink(&ada, &id).await.unwrap();
+        assert_eq!(store.len().await.unwrap(), 1);
+        store.clear().await.unwrap();
+        assert!(store.ids(None, 10).await.unwrap().ids.is_empty());
+    }
+}
