@@ -148,7 +148,7 @@ impl fmt::Debug for ManualClock {
 }
 
 /// Milliseconds, for storages that count in them. More than three centuries are three centuries, so that sums stay in range.
-#[cfg(any(feature = "sqlite", feature = "redis"))]
+#[cfg(any(feature = "sqlite", feature = "redis", feature = "postgres"))]
 pub(crate) fn milliseconds(duration: Duration) -> i64 {
     const MOST: i64 = 10_000_000_000_000;
     i64::try_from(duration.as_millis()).map_or(MOST, |milliseconds| milliseconds.min(MOST))

@@ -67,6 +67,7 @@
 //! | `memory` | yes | [`MemoryStore`] |
 //! | `sqlite` | | [`SqliteStore`]: sessions in a file |
 //! | `redis`, `redis-tls` | | [`RedisStore`]: sessions in Redis or Valkey ([`guide::store_redis`]) |
+//! | `postgres`, `postgres-tls` | | [`PostgresStore`]: sessions in PostgreSQL ([`guide::store_postgres`]) |
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
@@ -138,6 +139,9 @@ pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, Sign
 pub use self::store::MemoryStore;
 #[doc(inline)]
 pub use self::store::SessionStore;
+#[cfg(feature = "postgres")]
+#[doc(inline)]
+pub use self::store::{PostgresOptions, PostgresStore};
 #[cfg(feature = "redis")]
 #[doc(inline)]
 pub use self::store::{RedisOptions, RedisStore};

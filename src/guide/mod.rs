@@ -15,7 +15,7 @@
 //! | [events] | what operators see |
 //! | [rules] | what always holds, each with tests that bear its id |
 //! | [testing] | testing your service: a browser, time by hand, a store that fails |
-//! | [SQLite](store_sqlite), [Redis](store_redis) | set-up, layout, guarantees, sizing |
+//! | [SQLite](store_sqlite), [Redis](store_redis), [PostgreSQL](store_postgres) | set-up, layout, guarantees, sizing of each |
 //! | [store authors](store_authors) | a store of your own, and the suite that checks it |
 //! | [from express](from_express) | options by their express-session names, and what is different on purpose; tower-sessions |
 //!
@@ -56,6 +56,10 @@ pub mod events {}
 
 #[doc = include_str!("rules.md")]
 pub mod rules {}
+
+#[cfg(feature = "postgres")]
+#[doc = include_str!("store_postgres.md")]
+pub mod store_postgres {}
 
 #[doc = include_str!("testing.md")]
 pub mod testing {}

@@ -58,6 +58,10 @@ const SCHEMES: &[&str] = &[
     "rediss+sentinel:",
     #[cfg(feature = "redis")]
     "redis+unix:",
+    #[cfg(feature = "postgres")]
+    "postgres:",
+    #[cfg(feature = "postgres")]
+    "postgresql:",
 ];
 
 impl AnyStore {
@@ -70,6 +74,7 @@ impl AnyStore {
     /// | `sqlite:sessions.db`, `sqlite:///var/lib/app/sessions.db`, `sqlite::memory:` | [`SqliteStore`](crate::SqliteStore) | `sqlite` |
     /// | `redis://host:port`, `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/service`, `redis+unix:///path` | [`RedisStore`](crate::RedisStore) | `redis` |
     /// | the same with `rediss` | over TLS | `redis-tls` |
+    /// | `postgres://user:password@host/database` | [`PostgresStore`](crate::PostgresStore) | `postgres`; `postgres-tls` for `sslmode=require` |
     ///
     /// # Errors
     /// No compiled-in store has a URL of this kind (the error lists those that are), the URL is malformed, or the store cannot
@@ -98,6 +103,8 @@ impl AnyStore {
             _ if SCHEMES.iter().any(|known| known.starts_with("redis") && known.strip_suffix(':') == Some(scheme)) => {
                 super::RedisStore::connect(url).await.map(Self::new)
             }
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => super::PostgresStore::connect(url).await.map(Self::new),
             _ => Err(unknown),
         }
     }

@@ -25,13 +25,15 @@ mod index;
 mod memory;
 mod page;
 mod pointer;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sweep;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod text;
 
 pub use any::AnyStore;
@@ -42,13 +44,16 @@ pub use index::{GENERATION_LIFETIME, Generation, HasIndex, IndexSessions, Indexe
 #[cfg(feature = "memory")]
 pub use memory::{MemoryStore, MemoryUsage};
 pub use page::{Cursor, Ids, Page};
+#[cfg(feature = "postgres")]
+#[doc(inline)]
+pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "redis")]
 #[doc(inline)]
 pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
 #[doc(inline)]
 pub use sqlite::{SqliteOptions, SqliteStore};
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use sweep::Sweep;
 
 /// Answer to [`SessionStore::insert`].

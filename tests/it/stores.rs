@@ -1,5 +1,6 @@
 //! The stores, on the real thing.
 
 mod basic;
+mod postgres;
 mod redis;
 mod sqlite;

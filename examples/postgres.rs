@@ -1,0 +1,42 @@
+//! Sessions in PostgreSQL, shared by as many of these as you start.
+//!
+//! `DATABASE_URL=postgres://me@localhost/me cargo run --example postgres --features postgres-tls`, then open the address that it
+//! prints; a second one with `PORT=3001` has the same sessions, if both have the same `SESSION_SECRET`.
+
+#![expect(clippy::print_stdout, reason = "it tells its address")]
+
+use std::env;
+
+use axum::Router;
+use axum::routing::get;
+use http_session::{PostgresStore, Secret, Session, SessionConfig};
+use tokio::net::TcpListener;
+
+#[derive(Session)]
+struct Visit {
+    #[session(merge = "add")] // of two at the same moment, both count
+    views: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = env::var("DATABASE_URL").map_err(|_| "DATABASE_URL names the database: postgres://me@localhost/me")?;
+    let secret = match Secret::from_env("SESSION_SECRET") {
+        Err(error) if error.is_not_set() => Secret::random(),
+        secret => secret?,
+    };
+    let store = PostgresStore::options().table("example_session").prepared().connect(&url).await?;
+    // Plain http on this machine; a service in production begins with `SessionConfig::builder()`.
+    let sessions = SessionConfig::development().secret(secret).store(store).build();
+    let app = Router::new().route("/", get(hello)).layer(sessions.layer());
+
+    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
+}
+
+async fn hello(mut session: Session<Visit>) -> String {
+    session.views += 1;
+    format!("{} views\n", session.views)
+}

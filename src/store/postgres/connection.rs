@@ -1,0 +1,174 @@
+//! One statement on one connection of the pool, within the time limit.
+
+use std::time::Duration;
+
+use deadpool_postgres::tokio_postgres::types::{ToSql, Type};
+use deadpool_postgres::tokio_postgres::{CancelToken, Error, NoTls, Row};
+use deadpool_postgres::{Object, Pool};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::failure::{self, Access, Again, Failure};
+use super::value::Value;
+use crate::error::StoreError;
+
+/// How to open a connection beside those of the pool.
+#[derive(Clone)]
+pub(super) enum Connector {
+    Plain,
+    #[cfg(feature = "postgres-tls")]
+    Tls(tokio_postgres_rustls::MakeRustlsConnect),
+    /// The pool is the user's.
+    Unknown,
+}
+
+impl Connector {
+    /// Asks the server to give up what it is at; nobody learns whether it did.
+    async fn cancel(self, token: CancelToken) {
+        let _ = match self {
+            Self::Plain => token.cancel_query(NoTls).await,
+            #[cfg(feature = "postgres-tls")]
+            Self::Tls(tls) => token.cancel_query(tls).await,
+            Self::Unknown => Ok(()),
+        };
+    }
+}
+
+/// How long the server may take to hear that an answer is no longer awaited.
+const CANCEL_LIMIT: Duration = Duration::from_secs(2);
+/// How often another connection is tried.
+const ELSEWHERE: u32 = 2;
+
+pub(super) struct Connections {
+    pub(super) pool: Pool,
+    pub(super) connector: Connector,
+    pub(super) time_limit: Duration,
+    pub(super) prepared: bool,
+}
+
+impl Connections {
+    /// When a call that begins now has to be over.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.time_limit
+    }
+
+    /// The rows that a statement gives.
+    pub(super) async fn run(
+        &self,
+        access: Access,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.run_until(self.deadline(), access, statement, values).await
+    }
+
+    /// The same, for a call that has sent another statement before.
+    pub(super) async fn run_until(
+        &self,
+        deadline: Instant,
+        access: Access,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.ask(deadline, access, Request::Statement(statement, values)).await
+    }
+
+    /// Several statements without parameters, which are one transaction.
+    pub(super) async fn run_script(&self, statements: &str) -> Result<(), StoreError> {
+        self.ask(self.deadline(), Access::Write, Request::Script(statements)).await.map(|_| ())
+    }
+
+    async fn ask(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Vec<Row>, StoreError> {
+        let mut attempts = 0;
+        loop {
+            let failure = match self.attempt(deadline, access, request).await {
+                Ok(rows) => return Ok(rows),
+                Err(failure) => failure,
+            };
+            attempts += 1;
+            let is_useful = match failure.again {
+                Again::No => false,
+                Again::Soon => true,
+                Again::Elsewhere | Again::Afresh => attempts <= ELSEWHERE,
+            };
+            let pause = pause(attempts);
+            if !is_useful || Instant::now() + pause >= deadline {
+                return Err(failure.error);
+            }
+            if failure.again == Again::Afresh {
+                self.pool.manager().statement_caches.clear();
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn attempt(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Vec<Row>, Failure> {
+        let connection = match timeout_at(deadline, self.pool.get()).await {
+            Ok(connection) => connection.map_err(failure::of_connection)?,
+            Err(_) => return Err(failure::no_connection()),
+        };
+        let mut call = Call { connection: Some(connection), connector: &self.connector };
+        let answer = timeout_at(deadline, call.query(request, self.prepared)).await;
+        let Ok(answer) = answer else { return Err(failure::no_answer(access)) };
+        let answer = answer.map_err(|error| failure::of_statement(error, access));
+        // Where another connection is asked for, this one is closed.
+        if !matches!(&answer, Err(Failure { again: Again::Elsewhere, .. })) {
+            call.connection = None;
+        }
+        answer
+    }
+}
+
+/// Longer each time, and never the same for two that are in each other's way.
+fn pause(attempts: u32) -> Duration {
+    let longest = Duration::from_millis(5 << attempts.min(6));
+    longest.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+}
+
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Statement(&'a str, &'a [Value<'a>]),
+    Script(&'a str),
+}
+
+/// A request that is under way. Dropped before its answer is there, it ends its connection: the next one who gets that
+/// would wait for this answer too.
+struct Call<'a> {
+    /// Back to the pool when the answer is there.
+    connection: Option<Object>,
+    connector: &'a Connector,
+}
+
+impl Call<'_> {
+    async fn query(&self, request: Request<'_>, prepared: bool) -> Result<Vec<Row>, Error> {
+        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
+        match request {
+            Request::Statement(statement, values) if prepared => {
+                let types: Vec<Type> = values.iter().map(Value::kind).collect();
+                let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+                let statement = connection.prepare_typed_cached(statement, &types).await?;
+                connection.query(&statement, &values).await
+            }
+            Request::Statement(statement, values) => {
+                let values: Vec<(&(dyn ToSql + Sync), Type)> =
+                    values.iter().map(|value| (value as _, value.kind())).collect();
+                connection.query_typed(statement, &values).await
+            }
+            Request::Script(statements) => connection.batch_execute(statements).await.map(|()| Vec::new()),
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        let connection = Object::take(connection);
+        let (Ok(runtime), false) = (Handle::try_current(), connection.is_closed()) else { return };
+        let (token, connector) = (connection.cancel_token(), self.connector.clone());
+        runtime.spawn(async move {
+            let _ = timeout(CANCEL_LIMIT, connector.cancel(token)).await;
+            // Not before: where there is a pgbouncer, it then no longer knows what to cancel.
+            drop(connection);
+        });
+    }
+}

@@ -1,0 +1,135 @@
+//! What an error of the driver or the server means, and whether the statement may be sent again.
+
+use deadpool_postgres::PoolError;
+use deadpool_postgres::tokio_postgres::Error;
+use deadpool_postgres::tokio_postgres::error::{DbError, Severity, SqlState};
+
+use crate::error::{StoreError, StoreErrorKind};
+
+/// What is lost when an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+impl Access {
+    /// Nobody knows what became of the statement (R10).
+    pub(super) const fn lost(self) -> StoreErrorKind {
+        match self {
+            Self::Read => StoreErrorKind::Unavailable,
+            Self::Write => StoreErrorKind::Unknown,
+        }
+    }
+}
+
+/// Whether a statement may be sent again: only where it is known that it did nothing (R10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    No,
+    /// It was in the way of another one, or the server is not up yet.
+    Soon,
+    /// This connection is of no use.
+    Elsewhere,
+    /// What was prepared no longer fits.
+    Afresh,
+}
+
+pub(super) struct Failure {
+    pub(super) error: StoreError,
+    pub(super) again: Again,
+}
+
+/// Of a statement that was sent.
+pub(super) fn of_statement(error: Error, access: Access) -> Failure {
+    let (kind, again) = match error.as_db_error() {
+        // An error that does not end the connection is the end of the transaction: nothing of it was written.
+        Some(said) if said.parsed_severity() == Some(Severity::Error) && !is_open(said.code()) => refused(said.code()),
+        // The connection is gone. With FATAL too the transaction may have been committed before.
+        _ => (access.lost(), if access == Access::Read { Again::Elsewhere } else { Again::No }),
+    };
+    Failure { error: StoreError::new(kind).with_source(error), again }
+}
+
+/// Errors that say that nobody knows what became of the transaction: of proxies, and of servers that only speak like
+/// PostgreSQL.
+fn is_open(code: &SqlState) -> bool {
+    *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN || code.code().starts_with("08")
+}
+
+fn refused(code: &SqlState) -> (StoreErrorKind, Again) {
+    use StoreErrorKind::{Corrupt, Full, Refused, Unavailable};
+    match *code {
+        SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => (Unavailable, Again::Soon),
+        // A standby, or a primary that has become one: the next connection may lead to the new primary.
+        SqlState::READ_ONLY_SQL_TRANSACTION => (Unavailable, Again::Elsewhere),
+        SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT | SqlState::FEATURE_NOT_SUPPORTED => {
+            (Refused, Again::Afresh)
+        }
+        SqlState::DISK_FULL => (Full, Again::No),
+        ref other => {
+            // The class.
+            let kind = match other.code().get(..2) {
+                // Data: a row that somebody else wrote.
+                Some("22") => Corrupt,
+                // Resources, an operator's intervention (and our own, after the time limit), locks, the system.
+                Some("53" | "55" | "57" | "58" | "XX") => Unavailable,
+                _ => Refused,
+            };
+            (kind, Again::No)
+        }
+    }
+}
+
+/// Of looking for a connection: nothing was sent.
+pub(super) fn of_connection(error: PoolError) -> Failure {
+    let said = match &error {
+        PoolError::Backend(error) => error.as_db_error().map(DbError::code),
+        _ => None,
+    };
+    let again = if said == Some(&SqlState::CANNOT_CONNECT_NOW) { Again::Soon } else { Again::No };
+    Failure { error: StoreError::new(StoreErrorKind::Unavailable).with_source(error), again }
+}
+
+/// The time for a connection is over: nothing was sent.
+pub(super) fn no_connection() -> Failure {
+    Failure { error: StoreError::new(StoreErrorKind::Unavailable), again: Again::No }
+}
+
+/// The time for an answer is over.
+pub(super) fn no_answer(access: Access) -> Failure {
+    Failure { error: StoreError::new(access.lost()), again: Again::No }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r10_only_what_did_nothing_is_sent_again() {
+        use StoreErrorKind::{Corrupt, Full, Refused, Unavailable};
+        for (code, kind, again) in [
+            ("40001", Unavailable, Again::Soon),
+            ("40P01", Unavailable, Again::Soon),
+            ("25006", Unavailable, Again::Elsewhere),
+            ("26000", Refused, Again::Afresh),
+            ("0A000", Refused, Again::Afresh),
+            ("53100", Full, Again::No),
+            ("53200", Unavailable, Again::No),
+            ("57014", Unavailable, Again::No),
+            ("55P03", Unavailable, Again::No),
+            ("58030", Unavailable, Again::No),
+            ("22023", Corrupt, Again::No),
+            ("42P01", Refused, Again::No),
+            ("42501", Refused, Again::No),
+            ("23505", Refused, Again::No),
+        ] {
+            assert_eq!(refused(&SqlState::from_code(code)), (kind, again), "{code}");
+        }
+        for code in ["40003", "08007", "08006", "08P01"] {
+            assert!(is_open(&SqlState::from_code(code)), "{code}");
+        }
+        assert!(!is_open(&SqlState::T_R_SERIALIZATION_FAILURE));
+        assert_eq!((Access::Read.lost(), Access::Write.lost()), (Unavailable, StoreErrorKind::Unknown));
+    }
+}
