@@ -15,6 +15,7 @@
 //! | [events] | what operators see |
 //! | [rules] | what always holds, each with tests that bear its id |
 //! | [testing] | testing your service: a browser, time by hand, a store that fails |
+//! | [stores] | which store to choose: what each can do, and what it promises |
 //! | [SQLite](store_sqlite), [Redis](store_redis), [PostgreSQL](store_postgres) | set-up, layout, guarantees, sizing of each |
 //! | [store authors](store_authors) | a store of your own, and the suite that checks it |
 //! | [from express](from_express) | options by their express-session names, and what is different on purpose; tower-sessions |
@@ -63,6 +64,9 @@ pub mod store_postgres {}
 
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("stores.md")]
+pub mod stores {}
 
 #[doc = include_str!("store_authors.md")]
 #[doc = "```"]

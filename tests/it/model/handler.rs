@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 
 use http::{Response, StatusCode};
 use http_session::error::SaveError;
+use http_session::record::Keep;
 use http_session::{Session, SignedOut};
 
 use super::plan::{End, Step};
@@ -35,6 +36,15 @@ pub struct Basket {
     note: Option<u32>,
     #[session(keep)]
     theme: Option<u32>,
+}
+
+/// What the marks of [`Basket`] say of a field.
+pub fn mark_of(name: &str) -> Keep {
+    match name {
+        "cart" => Keep::SignIn,
+        "theme" => Keep::Always,
+        _ => Keep::No,
+    }
 }
 
 /// What a request carries to the handler.

@@ -14,7 +14,15 @@
 //! ```
 //!
 //! `MODEL_HISTORIES` is how many histories are tried, `MODEL_FROM` the first seed.
+//!
+//! Any store can be behind the gates: its calls run on another runtime to their end while a history stands still. Its clock
+//! cannot be moved, so the pauses of the plans are left out. To see a history on a store:
+//!
+//! ```text
+//! MODEL_STORE=memory: MODEL_SEED=4711 cargo test --test it model::replay -- --nocapture
+//! ```
 
+mod behind;
 mod course;
 mod dice;
 mod handler;
@@ -27,8 +35,13 @@ mod world;
 use std::sync::Mutex;
 use std::thread;
 
-use rounds::{Bench, Failure};
+use http_session::MemoryStore;
+use http_session::store::AnyStore;
 
+pub use rounds::Bench;
+use rounds::Failure;
+
+use crate::stores::connect;
 use crate::support::times;
 
 /// Histories a run in CI, in two threads; a tenth of it elsewhere.
@@ -54,38 +67,49 @@ fn shrink(bench: &Bench, seed: u64, failure: Failure) -> (u64, Failure) {
     (mask, smallest)
 }
 
-#[test]
-fn no_history_breaks_a_rule() {
-    let count = variable("MODEL_HISTORIES").unwrap_or_else(|| times(HISTORIES));
+/// Plays so many histories in two threads, each on a bench of its own; the first failures, shrunk.
+pub fn failures(count: u64, bench: impl Fn() -> Bench + Sync) -> Vec<String> {
+    const ENOUGH: usize = 5;
+    let count = variable("MODEL_HISTORIES").unwrap_or(count);
     let from = variable("MODEL_FROM").unwrap_or(0);
     let failures = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for shard in 0..2 {
-            let failures = &failures;
-            scope.spawn(move || {
-                let mut bench = Bench::new();
-                for seed in (from..from + count).filter(|seed| seed % 2 == shard) {
-                    if seed / 2 % FRESH == 0 {
-                        bench = Bench::new();
-                    }
-                    if let Err(failure) = bench.run(seed, u64::MAX) {
-                        let (mask, failure) = shrink(&bench, seed, failure);
-                        failures.lock().unwrap().push(format!("MODEL_SEED={seed}/{mask:x}: {failure}"));
-                    }
-                    if failures.lock().unwrap().len() >= 5 {
-                        return;
-                    }
-                }
-            });
+    let play = |shard| {
+        let mut bench_in_use = None;
+        for seed in (from..from + count).filter(|seed| seed % 2 == shard) {
+            if seed / 2 % FRESH == 0 {
+                bench_in_use = None;
+            }
+            let bench = bench_in_use.get_or_insert_with(&bench);
+            if let Err(failure) = bench.run(seed, u64::MAX) {
+                let (mask, failure) = shrink(bench, seed, failure);
+                failures.lock().unwrap().push(format!("MODEL_SEED={seed}/{mask:x}: {failure}"));
+            }
+            if failures.lock().unwrap().len() >= ENOUGH {
+                return;
+            }
         }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| play(0));
+        scope.spawn(|| play(1));
     });
-    let failures = failures.into_inner().unwrap();
+    failures.into_inner().unwrap()
+}
+
+#[test]
+fn no_history_breaks_a_rule() {
+    let failures = failures(times(HISTORIES), Bench::new);
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
 #[test]
 fn a_seed_is_a_history() {
-    let (first, second) = (Bench::new(), Bench::new());
+    same_histories(&Bench::new(), &Bench::new());
+    let memory = || Bench::on(async { AnyStore::new(MemoryStore::new()) });
+    same_histories(&memory(), &memory());
+}
+
+fn same_histories(first: &Bench, second: &Bench) {
     // Neither from bench to bench, nor from run to run.
     for seed in 0..200 {
         let trace = first.trace(seed, u64::MAX);
@@ -101,7 +125,10 @@ fn replay() {
     let Ok(seed) = std::env::var("MODEL_SEED") else { return };
     let (seed, mask) = seed.split_once('/').unwrap_or((&seed, "ffffffffffffffff"));
     let (seed, mask) = (seed.parse().expect("a seed"), u64::from_str_radix(mask, 16).expect("a mask"));
-    let bench = Bench::new();
+    let bench = match std::env::var("MODEL_STORE") {
+        Ok(url) => Bench::on(connect(&url, "replay")),
+        Err(_) => Bench::new(),
+    };
     println!("{}", bench.trace(seed, mask).join("\n"));
     if let Err(failure) = bench.run(seed, mask) {
         panic!("{failure}");

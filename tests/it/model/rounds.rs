@@ -10,11 +10,13 @@ use http_body_util::BodyExt as _;
 use http_session::clock::ManualClock;
 use http_session::middleware::SessionBody;
 use http_session::record::Row;
+use http_session::store::AnyStore;
 use http_session::{MemoryStore, SessionConfig};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tower::{Layer as _, ServiceExt as _};
 
+use super::behind::Behind;
 use super::course::{Claim, Course, Seen};
 use super::dice::Dice;
 use super::handler::{Job, handle};
@@ -39,31 +41,53 @@ impl fmt::Display for Failure {
 /// Everything that histories share, because to build it takes longer than a history.
 pub struct Bench {
     runtime: Runtime,
-    clock: ManualClock,
+    /// Where time goes as the plans say. A store with a clock of its own goes without their pauses.
+    clock: Option<ManualClock>,
     world: Arc<World>,
     settings: Vec<(Setting, Gated, SessionConfig<Gated>)>,
+    /// Drives the calls of a store that is not in the histories' own runtime.
+    _elsewhere: Option<Runtime>,
 }
 
 impl Bench {
+    /// On a memory store in a time of its own.
     pub fn new() -> Self {
+        let clock = ManualClock::new();
+        Self::of(&Behind::Memory(MemoryStore::new().clock(clock.clone())), Some(clock), None)
+    }
+
+    /// On any store, in real time.
+    pub fn on(connect: impl Future<Output = AnyStore>) -> Self {
+        let elsewhere = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let store = elsewhere.block_on(connect);
+        Self::of(&Behind::Elsewhere(store, elsewhere.handle().clone()), None, Some(elsewhere))
+    }
+
+    fn of(inner: &Behind, clock: Option<ManualClock>, elsewhere: Option<Runtime>) -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let (clock, world) = (ManualClock::new(), Arc::new(World::default()));
-        let inner = MemoryStore::new().clock(clock.clone());
+        let world = Arc::new(World::default());
+        // Without pauses, every verifier is due at once.
+        let period = if clock.is_some() { Duration::from_secs(30) } else { Duration::ZERO };
         let settings = [Setting::Waiting, Setting::Instant, Setting::Swapping, Setting::Renewing].map(|setting| {
             let store = Gated {
                 inner: inner.clone(),
                 world: Arc::clone(&world),
-                is_instant: setting == Setting::Instant,
+                // In front of a store that waits, this setting is `Waiting` once more.
+                is_instant: setting == Setting::Instant && inner.is_instant(),
                 swaps: setting == Setting::Swapping,
             };
-            let builder = SessionConfig::builder().secret(secret()).store(store.clone()).clock(clock.clone());
+            let builder = SessionConfig::builder().secret(secret()).store(store.clone());
+            let builder = match clock.clone() {
+                Some(clock) => builder.clock(clock),
+                None => builder,
+            };
             let sessions = match setting {
-                Setting::Renewing => builder.renew_after(Duration::from_secs(30)).build(),
+                Setting::Renewing => builder.renew_after(period).build(),
                 Setting::Waiting | Setting::Instant | Setting::Swapping => builder.touch_throttle(0).build(),
             };
             (setting, store, sessions)
         });
-        Self { runtime, clock, world, settings: settings.into() }
+        Self { runtime, clock, world, settings: settings.into(), _elsewhere: elsewhere }
     }
 
     pub fn visits(&self, seed: u64) -> usize {
@@ -121,7 +145,9 @@ type Arrived = Option<(usize, String)>;
 impl Play<'_> {
     async fn round(&mut self, round: &Round) -> Result<(), Failure> {
         let world = &self.bench.world;
-        self.bench.clock.advance(Duration::from_secs(round.pause));
+        if let Some(clock) = &self.bench.clock {
+            clock.advance(Duration::from_secs(round.pause));
+        }
         world.note(|| format!("-- after {} s, faulty: {}", round.pause, round.is_faulty));
         world.lock().is_faulty = round.is_faulty;
         let before: [_; CLIENTS] = std::array::from_fn(|client| self.found(client));

@@ -1,14 +1,13 @@
 //! A store of which the scheduler decides when it acts and when its answer arrives.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
+use http_session::SessionId;
 use http_session::error::{StoreError, StoreErrorKind};
 use http_session::record::{Epoch, Lifetime, Patch, Row};
 use http_session::store::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
-use http_session::{MemoryStore, SessionId};
 
+use super::behind::Behind;
 use super::world::World;
 
 /// A call.
@@ -68,56 +67,34 @@ impl Act {
 
 #[derive(Clone)]
 pub struct Gated {
-    pub inner: MemoryStore,
+    pub inner: Behind,
     pub world: Arc<World>,
     pub is_instant: bool,
     /// Answers `Conflict` where it would have to merge.
     pub swaps: bool,
 }
 
-/// The answer of a call that answers at once.
-pub fn at_once<T>(call: impl Future<Output = Result<T, StoreError>>) -> T {
-    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer.expect("the memory store"),
-        Poll::Pending => panic!("the memory store is instant"),
-    }
-}
-
 impl Gated {
     pub fn peek(&self, id: &SessionId) -> Option<Row> {
-        at_once(self.inner.load(id))
-    }
-
-    fn perform(&self, act: &Act) -> Answer {
-        let store = &self.inner;
-        match act {
-            Act::Load(id) => Answer::Row(self.peek(id).map(Box::new)),
-            Act::Insert(id, row, lifetime) => Answer::Inserted(at_once(store.insert(id, row, *lifetime))),
-            Act::Update(id, patch, lifetime) => Answer::Updated(match self.conflict(id, patch) {
-                Some(row) => Updated::Conflict(Box::new(row)),
-                None => at_once(store.update(id, patch, *lifetime)),
-            }),
-            Act::Touch(id, epoch, lifetime) => Answer::Touched(at_once(store.touch(id, *epoch, *lifetime))),
-            Act::Destroy(id, epoch) => Answer::Destroyed(at_once(store.destroy(id, *epoch))),
-        }
-    }
-
-    fn conflict(&self, id: &SessionId, patch: &Patch) -> Option<Row> {
-        let row = self.peek(id).filter(|row| self.swaps && !row.is_tombstone() && row.epoch == patch.epoch)?;
-        let moved = patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base);
-        moved.then_some(row)
+        self.inner.load(id).expect("a row or nothing")
     }
 
     /// Acts, in one moment, and compares with what must hold.
-    fn act(&self, visit: usize, act: &Act) -> Answer {
-        let before = self.peek(act.id());
-        let answer = self.perform(act);
-        let after = self.peek(act.id());
+    fn act(&self, visit: usize, act: &Act) -> Result<Answer, StoreErrorKind> {
+        let acted = self.inner.perform(act, self.swaps);
         let mut inner = self.world.lock();
         let place = inner.truth.place(act.id());
-        inner.note(|| format!("    {visit} row {place}: {} {}", act.names().1, brief(&answer)));
-        inner.truth.acted(visit, act, before.as_ref(), &answer, after);
-        answer
+        match acted {
+            Ok(acted) => {
+                inner.note(|| format!("    {visit} row {place}: {} {}", act.names().1, brief(&acted.answer)));
+                inner.truth.acted(visit, act, acted.before.as_ref(), &acted.answer, acted.after);
+                Ok(acted.answer)
+            }
+            Err(error) => {
+                inner.truth.fail(visit, &format!("row {place}: {} failed by itself: {error:?}", act.names().0));
+                Err(error.kind())
+            }
+        }
     }
 
     fn fault(&self, visit: usize) -> Option<Fault> {
@@ -141,7 +118,7 @@ impl Gated {
             _ => StoreErrorKind::Unknown,
         };
         let answer = match self.fault(visit) {
-            None => Ok(self.act(visit, &act)),
+            None => self.act(visit, &act),
             Some(Fault::Refused) => Err(StoreErrorKind::Refused),
             Some(Fault::LostCall) => Err(unknown),
             Some(Fault::LostAnswer) => {

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use http_session::SessionId;
-use http_session::record::{Clear, Epoch, IdentityChange, Patch, Row, VerifierHash};
+use http_session::record::{Clear, Epoch, IdentityChange, OnConflict, Patch, Row, VerifierChange, VerifierHash};
 use http_session::store::{Destroyed, Inserted, Touched, Updated};
 
+use super::behind::moved;
 use super::course::{Course, Seen};
+use super::handler::mark_of;
 use super::store::{Act, Answer};
 
 /// A number that a handler writes down: whose it is, and what became of it.
@@ -105,17 +107,28 @@ impl Truth {
                 self.check(visit, before.is_none(), "R8: an insert overwrote a row");
                 self.inserted(visit, id, row);
             }
-            (Act::Update(id, patch, _), Answer::Updated(Updated::Applied { .. })) => {
+            (Act::Update(id, patch, _), Answer::Updated(Updated::Applied { renewed })) => {
                 let (Some(before), Some(after)) = (before, &after) else {
                     return self.fail(visit, "R8: an update of nothing was applied");
                 };
+                self.verified(visit, patch, *renewed, before, after);
                 self.updated(visit, id, patch, before, after);
+            }
+            (Act::Update(_, patch, _), Answer::Updated(Updated::Conflict(shown))) => {
+                let same = before.is_some_and(|row| row.fields == shown.fields && row.epoch == shown.epoch);
+                self.check(visit, same, "R10: a conflict shows another row");
+                let is_one = before.is_some_and(|row| moved(row, patch));
+                self.check(visit, is_one, "R10: a conflict where everything is as it was loaded");
             }
             (Act::Touch(_, epoch, _), Answer::Touched(Touched::Applied)) => {
                 self.check(visit, before.is_some_and(|row| row.epoch == *epoch), "R4: a touch of another epoch");
                 self.committed(visit);
             }
-            (Act::Destroy(id, _), Answer::Destroyed(Destroyed::Destroyed)) => self.destroyed(visit, id, before),
+            (Act::Destroy(id, _), Answer::Destroyed(Destroyed::Destroyed)) => {
+                let is_empty = tombstone.is_some_and(|row| row.fields.is_empty() && row.identity.is_none());
+                self.check(visit, is_empty, "R8: no tombstone, or one with something in it");
+                self.destroyed(visit, id, before);
+            }
             (Act::Update(..), Answer::Updated(Updated::Missing | Updated::Superseded))
             | (Act::Touch(..), Answer::Touched(Touched::Missing | Touched::Superseded)) => {
                 self.course(visit).refused = true;
@@ -219,6 +232,21 @@ impl Truth {
         }
     }
 
+    /// The verifier is what the patch made of it.
+    fn verified(&mut self, visit: usize, patch: &Patch, renewed: bool, before: &Row, after: &Row) {
+        let (verifier, is_renewed) = match patch.verifier {
+            VerifierChange::Unchanged => (before.verifier, true),
+            VerifierChange::Rotate(new) => (new, true),
+            VerifierChange::Renew { current, new } if before.verifier == current => (new, true),
+            VerifierChange::Renew { .. } => (before.verifier, false),
+        };
+        self.check(visit, after.verifier == verifier, "R4, R6: another verifier than the patch's");
+        self.check(visit, renewed == is_renewed, "R6: another answer to a renewal than what became of it");
+        let rotated = matches!(patch.verifier, VerifierChange::Rotate(_));
+        let epoch = if rotated { before.epoch.next() } else { before.epoch };
+        self.check(visit, after.epoch == epoch, "R4: an epoch without a rotation, or the other way round");
+    }
+
     fn updated(&mut self, visit: usize, id: &SessionId, patch: &Patch, before: &Row, after: &Row) {
         if before.fields != after.fields || before.identity != after.identity || before.epoch != after.epoch {
             self.committed(visit);
@@ -257,13 +285,23 @@ impl Truth {
                 self.stored(visit, place, mark);
             }
         }
+        let passed = patch.on_conflict == OnConflict::Merge || !moved(before, patch);
+        self.check(visit, passed, "R13: a gate let two pass");
         let refused = patch.changes().any(|change| change.field.name == "choice" && change.conditional);
         let base = patch.base.find("choice");
         self.check(visit, !refused || before.fields.find("choice") == base, "R9: `reject` joined two changes");
         for field in before.fields.iter() {
             let written = patch.touched.iter().any(|touched| touched.name == field.name);
-            let kept = written || patch.clear != Clear::Nothing || after.fields.find(field.name) == Some(field.value);
-            self.check(visit, kept, "R17: a field that the patch does not name changed");
+            let left = after.fields.find(field.name);
+            if patch.clear.keeps(mark_of(field.name)) {
+                self.check(
+                    visit,
+                    written || left == Some(field.value),
+                    "R17: a field that the patch does not name changed",
+                );
+            } else {
+                self.check(visit, written || left.is_none(), "R5: a field outlived a change of the identity");
+            }
         }
     }
 

@@ -1,0 +1,99 @@
+//! The store behind the gates.
+
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http_session::error::StoreError;
+use http_session::record::{Patch, Row};
+use http_session::store::{AnyStore, ConditionalCommit, SessionStore, Updated};
+use http_session::{MemoryStore, SessionId};
+use tokio::runtime::Handle;
+
+use super::store::{Act, Answer};
+
+#[derive(Clone)]
+pub enum Behind {
+    Memory(MemoryStore),
+    /// Any store. Its calls run on another runtime, by a clock that runs, and everything here stands still meanwhile.
+    Elsewhere(AnyStore, Handle),
+}
+
+/// What a call answered, and its row before and after.
+pub struct Acted {
+    pub before: Option<Row>,
+    pub answer: Answer,
+    pub after: Option<Row>,
+}
+
+impl Behind {
+    pub fn is_instant(&self) -> bool {
+        match self {
+            Self::Memory(store) => store.is_instant(),
+            Self::Elsewhere(store, _) => store.is_instant(),
+        }
+    }
+
+    pub fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+        match self {
+            Self::Memory(store) => at_once(store.load(id)),
+            Self::Elsewhere(store, runtime) => {
+                let (store, id) = (store.clone(), id.clone());
+                elsewhere(runtime, async move { store.load(&id).await })
+            }
+        }
+    }
+
+    /// Acts, in one moment; with `swaps`, as a store that answers `Conflict` where it would have to merge.
+    pub fn perform(&self, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
+        match self {
+            Self::Memory(store) => at_once(perform(store, act, swaps)),
+            Self::Elsewhere(store, runtime) => {
+                let (store, act) = (store.clone(), act.clone());
+                elsewhere(runtime, async move { perform(&store, &act, swaps).await })
+            }
+        }
+    }
+}
+
+async fn perform<S: ConditionalCommit>(store: &S, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
+    let before = store.load(act.id()).await?;
+    let answer = match act {
+        Act::Load(id) => Answer::Row(store.load(id).await?.map(Box::new)),
+        Act::Insert(id, row, lifetime) => Answer::Inserted(store.insert(id, row, *lifetime).await?),
+        Act::Update(id, patch, lifetime) => {
+            Answer::Updated(match before.as_ref().filter(|row| swaps && moved(row, patch)) {
+                Some(row) => Updated::Conflict(Box::new(row.clone())),
+                None => store.update(id, patch, *lifetime).await?,
+            })
+        }
+        Act::Touch(id, epoch, lifetime) => Answer::Touched(store.touch(id, *epoch, *lifetime).await?),
+        Act::Destroy(id, epoch) => Answer::Destroyed(store.destroy(id, *epoch).await?),
+    };
+    let after = store.load(act.id()).await?;
+    Ok(Acted { before, answer, after })
+}
+
+/// Whether a patch finds something else than it depends on, in a row that it applies to.
+pub fn moved(row: &Row, patch: &Patch) -> bool {
+    let same = |base: Option<&[u8]>, field| row.fields.read(field) == base;
+    let is_current = !row.is_tombstone() && row.epoch == patch.epoch;
+    is_current && patch.changes().any(|change| change.conditional && !same(change.base, change.field))
+}
+
+/// The answer of a call that answers at once.
+fn at_once<T>(call: impl Future<Output = T>) -> T {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the memory store is instant"),
+    }
+}
+
+/// Waits for a call as if it took no time.
+fn elsewhere<T: Send + 'static>(runtime: &Handle, call: impl Future<Output = T> + Send + 'static) -> T {
+    const LIMIT: Duration = Duration::from_secs(60);
+    let (answers, answer) = mpsc::sync_channel(1);
+    runtime.spawn(async move { answers.send(call.await) });
+    answer.recv_timeout(LIMIT).expect("an answer within a minute")
+}
