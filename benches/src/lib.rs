@@ -44,6 +44,11 @@ impl Visit {
             cart: vec!["apples".to_owned(), "pears".to_owned()],
         }
     }
+
+    /// Counts a view.
+    pub const fn visited(&mut self) {
+        self.views += 1;
+    }
 }
 
 /// What a request does with its session.
