@@ -1,5 +1,6 @@
 //! The fields of a row, as one block of bytes.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -75,24 +76,17 @@ impl Fields {
     /// assert!(Fields::from_bytes(b"no block").is_err());
     /// ```
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidFields> {
-        let mut names: Vec<&str> = Vec::new();
-        let mut duplicate = false;
+        let (mut names, mut duplicate) = (Names::default(), false);
         let mut rest = bytes;
         while !rest.is_empty() {
             let (field, tail) = split_entry(rest).ok_or_else(InvalidFields::new)?;
-            duplicate |= names.contains(&field.name);
-            names.push(field.name);
+            duplicate |= !names.insert(field.name);
             rest = tail;
         }
         if !duplicate {
             return Ok(if bytes.is_empty() { Self(None) } else { Self(Some(bytes.into())) });
         }
-        let mut last: Vec<StoredField<'_>> = Vec::new();
-        for field in (Entries { rest: bytes }).filter_map(Entry::field) {
-            last.retain(|earlier| earlier.name != field.name);
-            last.push(field);
-        }
-        Ok(last.into_iter().collect())
+        Ok((Entries { rest: bytes }).filter_map(Entry::field).collect())
     }
 
     /// The block of bytes, for a store that keeps all fields in one value.
@@ -156,6 +150,12 @@ impl Fields {
         self.entries().find(|entry| entry.name == name.as_bytes()).and_then(Entry::field)
     }
 
+    /// Whether a field can be kept in a block.
+    #[cfg(any(feature = "sqlite", feature = "redis", feature = "postgres"))]
+    pub(crate) fn has_room(name: &str, value: &[u8]) -> bool {
+        lengths(name, value).is_some()
+    }
+
     /// The fields as they stand in the block.
     pub(crate) fn entries(&self) -> Entries<'_> {
         Entries { rest: self.as_bytes() }
@@ -213,6 +213,11 @@ impl fmt::Debug for FieldCursor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fields.fmt(f)
     }
+}
+
+/// As they are written before a name and its value, where these are not too long for that.
+fn lengths(name: &str, value: &[u8]) -> Option<(u16, u32)> {
+    Some((u16::try_from(name.len()).ok()?, u32::try_from(value.len()).ok()?))
 }
 
 fn split_entry(bytes: &[u8]) -> Option<(StoredField<'_>, &[u8])> {
@@ -274,16 +279,36 @@ impl PartialEq for Fields {
 
 impl Eq for Fields {}
 
+/// Names that were seen. There are few; a row that somebody else wrote may have any number, and is read in linear time too.
+#[derive(Default)]
+struct Names<'a> {
+    few: SmallVec<[&'a str; 16]>,
+    many: Option<HashSet<&'a str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Whether the name is a new one.
+    fn insert(&mut self, name: &'a str) -> bool {
+        if self.few.contains(&name) {
+            return false;
+        }
+        if self.few.len() < self.few.inline_size() {
+            self.few.push(name);
+            return true;
+        }
+        self.many.get_or_insert_default().insert(name)
+    }
+}
+
 impl<'a> FromIterator<StoredField<'a>> for Fields {
     fn from_iter<I: IntoIterator<Item = StoredField<'a>>>(fields: I) -> Self {
-        let fields: SmallVec<[StoredField<'a>; 16]> = fields.into_iter().collect();
+        let mut fields: SmallVec<[StoredField<'a>; 16]> = fields.into_iter().collect();
+        // Of two fields with one name the last wins (R15).
+        let mut names = Names::default();
+        fields.reverse();
+        fields.retain(|field| names.insert(field.name));
         let mut writer = FieldsWriter::new();
-        for (place, field) in fields.iter().enumerate() {
-            // Of two fields with one name the last wins (R15).
-            if !fields.iter().skip(place + 1).any(|later| later.name == field.name) {
-                writer.push(*field);
-            }
-        }
+        fields.iter().rev().for_each(|field| writer.push(*field));
         writer.finish()
     }
 }
@@ -311,9 +336,7 @@ impl FieldsWriter {
     /// Appends a field. A name over 64 KiB or a value over 4 GiB cannot be written and is left out; the record limit
     /// refuses such a session long before.
     pub(crate) fn push(&mut self, field: StoredField<'_>) {
-        let (Ok(name), Ok(value)) = (u16::try_from(field.name.len()), u32::try_from(field.value.len())) else {
-            return;
-        };
+        let Some((name, value)) = lengths(field.name, field.value) else { return };
         self.0.push(field.keep.to_byte());
         self.0.extend_from_slice(&name.to_le_bytes());
         self.0.extend_from_slice(&value.to_le_bytes());

@@ -7,7 +7,7 @@ use ::redis::{Cmd, Value};
 use crate::clock::milliseconds;
 use crate::error::{InvalidEntry, StoreError};
 use crate::record::{
-    Change, Clear, Epoch, Extent, Field, FieldsWriter, IdentityChange, Keep, Lifetime, Patch, RawJson, Row,
+    Change, Clear, Epoch, Extent, Field, Fields, FieldsWriter, IdentityChange, Keep, Lifetime, Patch, RawJson, Row,
     StoredField, VerifierChange, VerifierHash,
 };
 
@@ -184,7 +184,6 @@ fn field<'a>(name: &'a [u8], stored: &'a [u8]) -> Option<StoredField<'a>> {
         b'*' => Keep::Always,
         _ => return None,
     };
-    // A longer name cannot be kept in memory.
-    let name = std::str::from_utf8(name).ok().filter(|name| u16::try_from(name.len()).is_ok())?;
+    let name = std::str::from_utf8(name).ok().filter(|name| Fields::has_room(name, value))?;
     Some(StoredField::new(name, keep, value))
 }
