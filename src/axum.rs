@@ -36,7 +36,8 @@ impl<State: Send + Sync, T: SessionData> FromRequestParts<State> for Session<T> 
 }
 
 /// A handler that can do without: `None` when the store failed, the stored session cannot be read, or the path is outside of
-/// the cookie's. A missing layer is a mistake of the program all the same.
+/// the cookie's. A missing layer is a mistake of the program all the same, and so is one that
+/// [cannot serve](SessionRejection::OverwritingStore) this type.
 ///
 /// ```
 /// # use http_session::Session;
@@ -50,11 +51,7 @@ impl<State: Send + Sync, T: SessionData> OptionalFromRequestParts<State> for Ses
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Option<Self>, SessionRejection> {
-        match Self::extract(&parts.extensions).await {
-            Ok(session) => Ok(Some(session)),
-            Err(SessionRejection::NoLayer) => Err(SessionRejection::NoLayer),
-            Err(_) => Ok(None),
-        }
+        SessionRejection::or_none(Self::extract(&parts.extensions).await)
     }
 }
 

@@ -557,6 +557,15 @@ impl SessionRejection {
             Self::Unreadable => "the stored session cannot be read by this handler",
         }
     }
+
+    /// What a handler gets that can do without a session; a mistake of the program is no reason to do without.
+    pub(crate) fn or_none<T>(found: Result<T, Self>) -> Result<Option<T>, Self> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(mistake @ (Self::NoLayer | Self::OverwritingStore)) => Err(mistake),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 impl fmt::Display for SessionRejection {

@@ -75,7 +75,7 @@ impl<T: SessionData> SessionArgument for Option<Session<T>> {
     type Data = T;
 
     fn from_session(session: Result<Session<T>, SessionRejection>) -> Result<Self, SessionRejection> {
-        Ok(session.ok())
+        SessionRejection::or_none(session)
     }
 }
 

@@ -111,8 +111,9 @@ pub trait BasicStore: Send + Sync + 'static {
 /// [`ConditionalCommit`](super::ConditionalCommit), and a session type with an identity or merge rules does not compile with
 /// it (behind an [`overwriting_layer`](crate::SessionConfig::overwriting_layer) it is refused). What is lost besides:
 ///
-/// - of two requests at the same moment the changes of one may be lost (R9), and a slow request may bring back a session that
-///   was destroyed at that moment (R8);
+/// - of two requests at the same moment the changes of one may be lost (R9), also to one that only read and is noted as activity
+///   (R7), and a slow request may bring back a session that was destroyed at that moment (R8);
+/// - of two that renew or rotate the secret at the same moment one has a cookie that is no longer known (R4, R6);
 /// - a one-time value may be taken twice (R13);
 /// - times are those of this machine (R7): several machines need clocks that agree.
 ///

@@ -88,6 +88,17 @@ async fn a_layer_on_it_serves_no_identities_and_no_merge_rules() {
     }
 }
 
+/// A mistake of the program is no reason to do without a session.
+#[tokio::test]
+async fn a_handler_that_can_do_without_a_session_is_told_that_it_cannot_have_one() {
+    let sessions = SessionConfig::builder().secret(Secret::random()).store(Basic::new(Shelf::default())).build();
+    let route = axum::routing::get(async |session: Option<Session<Account>>| drop(session));
+    let app = axum::Router::new().route("/", route).layer(sessions.overwriting_layer());
+    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let response = tower::ServiceExt::oneshot(app, request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
 #[tokio::test]
 async fn r16_bytes_that_are_no_session_are_not_overwritten() {
     let (shelf, clock) = (Shelf::default(), ManualClock::new());
