@@ -1,7 +1,7 @@
 //! A call on its way to a thread and back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -9,11 +9,13 @@ use super::queue::Queue;
 use super::table::Table;
 use crate::error::{StoreError, StoreErrorKind};
 
-/// A call: at most one statement of it writes, so that it happens as a whole or not at all without a savepoint. It may be
-/// [run](Self::run) again after its transaction was rolled back.
+/// A call. A write of one session is one statement at most, so that it happens as a whole or not at all without a savepoint. It
+/// may be [run](Self::run) again after its transaction was rolled back.
 pub(super) trait Job: Send {
     /// Until when it may wait.
     fn deadline(&self) -> Instant;
+
+    fn access(&self) -> Access;
 
     /// Nobody waits for it any more.
     fn is_abandoned(&self) -> bool;
@@ -23,6 +25,18 @@ pub(super) trait Job: Send {
 
     /// Sends the answer, if its transaction is committed.
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// What a call does, and so what it means when no answer comes back (R10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// A call whose time is over before it was begun.
+pub(super) fn too_late() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable)
 }
 
 pub(super) type BoxedJob = Box<dyn Job>;
@@ -38,6 +52,7 @@ impl Drop for Abandoning {
 }
 
 struct Call<T, F> {
+    access: Access,
     deadline: Instant,
     work: F,
     answer: Option<Result<T, StoreError>>,
@@ -51,6 +66,10 @@ where
 {
     fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    fn access(&self) -> Access {
+        self.access
     }
 
     fn is_abandoned(&self) -> bool {
@@ -72,16 +91,20 @@ where
     }
 }
 
-/// Sends a call to the threads behind a queue. `lost` is what it means when no answer comes back.
-pub(super) async fn ask<T, F>(jobs: &Jobs, limit: Duration, lost: StoreErrorKind, work: F) -> Result<T, StoreError>
+/// Sends a call to the threads behind a queue.
+pub(super) async fn ask<T, F>(jobs: &Jobs, deadline: Instant, access: Access, work: F) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: FnMut(&Table) -> Result<T, StoreError> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    let call = Call { deadline: Instant::now() + limit, work, answer: None, reply };
-    if jobs.push(Box::new(call)).is_err() {
+    let call = Call { access, deadline, work, answer: None, reply };
+    if jobs.push(Box::new(call), |job| job.is_abandoned()).is_err() {
         return Err(StoreError::new(StoreErrorKind::Unavailable));
     }
+    let lost = match access {
+        Access::Read => StoreErrorKind::Unavailable,
+        Access::Write => StoreErrorKind::Unknown,
+    };
     answer.await.unwrap_or_else(|_| Err(StoreError::new(lost)))
 }

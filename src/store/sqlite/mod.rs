@@ -27,19 +27,19 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The driver, for [`SqliteOptions::with_connection`].
 pub use ::rusqlite as driver;
 
-use self::job::{Jobs, ask};
+use self::job::{Access, Jobs, ask};
 pub use self::options::{SqliteOptions, Synchronous};
 use self::table::{Asked, Table, Texts};
 use super::{
     ConditionalCommit, Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Merged, Page,
     SessionStore, Touched, UpdateStep, Updated,
 };
-use crate::error::{ConnectError, StoreError, StoreErrorKind};
+use crate::error::{ConnectError, StoreError};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
 
@@ -149,7 +149,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&Table) -> Result<T, StoreError> + Send + 'static,
     {
-        ask(&self.0.reads, self.0.time_limit, StoreErrorKind::Unavailable, work).await
+        ask(&self.0.reads, self.deadline(), Access::Read, work).await
     }
 
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -157,7 +157,21 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&Table) -> Result<T, StoreError> + Send + 'static,
     {
-        ask(&self.0.writes, self.0.time_limit, StoreErrorKind::Unknown, work).await
+        self.write_until(self.deadline(), work).await
+    }
+
+    /// The same, for a call that has tried before.
+    async fn write_until<T, F>(&self, deadline: Instant, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Table) -> Result<T, StoreError> + Send + 'static,
+    {
+        ask(&self.0.writes, deadline, Access::Write, work).await
+    }
+
+    /// When a call that begins now has to be over.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.0.time_limit
     }
 }
 
@@ -180,11 +194,11 @@ impl SessionStore for SqliteStore {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        let asked = Arc::new(Asked::new(id, patch));
+        let (asked, deadline) = (Arc::new(Asked::new(id, patch)), self.deadline());
         let mut merged = None;
         loop {
             let (asked, with) = (Arc::clone(&asked), merged.take());
-            let step = self.write(move |table| table.update(&asked, with.clone(), lifetime)).await?;
+            let step = self.write_until(deadline, move |table| table.update(&asked, with.clone(), lifetime)).await?;
             let row = match step {
                 UpdateStep::Done(updated) => return Ok(updated),
                 UpdateStep::Merge(row) => row,
@@ -212,8 +226,17 @@ impl ConditionalCommit for SqliteStore {}
 
 /// Pages are in the order of the `id` column: a session that lives through all pages is named exactly once.
 impl EnumerateSessions for SqliteStore {
+    /// Goes through the whole table, a few thousand rows at a time.
     async fn len(&self) -> Result<usize, StoreError> {
-        self.read(Table::len).await
+        let (mut len, mut after) = (0, i64::MIN);
+        loop {
+            let count = self.read(move |table| table.count(after)).await?;
+            len += count.live;
+            match count.next {
+                Some(next) => after = next,
+                None => return Ok(len),
+            }
+        }
     }
 
     async fn ids(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {

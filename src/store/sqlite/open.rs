@@ -51,14 +51,16 @@ impl Place {
             ));
         }
         match percent_decode_str(path).decode_utf8() {
-            Ok(path) if path.contains('\0') => Err(ConnectError::InvalidUrl("its path is no text")),
-            // SQLite takes these for something else than the file of that name.
-            Ok(path) if path.starts_with(':') || path.starts_with("file:") => {
-                Ok(Self::File(Path::new(".").join(&*path)))
-            }
-            Ok(path) => Ok(Self::File(PathBuf::from(&*path))),
-            Err(_) => Err(ConnectError::InvalidUrl("its path is no text")),
+            Ok(path) if !path.contains('\0') => Ok(Self::of_path(Path::new(&*path))),
+            _ => Err(ConnectError::InvalidUrl("its path is no text")),
         }
+    }
+
+    pub(super) fn of_path(path: &Path) -> Self {
+        // SQLite takes these for something else than the file of that name.
+        let is_special =
+            [":", "file:"].iter().any(|start| path.as_os_str().as_encoded_bytes().starts_with(start.as_bytes()));
+        Self::File(if is_special { Path::new(".").join(path) } else { path.to_owned() })
     }
 }
 
@@ -133,6 +135,8 @@ impl Opening {
             return Err(StoreError::new(StoreErrorKind::Refused).into());
         }
         self.prepare(connection).map_err(failure::of_statement)?;
+        // A file that is refused stays as it is.
+        self.statements.is_missing(connection)?;
         if is_file && self.log_ahead(connection).map_err(failure::of_statement)? != "wal" {
             return Err(StoreError::new(StoreErrorKind::Refused).into());
         }
@@ -141,7 +145,12 @@ impl Opening {
             Synchronous::Normal => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous).map_err(failure::of_statement)?;
+        // macOS tells of a write to the disk that it is done when the disk knows of it, unless it is asked for more.
+        for pragma in ["fullfsync", "checkpoint_fullfsync"] {
+            connection.pragma_update(None, pragma, true).map_err(failure::of_statement)?;
+        }
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failure::of_statement)?;
+        connection.pragma_update(None, "journal_size_limit", LOG).map_err(failure::of_statement)?;
         self.statements.prepare(connection)?;
         connection.busy_handler(Some(wait_for_others)).map_err(failure::of_statement)?;
         Ok(())
@@ -165,6 +174,8 @@ impl Opening {
         let connection = opened.map_err(failure::of_statement)?;
         self.prepare(&connection).map_err(failure::of_statement)?;
         connection.pragma_update(None, "query_only", true).map_err(failure::of_statement)?;
+        // Whether it can read the file, which may be encrypted, or locked for ever.
+        connection.query_row(&self.statements.any, [], |_| Ok(())).map_err(failure::of_statement)?;
         Ok(connection)
     }
 
@@ -178,6 +189,8 @@ impl Opening {
 /// Pages in the log, of 4 KiB each, before they are moved into the file. SQLite's own 1000 wait for the disk more often than they
 /// save room: sessions are small and far apart, so a page is written for nearly each.
 const CHECKPOINT: i64 = 4000;
+/// Bytes that the log keeps when it was longer, after a large transaction of another connection.
+const LOG: i64 = 16 << 20;
 
 /// More than there are.
 const STATEMENTS: usize = 32;
@@ -223,6 +236,24 @@ mod tests {
         assert_eq!(file("sqlite:%3Amemory:"), "./:memory:");
         assert_eq!(file("sqlite:file:sessions.db"), "./file:sessions.db");
         assert!(matches!(Place::of_url("sqlite::memory:"), Ok(Place::Memory)));
+    }
+
+    #[test]
+    fn what_a_commit_waits_for_is_as_asked() {
+        for (synchronous, number) in [(Synchronous::Normal, 1), (Synchronous::Full, 2)] {
+            let name = format!("http-session-open-{:016x}.db", rand::random::<u64>());
+            let path = std::env::temp_dir().join(name);
+            let mut connection = open_file(&path).unwrap();
+            let opening = Opening::new(SqliteOptions::new().synchronous(synchronous)).unwrap();
+            opening.prepare_writer(&mut connection, true).unwrap();
+            let value = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(value("synchronous"), number);
+            assert_eq!(value("wal_autocheckpoint"), CHECKPOINT);
+            assert_eq!((value("fullfsync"), value("checkpoint_fullfsync"), value("journal_size_limit")), (1, 1, LOG));
+            drop(connection);
+            let _ = std::fs::remove_file(path);
+        }
+        assert_eq!(Synchronous::default(), Synchronous::Full);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The options.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +75,8 @@ impl SqliteOptions {
     }
 
     /// So many connections to the file, each on a thread of its own: one that writes, the others read. Three by default, at
-    /// least one, which then does both. A database in memory always has one.
+    /// least one, which then does both: those who read wait for their turn behind those who write. A database in memory always
+    /// has one.
     ///
     /// ```
     /// # use http_session::SqliteStore;
@@ -84,9 +86,10 @@ impl SqliteOptions {
         Self { connections, ..self }
     }
 
-    /// How long a call waits for another process that writes to the file, three seconds by default, at most an hour. Then it
-    /// answers [`Unavailable`](crate::error::StoreErrorKind::Unavailable), and nothing was written. Let it be less than the
-    /// middleware's own [limit](crate::config::Builder::store_timeout), after which nobody can tell.
+    /// How long a call waits for its turn, also for another process that writes to the file: three seconds by default, at most
+    /// an hour. Then it answers [`Unavailable`](crate::error::StoreErrorKind::Unavailable), and nothing was written. What has
+    /// begun takes as long as the disk does; let this be less than the middleware's own
+    /// [limit](crate::config::Builder::store_timeout), after which nobody can tell.
     ///
     /// ```
     /// # use http_session::SqliteStore;
@@ -162,11 +165,26 @@ impl SqliteOptions {
         open(Place::of_url(url)?, self).await
     }
 
+    /// The same for a path, whatever its letters.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// ```no_run
+    /// # use http_session::SqliteStore;
+    /// # async fn open() -> Result<(), http_session::error::ConnectError> {
+    /// let store = SqliteStore::options().open("/var/lib/app/sessions.db").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, ConnectError> {
+        open(Place::of_path(path.as_ref()), self).await
+    }
+
     /// Takes a connection of yours as the one that writes; others that read are opened to the same file. Where no other can
     /// open it (it is encrypted, say), ask for [one connection](Self::connections).
     ///
-    /// The connection's `journal_mode` becomes `WAL`, its `synchronous` what the options say, its busy handler and
-    /// `wal_autocheckpoint` ours. What else is in the file, `user_version` too, stays as it is.
+    /// The connection's `journal_mode` becomes `WAL`, its `synchronous` what the options say; its busy handler,
+    /// `wal_autocheckpoint`, `journal_size_limit` and `fullfsync` become ours. What else is in the file, `user_version` too, stays as it is.
     ///
     /// # Errors
     /// As [`connect`](Self::connect); also where the connection is read-only or within a transaction.

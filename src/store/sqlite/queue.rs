@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// First in, first out; taken many at once.
+/// First in, first out; taken many at once. There is room for [`MOST`].
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     ready: Condvar,
@@ -17,16 +17,22 @@ struct State<T> {
     is_closed: bool,
 }
 
+/// So many items wait at most: when a disk hangs, calls are refused instead of filling the memory.
+const MOST: usize = 16_384;
+
 impl<T> Queue<T> {
     pub(super) const fn new() -> Self {
         let state = State { items: VecDeque::new(), asleep: 0, is_closed: false };
         Self { state: Mutex::new(state), ready: Condvar::new() }
     }
 
-    /// Gives the item back if nobody will ever take it.
-    pub(super) fn push(&self, item: T) -> Result<(), T> {
+    /// Gives the item back if nobody will ever take it, or if there is no room even without those that are over.
+    pub(super) fn push(&self, item: T, is_over: impl Fn(&T) -> bool) -> Result<(), T> {
         let mut state = self.lock();
-        if state.is_closed {
+        if !state.is_closed && state.items.len() >= MOST {
+            state.items.retain(|item| !is_over(item));
+        }
+        if state.is_closed || state.items.len() >= MOST {
             return Err(item);
         }
         state.items.push_back(item);
@@ -91,16 +97,29 @@ mod tests {
     fn items_come_in_their_order_and_all_of_them_before_the_end() {
         let queue = Queue::new();
         for number in 0..5 {
-            queue.push(number).unwrap();
+            queue.push(number, |_| false).unwrap();
         }
         queue.close();
-        assert_eq!(queue.push(5), Err(5));
+        assert_eq!(queue.push(5, |_| false), Err(5));
         let mut items = Vec::new();
         assert!(queue.take(&mut items, 3, None));
         assert_eq!(items, [0, 1, 2]);
         assert!(queue.take(&mut items, 3, None));
         assert_eq!(items, [0, 1, 2, 3, 4]);
         assert!(!queue.take(&mut items, 3, None));
+    }
+
+    #[test]
+    fn a_full_queue_takes_what_there_is_room_for_without_those_that_are_over() {
+        let queue = Queue::new();
+        for number in 0..MOST {
+            queue.push(number, |_| false).unwrap();
+        }
+        assert_eq!(queue.push(7, |_| false), Err(7));
+        queue.push(7, |number| *number > 9).unwrap();
+        let mut items = Vec::new();
+        assert!(queue.take(&mut items, MOST, None));
+        assert_eq!(items, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7]);
     }
 
     #[test]
@@ -115,8 +134,8 @@ mod tests {
                 while queue.take(&mut items, 1, None) {}
                 items
             });
-            queue.push(7).unwrap();
-            queue.push(8).unwrap();
+            queue.push(7, |_| false).unwrap();
+            queue.push(8, |_| false).unwrap();
             queue.close();
             assert_eq!(taker.join().unwrap(), [7, 8]);
         });

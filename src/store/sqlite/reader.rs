@@ -1,8 +1,9 @@
 //! A thread that reads.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::job::{Abandoning, Jobs};
+use super::job::{Abandoning, BoxedJob, Jobs, too_late};
 use super::table::Table;
 
 /// Calls that share a view of the file, at most: the other readers shall have some too.
@@ -24,13 +25,21 @@ impl Reader {
             // own locks.
             self.table.leave_transaction();
             let shares = batch.len() > 1 && self.table.run("BEGIN").is_ok();
-            batch.iter_mut().for_each(|job| job.run(&self.table));
+            batch.drain(..).for_each(|job| answer(job, &self.table));
             if shares {
                 let _ = self.table.run("COMMIT");
             }
-            batch.drain(..).for_each(|job| job.finish(Ok(())));
         }
     }
+}
+
+/// Runs a call that reads. It is answered at once, since those behind it may take long.
+pub(super) fn answer(mut job: BoxedJob, table: &Table) {
+    if job.deadline() <= Instant::now() {
+        return job.finish(Err(too_late()));
+    }
+    job.run(table);
+    job.finish(Ok(()));
 }
 
 #[cfg(test)]
@@ -39,11 +48,10 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::super::job::ask;
+    use super::super::job::{Access, ask};
     use super::super::schema::Statements;
     use super::*;
     use crate::clock::SystemClock;
-    use crate::error::StoreErrorKind;
 
     #[test]
     fn a_view_that_was_left_open_hides_nothing() {
@@ -59,7 +67,7 @@ mod tests {
 
         let table = table();
         table.run("BEGIN").unwrap();
-        assert_eq!(table.len().unwrap(), 0);
+        assert_eq!(table.count(0).unwrap().live, 0);
         let sql = "INSERT INTO sessions VALUES ('a', 9000000000000, 0, 0, zeroblob(32), NULL, 0, 0, 0, 0, NULL, NULL, '{}', '{}')";
         other.connection.execute_batch(sql).unwrap();
 
@@ -67,8 +75,10 @@ mod tests {
         let reader = Reader { table, jobs: Arc::clone(&jobs) };
         let thread = std::thread::spawn(move || reader.run());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let len = ask(&jobs, Duration::from_secs(5), StoreErrorKind::Unavailable, Table::len);
-        assert_eq!(runtime.block_on(len).unwrap(), 1);
+        let late = ask(&jobs, Instant::now(), Access::Read, |table| table.count(0));
+        assert!(runtime.block_on(late).is_err());
+        let count = ask(&jobs, Instant::now() + Duration::from_secs(5), Access::Read, |table| table.count(0));
+        assert_eq!(runtime.block_on(count).unwrap().live, 1);
         jobs.close();
         thread.join().unwrap();
         drop(other);

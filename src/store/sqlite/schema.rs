@@ -5,33 +5,34 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::failure;
 use crate::error::ConnectError;
 
-/// The columns, in the order in which statements name them.
-const COLUMNS: [&str; 14] = [
-    "id",
-    "expires",
-    "epoch",
-    "identity_epoch",
-    "verifier",
-    "previous",
-    "created",
-    "identity_changed",
-    "verifier_changed",
-    "touched",
-    "identity",
-    "cookie",
-    "keep",
-    "fields",
+/// The columns, in the order in which statements name them, and their types. The first is the key.
+const COLUMNS: [(&str, &str); 14] = [
+    ("id", "TEXT"),
+    ("expires", "INTEGER"),
+    ("epoch", "INTEGER"),
+    ("identity_epoch", "INTEGER"),
+    ("verifier", "BLOB"),
+    ("previous", "BLOB"),
+    ("created", "INTEGER"),
+    ("identity_changed", "INTEGER"),
+    ("verifier_changed", "INTEGER"),
+    ("touched", "INTEGER"),
+    ("identity", "TEXT"),
+    ("cookie", "TEXT"),
+    ("keep", "TEXT"),
+    ("fields", "TEXT"),
 ];
 /// Those that a touch reads: all behind the id that say nothing of the visitor.
 const HEAD: &str =
     "expires, epoch, identity_epoch, verifier, previous, created, identity_changed, verifier_changed, touched";
-const GENERATION_COLUMNS: [&str; 3] = ["identity", "generation", "expires"];
+const GENERATION_COLUMNS: [(&str, &str); 3] = [("identity", "TEXT"), ("generation", "INTEGER"), ("expires", "INTEGER")];
 
 /// The statements of a table, in the words of SQLite.
 pub(super) struct Statements {
     table: String,
     generations: String,
     create: String,
+    pub(super) any: String,
     pub(super) load: String,
     pub(super) head: String,
     pub(super) insert: String,
@@ -39,7 +40,7 @@ pub(super) struct Statements {
     pub(super) update_fields: String,
     pub(super) touch: String,
     pub(super) remove: String,
-    pub(super) len: String,
+    pub(super) count: String,
     pub(super) ids: String,
     pub(super) linked: String,
     pub(super) generation: String,
@@ -52,8 +53,8 @@ impl Statements {
     /// For a table of this name.
     pub(super) fn new(name: &str) -> Result<Self, ConnectError> {
         if !is_name(name) {
-            return Err(ConnectError::Schema(
-                "its name has to be 1 to 50 letters of ASCII, digits and `_`, and to begin with none of the digits and \
+            return Err(ConnectError::InvalidOptions(
+                "the name of its table has to be 1 to 50 letters of ASCII, digits and `_`, and to begin with none of the digits and \
                  not with `sqlite_`",
             ));
         }
@@ -63,11 +64,12 @@ impl Statements {
             table: name.to_owned(),
             generations: format!("{name}_generations"),
             create: create(name),
+            any: format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1)"),
             load: format!("SELECT {HEAD}, identity, cookie, keep, fields FROM {table} WHERE id = ?1 AND expires > ?2"),
             head: format!("SELECT {HEAD} FROM {table} WHERE id = ?1 AND expires > ?2"),
             insert: format!(
                 "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {} WHERE {table}.expires <= ?15",
-                COLUMNS.join(", "),
+                list(1, |column, _| column.to_owned()),
                 list(1, |_, place| format!("?{place}")),
                 list(2, |column, _| format!("{column} = excluded.{column}")),
             ),
@@ -80,12 +82,16 @@ impl Statements {
             ),
             touch: format!("UPDATE {table} SET touched = ?2, expires = ?3 WHERE id = ?1"),
             remove: format!("DELETE FROM {table} WHERE id = ?1"),
-            len: format!("SELECT count(*) FROM {table} WHERE expires > ?1 AND verifier IS NOT NULL"),
+            count: format!(
+                "SELECT count(*), coalesce(sum(expires > ?3 AND verifier IS NOT NULL), 0), max(rowid) \
+                 FROM (SELECT rowid, expires, verifier FROM {table} WHERE rowid > ?1 ORDER BY rowid LIMIT ?2)"
+            ),
             ids: format!(
-                "SELECT id FROM {table} WHERE id > ?1 AND expires > ?2 AND verifier IS NOT NULL ORDER BY id LIMIT ?3"
+                "SELECT id FROM {table} WHERE id > CAST(?1 AS TEXT) AND expires > ?2 AND verifier IS NOT NULL ORDER BY id LIMIT ?3"
             ),
             linked: format!(
-                "SELECT id FROM {table} WHERE identity = ?1 AND id > ?2 AND expires > ?3 ORDER BY id LIMIT ?4"
+                "SELECT id FROM {table} WHERE identity = ?1 AND id > CAST(?2 AS TEXT) AND expires > ?3 \
+                 ORDER BY id LIMIT ?4"
             ),
             generation: format!("SELECT generation FROM {generations} WHERE identity = ?1"),
             raise_generation: format!("INSERT OR REPLACE INTO {generations} VALUES (?1, ?2, ?3)"),
@@ -104,24 +110,37 @@ impl Statements {
             transaction.execute_batch(&self.create).map_err(failure::of_statement)?;
             transaction.commit().map_err(|error| failure::of_commit(&error))?;
             // Another process may have made others at the same moment.
-            self.is_missing(connection)?;
+            if self.is_missing(connection)? {
+                return Err(ConnectError::Schema(
+                    "an index of its name is on another table; `table` chooses another name",
+                ));
+            }
         }
         Ok(())
     }
 
-    fn is_missing(&self, connection: &Connection) -> Result<bool, ConnectError> {
+    /// Whether a table or an index has yet to be made. Tables that are there have to be ours.
+    pub(super) fn is_missing(&self, connection: &Connection) -> Result<bool, ConnectError> {
         let mut is_missing = false;
         for (table, ours) in [(&self.table, COLUMNS.as_slice()), (&self.generations, GENERATION_COLUMNS.as_slice())] {
             let columns = columns(connection, table).map_err(failure::of_statement)?;
             is_missing |= columns.is_empty();
-            if !columns.is_empty() && columns != ours {
+            let is_ours = |((name, kind, key), (place, ours)): ((&String, &String, &i64), (usize, &(&str, &str)))| {
+                (name.as_str(), kind.as_str()) == *ours && *key == i64::from(place == 0)
+            };
+            let found = columns.iter().map(|(name, kind, key)| (name, kind, key));
+            let fits = columns.len() == ours.len() && found.zip(ours.iter().enumerate()).all(is_ours);
+            if !columns.is_empty() && !fits {
                 return Err(ConnectError::Schema(
                     "a table of its name has other columns: it is another program's, or of a later version of this \
                      one; `table` chooses another name",
                 ));
             }
         }
-        Ok(is_missing)
+        let indexes = "SELECT count(*) FROM pragma_index_list(?1) WHERE name IN (?1 || '_expires', ?1 || '_identity')";
+        let indexes: i64 =
+            connection.query_row(indexes, [&self.table], |row| row.get(0)).map_err(failure::of_statement)?;
+        Ok(is_missing || indexes < 2)
     }
 }
 
@@ -136,12 +155,13 @@ fn is_name(name: &str) -> bool {
 /// Something of each column from the given place on, where places count from 1 as parameters do.
 fn list(from: usize, word: impl Fn(&str, usize) -> String) -> String {
     let columns = COLUMNS.iter().zip(1..).skip(from - 1);
-    columns.map(|(column, place)| word(column, place)).collect::<Vec<_>>().join(", ")
+    columns.map(|((column, _), place)| word(column, place)).collect::<Vec<_>>().join(", ")
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
-    statement.query_map([table], |row| row.get(0))?.collect()
+/// Of each column the name, the type, and its place in the key, from 1 on.
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<(String, String, i64)>> {
+    let mut statement = connection.prepare("SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid")?;
+    statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
 }
 
 fn create(name: &str) -> String {

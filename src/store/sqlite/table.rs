@@ -1,5 +1,6 @@
 //! The statements, and rows as entries. Everything here runs on a thread of the store's own.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, ToSq
 use super::failure;
 use super::schema::Statements;
 use crate::clock::{Clock, milliseconds};
-use crate::error::{InvalidEntry, StoreError};
+use crate::error::{InvalidEntry, StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Fields, Lifetime, Patch, RawJson, Row, VerifierHash};
 use crate::store::entry::Moments;
@@ -138,27 +139,43 @@ impl Table {
         Ok(destroyed)
     }
 
-    pub(super) fn len(&self) -> Answer<usize> {
-        let mut statement = self.prepare(&self.statements.len)?;
-        let rows: i64 =
-            statement.query_row([milliseconds(self.now())], |row| row.get(0)).map_err(failure::of_statement)?;
-        Ok(usize::try_from(rows).unwrap_or_default())
+    /// The live ones of the next few rows, in the order in which they came: all of them at once would keep others waiting.
+    pub(super) fn count(&self, after: i64) -> Answer<Count> {
+        const ROWS: i64 = 5000;
+        let mut statement = self.prepare(&self.statements.count)?;
+        let counted = statement.query_row((after, ROWS, milliseconds(self.now())), |row| {
+            let (rows, live): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let next = if rows < ROWS { None } else { row.get(2)? };
+            Ok(Count { live: usize::try_from(live).unwrap_or_default(), next })
+        });
+        counted.map_err(failure::of_statement)
     }
 
     /// Where the next page begins is the last key of this one, whether that is an id or not.
     pub(super) fn ids(&self, from: Option<&Cursor>, limit: usize) -> Answer<Page> {
-        let after = from.map_or("", Cursor::as_str);
+        let after = from.map_or(Some(Cow::Borrowed(b"".as_slice())), |from| text::decode(from.as_str()));
+        let after = after.ok_or_else(|| StoreError::new(StoreErrorKind::Refused))?;
         let keys = self.keys(&self.statements.ids, params![after, milliseconds(self.now()), count(limit)])?;
-        let next = keys.last().filter(|_| keys.len() >= limit).map(|last| Cursor::new(last.as_str()));
+        let next = keys.last().filter(|_| keys.len() >= limit).map(|last| Cursor::new(text::encode(last)));
         Ok(Page { ids: keys.iter().filter_map(|key| id(key)).collect(), next })
     }
 
+    /// Goes on behind keys that are no ids: nobody shall take these for the end.
     pub(super) fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> Answer<Vec<SessionId>> {
-        let after = after.map(key).unwrap_or_default();
         let identity = text::encode(identity.as_bytes());
-        let keys =
-            self.keys(&self.statements.linked, params![identity, after, milliseconds(self.now()), count(limit)])?;
-        Ok(keys.iter().filter_map(|key| id(key)).collect())
+        let mut after = after.map(|id| key(id).into_owned().into_bytes()).unwrap_or_default();
+        let mut ids = Vec::new();
+        loop {
+            let wanted = limit - ids.len();
+            let params = params![identity, after, milliseconds(self.now()), count(wanted)];
+            let mut keys = self.keys(&self.statements.linked, params)?;
+            ids.extend(keys.iter().filter_map(|key| id(key)));
+            let is_full = keys.len() >= wanted;
+            match keys.pop() {
+                Some(last) if is_full && ids.len() < limit => after = last,
+                _ => return Ok(ids),
+            }
+        }
     }
 
     pub(super) fn generation(&self, identity: &RawJson) -> Answer<Generation> {
@@ -248,20 +265,29 @@ impl Table {
         statement.execute(params).map_err(failure::of_statement)
     }
 
-    fn keys(&self, sql: &str, params: impl Params) -> Answer<Vec<String>> {
+    /// As they stand there: somebody else may have written one that is no UTF-8.
+    fn keys(&self, sql: &str, params: impl Params) -> Answer<Vec<Vec<u8>>> {
         let mut statement = self.prepare(sql)?;
-        let keys = statement.query_map(params, |row| row.get(0)).map_err(failure::of_statement)?;
+        let keys = statement.query_map(params, |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()));
+        let keys = keys.map_err(failure::of_statement)?;
         keys.collect::<Result<_, _>>().map_err(failure::of_statement)
     }
 }
 
-fn key(id: &SessionId) -> std::borrow::Cow<'_, str> {
+/// Some of the rows.
+pub(super) struct Count {
+    pub(super) live: usize,
+    /// Where the others begin.
+    pub(super) next: Option<i64>,
+}
+
+fn key(id: &SessionId) -> Cow<'_, str> {
     text::encode(id.as_bytes())
 }
 
 /// The id of a key, unless somebody else wrote it.
-fn id(key: &str) -> Option<SessionId> {
-    let bytes = text::decode(key)?;
+fn id(key: &[u8]) -> Option<SessionId> {
+    let bytes = text::decode(std::str::from_utf8(key).ok()?)?;
     SessionId::try_from(std::str::from_utf8(&bytes).ok()?).ok()
 }
 

@@ -5,7 +5,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::failure;
-use super::job::{Abandoning, BoxedJob, Jobs};
+use super::job::{Abandoning, Access, BoxedJob, Jobs, too_late};
+use super::reader::answer;
 use super::table::Table;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::Sweep;
@@ -36,6 +37,7 @@ impl Writer {
         let mut batch = Vec::new();
         let mut sweep_at = self.next_sweep();
         while self.jobs.take(&mut batch, BATCH, sweep_at) {
+            self.read(&mut batch);
             self.write(&mut batch);
             if sweep_at.is_some_and(|at| at <= Instant::now()) && !self.sweep_some() {
                 sweep_at = self.next_sweep();
@@ -47,29 +49,34 @@ impl Writer {
         }
     }
 
+    /// Where there is no thread for those that read: they do not wait for others that write.
+    fn read(&self, batch: &mut Vec<BoxedJob>) {
+        self.table.leave_transaction();
+        for job in batch.extract_if(.., |job| job.access() == Access::Read) {
+            answer(job, &self.table);
+        }
+    }
+
     fn write(&self, batch: &mut Vec<BoxedJob>) {
         if !self.begin(batch) {
             return;
         }
         match self.attempt(batch) {
             Ok(()) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
-            Err(failed) if batch.len() > 1 && failed.wrote_nothing() => self.write_one_by_one(batch),
+            // What undid the others may be the fault of one, as where there is room for all but a large one.
+            Err(failed) if batch.len() > 1 && failed.wrote_nothing() => {
+                let mut others = batch.split_off(batch.len() / 2);
+                self.write(batch);
+                self.write(&mut others);
+            }
             Err(failed) => batch.drain(..).for_each(|job| job.finish(Err(failed.error()))),
-        }
-    }
-
-    /// What undid the others may be the fault of one, as where there is room for all but a large one.
-    fn write_one_by_one(&self, batch: &mut Vec<BoxedJob>) {
-        for job in batch.drain(..) {
-            self.write(&mut vec![job]);
         }
     }
 
     /// Begins a transaction; `false` where none of the calls may wait any longer.
     fn begin(&self, batch: &mut Vec<BoxedJob>) -> bool {
         // A write that was sent is carried out though nobody waits for it, as long as somebody might have.
-        let now = Instant::now();
-        batch.retain(|job| !job.is_abandoned() || job.deadline() > now);
+        give_up_late(batch, too_late);
         self.table.leave_transaction();
         loop {
             if batch.is_empty() {
@@ -78,7 +85,7 @@ impl Writer {
             // At once for writing: a transaction that has read first might be refused later, and could not wait.
             let Err(error) = self.table.run("BEGIN IMMEDIATE") else { return true };
             if failure::is_busy(&error) {
-                give_up_late(batch, &error);
+                give_up_late(batch, || failure::of_begin(&error));
             } else {
                 batch.drain(..).for_each(|job| job.finish(Err(failure::of_begin(&error))));
             }
@@ -129,11 +136,11 @@ impl Failed {
     }
 }
 
-/// Calls that have waited for another process as long as they may.
-fn give_up_late(batch: &mut Vec<BoxedJob>, busy: &rusqlite::Error) {
+/// Calls that have waited as long as they may, and why in vain.
+fn give_up_late(batch: &mut Vec<BoxedJob>, why: impl Fn() -> StoreError) {
     let now = Instant::now();
     for job in batch.extract_if(.., |job| job.deadline() <= now) {
-        job.finish(Err(failure::of_begin(busy)));
+        job.finish(Err(why()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sessions in a file.
 
 mod bad_rows;
+mod commits;
 mod durability;
 mod faults;
 mod layer;

@@ -6,7 +6,7 @@ use http_session::error::StoreErrorKind;
 use http_session::record::{Epoch, RawJson};
 use http_session::store::sqlite::driver::{Connection, Row};
 use http_session::store::{
-    Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, SessionStore as _, Touched,
+    Cursor, Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, SessionStore as _, Touched, Updated,
 };
 use http_session::{SessionId, SqliteStore};
 
@@ -99,6 +99,43 @@ async fn r16_a_good_row_lives_beside_bad_ones() {
     assert_eq!(store.len().await.unwrap(), 0);
 }
 
+/// Far larger than a record may be, and in many pieces: it is read in no more time than its bytes take, and others do not wait.
+#[tokio::test]
+async fn r16_a_huge_row_keeps_nobody_waiting() {
+    use std::fmt::Write as _;
+
+    let folder = Folder::new();
+    let store = folder.with(SqliteStore::options().time_limit(std::time::Duration::from_secs(60))).await;
+    let mut many = String::from("{");
+    for number in 0..100_000 {
+        let _ = write!(many, "\"field {number}\":\"1\",");
+    }
+    many.push_str("\"note\":\"1\"}");
+    let large = format!("{{\"note\":\"1\",\"large\":\"{}\"}}", "7".repeat(20_000_000));
+    let long_name = format!("{{\"{}\":\"1\"}}", "n".repeat(70_000));
+    for (number, (fields, is_readable)) in (0..).zip([(&many, true), (&large, true), (&long_name, false)]) {
+        assert_eq!(store.insert(&id(number), &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
+        let sql = "UPDATE sessions SET fields = ?1, keep = ?1 WHERE id = ?2";
+        let sql = if number == 0 { sql } else { "UPDATE sessions SET fields = ?1 WHERE id = ?2" };
+        folder.connection().execute(sql, (fields, id(number).as_str())).unwrap();
+        if number == 0 {
+            let marks = "UPDATE sessions SET keep = replace(keep, '\"1\"', '\"always\"')";
+            folder.connection().execute(marks, []).unwrap();
+        }
+        let loaded = store.load(&id(number)).await;
+        assert_eq!(loaded.is_ok(), is_readable, "{loaded:?}");
+        let updated = store.update(&id(number), &noting(&row(b"1"), b"2"), LIFETIME).await;
+        if is_readable {
+            assert_eq!(updated.unwrap(), Updated::Applied { renewed: true });
+            let fields = store.load(&id(number)).await.unwrap().unwrap().fields;
+            assert_eq!(fields.find("note"), Some(b"2".as_slice()));
+            assert_eq!(fields.iter().count(), if number == 0 { 100_001 } else { 2 });
+        } else {
+            assert_eq!(updated.unwrap_err().kind(), StoreErrorKind::Corrupt);
+        }
+    }
+}
+
 /// Keys that no id has, by somebody else's hand.
 #[tokio::test]
 async fn r2_a_key_that_is_no_id_is_not_named_and_hides_none() {
@@ -108,11 +145,17 @@ async fn r2_a_key_that_is_no_id_is_not_named_and_hides_none() {
         assert_eq!(store.insert(&id(number), &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
     }
     let connection = folder.connection();
-    for (number, key) in [(0, "\\"), (1, "\\xzz"), (3, "")] {
-        let renamed =
-            connection.execute("UPDATE sessions SET id = ?1, identity = '1' WHERE id = ?2", (key, id(number).as_str()));
-        assert_eq!(renamed.unwrap(), 1);
+    for (number, key) in [(0, b"\\".as_slice()), (1, b"\xff"), (3, b"")] {
+        let sql = "UPDATE sessions SET id = CAST(?1 AS TEXT) WHERE id = ?2";
+        assert_eq!(connection.execute(sql, (key, id(number).as_str())).unwrap(), 1);
     }
+    // Before the only one that is an id, more than a page of them.
+    for number in 0..150 {
+        let sql = "INSERT INTO sessions SELECT '\\' || ?1, expires, epoch, identity_epoch, verifier, previous, created, \
+                   identity_changed, verifier_changed, touched, identity, cookie, keep, fields FROM sessions WHERE id = ?2";
+        assert_eq!(connection.execute(sql, (number, id(2).as_str())).unwrap(), 1);
+    }
+    connection.execute("UPDATE sessions SET identity = '1'", []).unwrap();
     let mut named = Vec::new();
     let mut page = store.ids(None, 1).await.unwrap();
     loop {
@@ -121,7 +164,13 @@ async fn r2_a_key_that_is_no_id_is_not_named_and_hides_none() {
         page = store.ids(Some(&next), 1).await.unwrap();
     }
     assert_eq!(named, [id(2)]);
-    assert!(store.linked(&RawJson::new(b"1"), None, 10).await.unwrap().is_empty());
+    for limit in [1, 10, 1000] {
+        assert_eq!(store.linked(&RawJson::new(b"1"), None, limit).await.unwrap(), [id(2)]);
+        assert!(store.linked(&RawJson::new(b"1"), Some(&id(2)), limit).await.unwrap().is_empty());
+    }
+    store.clear().await.unwrap();
+    assert!(store.load(&id(2)).await.unwrap().unwrap().is_tombstone());
+    assert!(store.ids(Some(&Cursor::new("\\")), 1).await.is_err(), "no page ends there");
 }
 
 /// What a disk does to a file.

@@ -108,13 +108,67 @@ async fn a_table_of_another_program_is_refused() {
         "CREATE TABLE SESSIONS (id TEXT)",
         "CREATE VIEW sessions AS SELECT 1 AS id",
         "CREATE TABLE sessions_generations (identity TEXT, generation INTEGER, expires INTEGER, more TEXT)",
+        "CREATE TABLE sessions_generations (identity TEXT, generation INTEGER, expires INTEGER)",
+        "CREATE TABLE mine (id); CREATE INDEX sessions_expires ON mine (id)",
     ] {
         let folder = Folder::new();
         folder.connection().execute_batch(sql).unwrap();
+        let before = fs::read(folder.file()).unwrap();
         let error = SqliteStore::connect(&folder.url()).await.unwrap_err();
         assert!(matches!(error, ConnectError::Schema(_)), "{sql}: {error}");
+        if !sql.contains("INDEX") {
+            assert_eq!(fs::read(folder.file()).unwrap(), before, "{sql}");
+        }
         insert(&folder.with(SqliteStore::options().table("visits")).await, 1).await;
     }
+}
+
+/// A table that was restored by hand has the columns and no key.
+#[tokio::test]
+async fn a_table_without_its_key_is_refused_and_one_without_its_indexes_gets_them() {
+    let folder = Folder::new();
+    insert(&folder.store().await, 1).await;
+    let indexes = || {
+        let sql = "SELECT count(*) FROM pragma_index_list('sessions') WHERE origin = 'c'";
+        folder.connection().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    folder.connection().execute_batch("DROP INDEX sessions_identity; DROP INDEX sessions_expires").unwrap();
+    assert_eq!(indexes(), 0);
+    drop(folder.store().await);
+    assert_eq!(indexes(), 2);
+
+    let copy = "CREATE TABLE copy AS SELECT * FROM sessions; DROP TABLE sessions; ALTER TABLE copy RENAME TO sessions";
+    folder.connection().execute_batch(copy).unwrap();
+    let error = SqliteStore::connect(&folder.url()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Schema(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_path_may_have_any_letters() {
+    let folder = Folder::new();
+    for name in ["100%", "a?b#c", ":memory:", "file:x", "ä b"] {
+        let path = folder.0.join(name);
+        insert(&SqliteStore::options().open(&path).await.unwrap(), 1).await;
+        assert!(path.exists(), "{name}");
+    }
+}
+
+/// Its own reader could not: the lock is for ever.
+#[tokio::test]
+async fn a_file_that_no_reader_can_open_is_refused_and_one_connection_will_do() {
+    let folder = Folder::new();
+    drop(folder.store().await);
+    let alone = || {
+        let connection = folder.connection();
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
+        connection
+    };
+    let options = SqliteStore::options().time_limit(Duration::from_millis(200));
+    let error = options.clone().with_connection(alone()).await.unwrap_err();
+    let ConnectError::Store(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    insert(&options.connections(1).with_connection(alone()).await.unwrap(), 1).await;
 }
 
 /// A later version has one column more.
@@ -151,7 +205,7 @@ async fn a_table_may_have_the_name_of_a_keyword_but_no_other_letters() {
     }
     for name in ["", "2", "a b", "a\"b", "a;", "sqlite_x", "SQLITE_x", "naïve", &"x".repeat(51)] {
         let error = SqliteStore::options().table(name).connect(&folder.url()).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Schema(_)), "{name}: {error}");
+        assert!(matches!(error, ConnectError::InvalidOptions(_)), "{name}: {error}");
     }
 }
 
@@ -243,15 +297,6 @@ async fn a_sweep_that_is_due_at_the_end_of_time_is_none() {
     let store = folder.with(SqliteStore::options().sweep(Sweep::every(Duration::MAX))).await;
     let inserted = tokio::time::timeout(Duration::from_secs(60), store.insert(&id(1), &row(b"1"), LIFETIME)).await;
     assert_eq!(inserted.expect("somebody writes").unwrap(), Inserted::Inserted);
-}
-
-#[tokio::test]
-async fn what_a_commit_waits_for_is_as_asked() {
-    let folder = Folder::new();
-    for synchronous in [Synchronous::Normal, Synchronous::Full] {
-        insert(&folder.with(SqliteStore::options().synchronous(synchronous)).await, synchronous as u64).await;
-    }
-    assert_eq!(rows(&folder, "sessions").await, 2);
 }
 
 /// All open a file at the same moment that none has made yet.
