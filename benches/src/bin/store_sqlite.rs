@@ -102,6 +102,8 @@ impl Folder {
     fn connection(&self, synchronous: Synchronous) -> Connection {
         let connection = Connection::open(self.0.join("sessions.db")).expect("a file");
         connection.pragma_update(None, "synchronous", format!("{synchronous:?}")).expect("a mode");
+        // As the store's: it decides how often all wait for the disk.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000).expect("a number");
         connection.set_prepared_statement_cache_capacity(32);
         connection
     }
