@@ -117,7 +117,8 @@ pub trait IndexSessions: ConditionalCommit {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Up to `limit` ids in the store's order, after the given one: all sessions that are of this identity, and perhaps others
-    /// that were or that will be. The next page starts after the last.
+    /// that were or that will be. The next page starts after the last; an empty one is the end, so what stands there and is no id
+    /// is passed by within a page.
     ///
     /// # Errors
     /// The store failed.
