@@ -1,5 +1,7 @@
 //! One statement on one connection of the pool, within the time limit.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool_postgres::tokio_postgres::types::{ToSql, Type};
@@ -103,19 +105,35 @@ impl Connections {
     }
 
     async fn attempt(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Vec<Row>, Failure> {
-        let connection = match timeout_at(deadline, self.pool.get()).await {
-            Ok(connection) => connection.map_err(failure::of_connection)?,
-            Err(_) => return Err(failure::no_connection()),
-        };
-        let mut call = Call { connection: Some(connection), connector: &self.connector };
+        let connection = Some(self.connection(deadline).await?);
+        let mut call = Call { connection, connector: &self.connector, deadline };
         let answer = timeout_at(deadline, call.query(request, self.prepared)).await;
         let Ok(answer) = answer else { return Err(failure::no_answer(access)) };
+        let is_usable = answer.as_ref().err().is_none_or(failure::leaves_connection);
         let answer = answer.map_err(|error| failure::of_statement(error, access));
-        // Where another connection is asked for, this one is closed.
-        if !matches!(&answer, Err(Failure { again: Again::Elsewhere, .. })) {
-            call.connection = None;
+        let is_left = matches!(&answer, Err(Failure { again: Again::Elsewhere, .. }));
+        if let Some(connection) = call.connection.take()
+            && (is_left || !is_usable)
+        {
+            drop(Object::take(connection));
         }
         answer
+    }
+
+    /// A connection of the pool. One that has been begun ends there though nobody waits for it any more: else callers who
+    /// hang up would have each of them begun anew.
+    async fn connection(&self, deadline: Instant) -> Result<Object, Failure> {
+        let pool = self.pool.clone();
+        let mut get = Box::pin(async move { pool.get().await });
+        let got = match poll_fn(|context| Poll::Ready(get.as_mut().poll(context))).await {
+            Poll::Ready(got) => got,
+            Poll::Pending => match tokio::spawn(timeout_at(deadline, get)).await {
+                Ok(Ok(got)) => got,
+                // Late; or the runtime ends.
+                Ok(Err(_)) | Err(_) => return Err(failure::no_connection()),
+            },
+        };
+        got.map_err(failure::of_connection)
     }
 }
 
@@ -131,12 +149,13 @@ enum Request<'a> {
     Script(&'a str),
 }
 
-/// A request that is under way. Dropped before its answer is there, it ends its connection: the next one who gets that
-/// would wait for this answer too.
+/// A request that is under way. Dropped before its answer is there, it keeps its connection from others, who would wait for
+/// this answer too.
 struct Call<'a> {
     /// Back to the pool when the answer is there.
     connection: Option<Object>,
     connector: &'a Connector,
+    deadline: Instant,
 }
 
 impl Call<'_> {
@@ -162,13 +181,25 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        let connection = Object::take(connection);
-        let (Ok(runtime), false) = (Handle::try_current(), connection.is_closed()) else { return };
-        let (token, connector) = (connection.cancel_token(), self.connector.clone());
-        runtime.spawn(async move {
-            let _ = timeout(CANCEL_LIMIT, connector.cancel(token)).await;
-            // Not before: where there is a pgbouncer, it then no longer knows what to cancel.
-            drop(connection);
-        });
+        let (Ok(runtime), false) = (Handle::try_current(), connection.is_closed()) else {
+            drop(Object::take(connection));
+            return;
+        };
+        runtime.spawn(give_back(connection, self.connector.clone(), self.deadline));
     }
+}
+
+/// Waits for the end of what is under way, as long as the call itself might have: a connection is dear, and callers hang up
+/// often. Until then it counts as one of the pool's.
+async fn give_back(connection: Object, connector: Connector, deadline: Instant) {
+    // It is answered after what was sent before.
+    if Instant::now() < deadline && matches!(timeout_at(deadline, connection.simple_query("")).await, Ok(Ok(_))) {
+        return;
+    }
+    let connection = Object::take(connection);
+    if !connection.is_closed() {
+        let _ = timeout(CANCEL_LIMIT, connector.cancel(connection.cancel_token())).await;
+    }
+    // Not before: where there is a pgbouncer, it then no longer knows what to cancel.
+    drop(connection);
 }

@@ -42,13 +42,23 @@ pub(super) struct Failure {
 
 /// Of a statement that was sent.
 pub(super) fn of_statement(error: Error, access: Access) -> Failure {
-    let (kind, again) = match error.as_db_error() {
-        // An error that does not end the connection is the end of the transaction: nothing of it was written.
-        Some(said) if said.parsed_severity() == Some(Severity::Error) && !is_open(said.code()) => refused(said.code()),
+    let (kind, again) = match refusal(&error) {
+        // The end of the transaction: nothing of it was written.
+        Some(said) => refused(said.code()),
         // The connection is gone. With FATAL too the transaction may have been committed before.
-        _ => (access.lost(), if access == Access::Read { Again::Elsewhere } else { Again::No }),
+        None => (access.lost(), if access == Access::Read { Again::Elsewhere } else { Again::No }),
     };
     Failure { error: StoreError::new(kind).with_source(error), again }
+}
+
+/// Whether the connection may be used after this error. After FATAL its end may not have arrived yet.
+pub(super) fn leaves_connection(error: &Error) -> bool {
+    refusal(error).is_some()
+}
+
+/// An error that does not end the connection.
+fn refusal(error: &Error) -> Option<&DbError> {
+    error.as_db_error().filter(|said| said.parsed_severity() == Some(Severity::Error) && !is_open(said.code()))
 }
 
 /// Errors that say that nobody knows what became of the transaction: of proxies, and of servers that only speak like

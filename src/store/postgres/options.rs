@@ -58,8 +58,9 @@ impl PostgresOptions {
     }
 
     /// At most so many connections to the server, ten by default, at least one. They are opened when they are needed, and a
-    /// call waits for one that is free. One on which a call was given up does not count any more; for two seconds at most it
-    /// stays open beside the others, and one more that asks the server to cancel.
+    /// call waits for one that is free. One whose call was dropped is free again when the server has answered. One on which no
+    /// answer came in time does not count any more; for two seconds at most it stays open beside the others, and one more
+    /// that asks the server to cancel.
     ///
     /// ```
     /// # use http_session::PostgresStore;

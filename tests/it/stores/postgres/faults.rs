@@ -257,6 +257,37 @@ async fn r9_a_dropped_call_leaves_all_or_nothing_and_no_answer_behind() {
     assert!(dropped > 0, "nothing was dropped");
 }
 
+/// Visitors who hang up while their load is under way, or while a connection is opened for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_who_hang_up_leave_the_connections_to_others() {
+    let options = |options: PostgresOptions| options.connections(10).time_limit(PATIENCE);
+    let Some(scene) = scene("callers of PostgreSQL who hang up", options).await else { return };
+    let Scene { proxy, store, id, row, .. } = &scene;
+    // So that no call is done at once.
+    proxy.latency(Duration::from_millis(1), Duration::from_millis(1));
+    let mut hasty = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (store, id) = (store.clone(), id.clone());
+        hasty.spawn(async move {
+            let mut dropped = 0;
+            for _ in 0..50 {
+                let patience = Duration::from_micros(rand::random_range(0..3000));
+                dropped += u32::from(tokio::time::timeout(patience, store.load(&id)).await.is_err());
+            }
+            dropped
+        });
+    }
+    for _ in 0..20 {
+        assert_eq!(store.load(id).await.unwrap().unwrap().fields, row.fields);
+    }
+    let dropped: u32 = hasty.join_all().await.into_iter().sum();
+    assert!(dropped > 100, "{dropped} were dropped");
+    assert_eq!(store.load(id).await.unwrap().unwrap().fields, row.fields);
+    // Neither new ones nor such that ask the server to cancel.
+    let connections = proxy.counts().connections;
+    assert!(connections <= 10, "{connections} connections");
+}
+
 #[tokio::test]
 async fn a_server_that_is_killed_and_started_again_has_everything() {
     let Some(mut server) = Postgres::options().durable().start("restarts of PostgreSQL") else { return };

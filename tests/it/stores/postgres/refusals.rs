@@ -1,11 +1,15 @@
 //! What the server refuses: followed where that helps, never more often than it is known to have done nothing (R10).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use http_session::error::StoreErrorKind::{self, Corrupt, Full, Refused, Unavailable, Unknown};
 use http_session::store::postgres::driver::{Config, Pool, Runtime, tokio_postgres::NoTls};
 use http_session::store::{Destroyed, Inserted, Updated};
 use http_session::{PostgresStore, SessionStore as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{APPLIED, LIFETIME, Table, counting, id, inserted, note, noting, number, row};
 use crate::servers::{self, Postgres};
@@ -136,6 +140,56 @@ async fn r9_no_update_is_lost_at_any_level_of_isolation() {
         let row = store.load(&id).await.unwrap().unwrap();
         assert_eq!(number(row.fields.find("count").unwrap()), 40, "{level}");
     }
+}
+
+/// A server that says FATAL where PostgreSQL says ERROR, and does not close the connection at once. How many connections it had.
+async fn fatal(server: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = TcpStream::connect(server).await.unwrap().into_split();
+                let asks = tokio::io::copy(&mut from_client, &mut to_server);
+                let answers = async {
+                    let mut buffer = vec![0; 64 * 1024];
+                    while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
+                        // The severity, and the same for programs.
+                        for severity in [b"SERROR\0", b"VERROR\0"] {
+                            for at in 0..read.saturating_sub(severity.len()) {
+                                if buffer[at..].starts_with(severity) {
+                                    buffer[at + 1..at + 6].copy_from_slice(b"FATAL");
+                                }
+                            }
+                        }
+                        to_client.write_all(&buffer[..read]).await.unwrap();
+                    }
+                };
+                let _ = tokio::join!(asks, answers);
+            });
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test]
+async fn a_connection_that_is_about_to_end_is_not_used_again() {
+    let Some(server) = servers::postgres("FATAL of PostgreSQL") else { return };
+    let table = Table::new(&server);
+    table.open().await;
+    let (address, connections) = fatal(server.address()).await;
+    let store = table.options().connections(1).connect(&server.url_through(address)).await.unwrap();
+    let id = id();
+    inserted(&store, &id, &row(b"0")).await;
+    let loaded = store.load(&id).await.unwrap().unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    refuse(&table, "23514", 1);
+    assert_eq!(store.update(&id, &noting(&loaded, b"1"), LIFETIME).await.unwrap_err().kind(), Unknown);
+    assert_eq!(store.update(&id, &noting(&loaded, b"2"), LIFETIME).await.unwrap(), APPLIED);
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
 fn pool(url: &str) -> Pool {
