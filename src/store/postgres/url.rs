@@ -67,12 +67,12 @@ pub(super) fn parse(url: &str) -> Result<(Config, Connector), ConnectError> {
     Ok((config, connector))
 }
 
-/// Of several hosts each has its share of a call's time to accept a connection: one that is gone without a word would else
-/// use up all of it, at every call, and the next one would never be asked.
+/// Each address has its share of a call's time to accept a connection: one that is gone without a word would else use up all
+/// of it, at every call, and the next one would never be asked. Each host may have two addresses, and time is left to log in.
 pub(super) fn divide_time(config: &mut Config, time_limit: Duration) {
-    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
-    if hosts > 1 && config.get_connect_timeout().is_none() {
-        let shares = u32::try_from(hosts + 1).unwrap_or(u32::MAX);
+    if config.get_connect_timeout().is_none() {
+        let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
+        let shares = u32::try_from(2 * hosts + 1).unwrap_or(u32::MAX);
         config.connect_timeout(time_limit / shares);
     }
 }
@@ -114,6 +114,22 @@ mod tests {
         assert_eq!(mode("postgresql://db/shop?sslmode=prefer"), SslMode::Prefer);
         let given = parse("postgres://db?keepalives_idle=5").unwrap().0;
         assert_eq!(given.get_keepalives_idle(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn no_address_has_the_whole_limit() {
+        for (url, milliseconds) in [
+            // A name may have several addresses.
+            ("postgres://db/shop", 1000),
+            ("postgres://a,b/shop", 600),
+            ("postgres://a,b,c/shop", 428),
+            ("postgres:///shop?hostaddr=10.0.0.1,10.0.0.2", 600),
+            ("postgres://a,b/shop?connect_timeout=2", 2000),
+        ] {
+            let mut config = parse(url).unwrap().0;
+            divide_time(&mut config, Duration::from_secs(3));
+            assert_eq!(config.get_connect_timeout().map(Duration::as_millis), Some(milliseconds), "{url}");
+        }
     }
 
     #[test]
