@@ -321,9 +321,22 @@ impl IndexSessions for PostgresStore {
         after: Option<&SessionId>,
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let after = after.map_or(Cow::Borrowed(""), |id| text::encode(id.as_bytes()));
-        let values = [Value::raw(Some(identity)), Value::Text(Some(after)), Value::count(limit)];
-        ids(&self.read(&self.0.statements.linked, &values).await?)
+        let deadline = self.0.connections.deadline();
+        let mut after = after.map_or(Cow::Borrowed(""), |id| text::encode(id.as_bytes()));
+        let mut linked = Vec::new();
+        // As long as there are rows: an empty page is the end of the list, and a full one may hold nothing that is an id.
+        loop {
+            let values = [Value::raw(Some(identity)), Value::Text(Some(after)), Value::count(limit)];
+            let statement = &self.0.statements.linked;
+            let rows = self.0.connections.run_until(deadline, Access::Read, statement, &values).await?;
+            linked.extend(ids(&rows)?);
+            if linked.len() >= limit || rows.len() < limit {
+                linked.truncate(limit);
+                return Ok(linked);
+            }
+            let last: Option<String> = rows.last().map(|row| column(row, 0)).transpose()?;
+            after = Cow::Owned(last.unwrap_or_default());
+        }
     }
 }
 

@@ -192,6 +192,34 @@ async fn r28_an_identity_of_any_length_is_found() {
     assert_eq!(store.len().await.unwrap(), 0);
 }
 
+/// Rows that somebody else wrote, more of them than a page has, before and behind those of ours.
+#[tokio::test]
+async fn r28_rows_whose_ids_cannot_be_read_hide_no_other() {
+    let Some(server) = servers::postgres("an index with bad ids in PostgreSQL") else { return };
+    let table = Table::new(&server);
+    let store = table.open().await;
+    let ada = RawJson::new(b"7");
+    let row = Row { identity: Some(ada.clone()), ..row(b"0") };
+    let mut ours: Vec<SessionId> = Vec::new();
+    for letter in ["0", "A", "z"] {
+        ours.push(SessionId::try_from(letter.repeat(22).as_str()).unwrap());
+    }
+    inserted(&store, &ours[0], &row).await;
+    let columns = "epoch, identity_epoch, verifier, previous, identity, cookie, fields, keep, created, identity_changed, \
+                   verifier_changed, touched, expires";
+    let name = &table.0;
+    table.sql(&format!("insert into {name} select '\\y' || n, {columns} from {name}, generate_series(1, 250) n"));
+    for id in &ours[1..] {
+        inserted(&store, id, &row).await;
+    }
+    assert_eq!(store.linked(&ada, None, 100).await.unwrap(), ours);
+    assert_eq!(store.linked(&ada, None, 1).await.unwrap(), ours[..1]);
+    assert_eq!(store.linked(&ada, Some(&ours[0]), 1).await.unwrap(), ours[1..2]);
+    assert_eq!(store.linked(&ada, Some(&ours[1]), 2).await.unwrap(), ours[2..]);
+    assert_eq!(store.linked(&ada, Some(&ours[2]), 1).await.unwrap(), []);
+    assert_eq!(store.linked(&ada, None, 0).await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn r16_rows_that_cannot_be_read_are_said_to_be_so_and_left_alone() {
     let Some(server) = servers::postgres("bad rows in PostgreSQL") else { return };
