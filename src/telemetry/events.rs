@@ -288,6 +288,14 @@ pub(crate) fn store_timed_out() {
     event!(error, "session.store.timed_out", "the session store did not answer in time");
 }
 
+/// Of a sweep that nobody awaits.
+#[cold]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "for every store that sweeps by itself"))]
+pub(crate) fn sweep_failed(error: &StoreError) {
+    event!(warn, "session.store.sweep_failed", "expired sessions could not be removed; the next sweep tries again", %error);
+}
+
 #[cold]
 pub(crate) fn store_panicked() {
     event!(error, "session.store.panicked", "the session store panicked");

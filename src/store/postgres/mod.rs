@@ -48,6 +48,7 @@ use super::{
 use crate::error::{ConnectError, StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::telemetry;
 
 mod connection;
 mod failure;
@@ -175,8 +176,9 @@ async fn sweep_for_ever(store: Weak<Shared>, sweep: Sweep) {
     while let Some(pause) = sweep.pause() {
         tokio::time::sleep(pause).await;
         let Some(shared) = store.upgrade() else { return };
-        // What could not be removed is removed next time.
-        let _ = PostgresStore(shared).sweep().await;
+        if let Err(error) = PostgresStore(shared).sweep().await {
+            telemetry::sweep_failed(&error);
+        }
     }
 }
 

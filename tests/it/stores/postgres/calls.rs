@@ -8,6 +8,7 @@ use http_session::{PostgresStore, SessionId, SessionStore as _};
 
 use super::{APPLIED, LIFETIME, Table, id, inserted, noting, row, with};
 use crate::servers::{self, Postgres, Proxy};
+use crate::support::{Events, Numbers};
 
 #[tokio::test]
 async fn a_load_and_a_commit_are_one_round_trip_each() {
@@ -142,6 +143,34 @@ async fn a_store_sweeps_by_itself() {
     while table.sql(&count) != "0" {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[test]
+fn a_sweep_that_fails_is_said_and_counted() {
+    let events = Events::capture();
+    let numbers = Numbers::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let failed = numbers.of(|| {
+        runtime.block_on(async {
+            let server = servers::postgres("failing sweeps of PostgreSQL")?;
+            let table = Table::new(&server);
+            let options = table.options().sweep(Sweep::every(Duration::from_secs(1)));
+            let _store = options.connect(server.url()).await.unwrap();
+            table.sql(&format!("alter table {0} rename column expires to ended", table.0));
+            loop {
+                let said = events.take().into_iter().find(|line| line.starts_with("session.store.sweep_failed "));
+                if said.is_some() {
+                    return said;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+    });
+    let Some(said) = failed else { return };
+    assert!(said.contains(" WARN ") && said.contains("error=the session store refused the call"), "{said}");
+    // R26: what the server says names columns.
+    assert!(!said.contains("expires\""), "{said}");
+    assert!(numbers.count("session_events_total", ("event", "session.store.sweep_failed")) > 0);
 }
 
 #[tokio::test]
