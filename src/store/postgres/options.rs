@@ -133,7 +133,7 @@ impl PostgresOptions {
     /// The statements that make the tables of this name: a migration for who does not let the store do it.
     ///
     /// # Errors
-    /// The name is not valid ([`ConnectError::Schema`]).
+    /// The name is not valid ([`ConnectError::InvalidOptions`]).
     ///
     /// ```
     /// # use http_session::PostgresStore;
@@ -155,8 +155,12 @@ impl PostgresOptions {
     /// | `prefer`, or none | tls if the server has it and the crate feature `postgres-tls` is on; who the server is remains open |
     /// | `require`, `verify-ca`, `verify-full` | tls, with a certificate for the host's name by an authority that the system trusts, or one of those in the file of `sslrootcert` |
     ///
+    /// Unlike with libpq, `require` looks at the certificate as `verify-full` does: a self-signed one has to be in the file of
+    /// `sslrootcert`.
+    ///
     /// # Errors
-    /// The URL or the table's name is not valid, the server cannot be reached or refuses, or the table is another program's.
+    /// The URL or the table's name is not valid, the server cannot be reached or refuses, the table is another program's or
+    /// lacks an index that may not be made, or the role lacks a right on it.
     ///
     /// ```no_run
     /// # use http_session::PostgresStore;

@@ -43,6 +43,24 @@ select a.attname::text, format_type(a.atttypid, a.atttypmod)
 from pg_attribute a left join pg_collation c on c.oid = a.attcollation
 where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped"#;
 
+/// The names of the indexes, behind that of the table.
+const INDEXES: [&str; 2] = ["_expires", "_identity"];
+
+const LOOK_FOR_INDEXES: &str = "
+select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid where i.indrelid = to_regclass($1)";
+
+const RIGHTS: &str = "
+select coalesce(bool_and(has_table_privilege(t, p)), false)
+from unnest($1) t, unnest(array['select', 'insert', 'update', 'delete']) p";
+
+/// What is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Nothing,
+    Tables,
+    Indexes,
+}
+
 /// The names of the tables, quoted where they go into a statement.
 #[derive(Clone)]
 pub(super) struct Tables {
@@ -59,9 +77,9 @@ impl Tables {
         };
         // An index has a longer name, and 63 bytes are the most.
         if !schema.is_none_or(|schema| is_name(schema, 63)) || !is_name(table, 50) {
-            return Err(ConnectError::Schema(
-                "its name has to be 1 to 50 letters of ASCII, digits and `_`, beginning with none of the digits; a \
-                 schema's name and a dot may come before it",
+            return Err(ConnectError::InvalidOptions(
+                "the name of its table has to be 1 to 50 letters of ASCII, digits and `_`, and to begin with none of the \
+                 digits; a schema's name and a dot may come before it",
             ));
         }
         Ok(Self { schema: schema.map(str::to_owned), name: table.to_owned() })
@@ -88,7 +106,7 @@ impl Tables {
             let end = part.find(' ').unwrap_or(part.len());
             let (suffix, rest) = part.split_at(end);
             let name = match suffix {
-                "_expires" | "_identity" => format!("\"{}{suffix}\"", self.name),
+                _ if INDEXES.contains(&suffix) => format!("\"{}{suffix}\"", self.name),
                 _ => self.quoted(suffix),
             };
             schema.push_str(&name);
@@ -97,43 +115,87 @@ impl Tables {
         schema
     }
 
-    /// Makes them where they are missing, unless `existing`; those that are there have to fit.
+    /// Makes them where they are missing, unless `existing`; those that are there have to fit, and the role must have the
+    /// rights.
     pub(super) async fn prepare(&self, connections: &Connections, existing: bool) -> Result<(), ConnectError> {
         let encoding = connections.run(Access::Read, "select getdatabaseencoding()::text", &[]).await?;
         if encoding.first().map(|row| column::<&str>(row, 0)).transpose()? != Some("UTF8") {
             return Err(ConnectError::Schema("the encoding of its database has to be UTF8"));
         }
-        if self.are_there(connections).await? {
-            return Ok(());
+        let missing = self.missing(connections).await?;
+        if missing != Missing::Nothing {
+            if existing {
+                return Err(ConnectError::Schema(match missing {
+                    Missing::Indexes => {
+                        "its indexes are not both there, which are named as it is with `_expires` and `_identity` behind, \
+                         and none is to be made; `PostgresOptions::schema` has the statements that make them"
+                    }
+                    Missing::Tables | Missing::Nothing => {
+                        "there is none of its name, and it is not to be made; `PostgresOptions::schema` has the \
+                         statements that make it"
+                    }
+                }));
+            }
+            self.make(connections, missing).await?;
+            match self.missing(connections).await? {
+                Missing::Nothing => {}
+                Missing::Tables => {
+                    return Err(ConnectError::Schema(
+                        "it was made, and cannot be found; a schema's name before its own may help",
+                    ));
+                }
+                Missing::Indexes => {
+                    return Err(ConnectError::Schema(
+                        "the name of an index of it, its own with `_expires` or `_identity` behind, is that of something \
+                         else; `table` chooses another name",
+                    ));
+                }
+            }
         }
-        if existing {
-            return Err(ConnectError::Schema(
-                "there is none of its name, and it is not to be made; `PostgresOptions::schema` has the statements that \
-                 make it",
-            ));
-        }
-        self.make(connections).await?;
-        if self.are_there(connections).await? {
-            return Ok(());
-        }
-        Err(ConnectError::Schema("it was made, and cannot be found; a schema's name before its own may help"))
+        self.check_rights(connections).await
     }
 
-    async fn are_there(&self, connections: &Connections) -> Result<bool, ConnectError> {
+    async fn missing(&self, connections: &Connections) -> Result<Missing, ConnectError> {
         let sessions = fits(connections, self.sessions(), &COLUMNS).await?;
-        Ok(fits(connections, self.generations(), &GENERATIONS).await? && sessions)
+        if !fits(connections, self.generations(), &GENERATIONS).await? || !sessions {
+            return Ok(Missing::Tables);
+        }
+        let table = Value::Text(Some(Cow::Owned(self.sessions())));
+        let found = connections.run(Access::Read, LOOK_FOR_INDEXES, &[table]).await?;
+        let found: Vec<&str> = found.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?;
+        let is_there = |suffix: &&str| found.iter().any(|name| name.strip_prefix(&*self.name) == Some(*suffix));
+        Ok(if INDEXES.iter().all(is_there) { Missing::Nothing } else { Missing::Indexes })
     }
 
-    async fn make(&self, connections: &Connections) -> Result<(), ConnectError> {
+    /// At the start, instead of at the first write, or at a sweep that nobody awaits.
+    async fn check_rights(&self, connections: &Connections) -> Result<(), ConnectError> {
+        let tables = Value::Texts([self.sessions(), self.generations()].map(Cow::Owned).into());
+        let rights = connections.run(Access::Read, RIGHTS, &[tables]).await?;
+        if rights.first().map(|row| column(row, 0)).transpose()? == Some(true) {
+            return Ok(());
+        }
+        Err(ConnectError::Schema(
+            "this role needs the rights `select`, `insert`, `update` and `delete` on it, and on the one that is named as it \
+             is with `_generations` behind, and has not all of them",
+        ))
+    }
+
+    async fn make(&self, connections: &Connections, missing: Missing) -> Result<(), ConnectError> {
         // Several statements in one message are one transaction. Several processes that start at the same moment take turns:
         // `if not exists` does not see what another one is about to make.
         let statements = format!("select pg_advisory_xact_lock(7165190286); {}", self.schema());
         let made = connections.run_script(&statements).await;
         made.map_err(|error| match code(&error) {
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => ConnectError::Schema(
-                "there is none of its name, and this role may not make it; `PostgresOptions::schema` has the statements \
-                 for one that may",
-            ),
+            Some(&SqlState::INSUFFICIENT_PRIVILEGE) => ConnectError::Schema(match missing {
+                Missing::Indexes => {
+                    "its indexes are not both there, which are named as it is with `_expires` and `_identity` behind, and \
+                     this role may not make them; `PostgresOptions::schema` has the statements for one that may"
+                }
+                Missing::Tables | Missing::Nothing => {
+                    "there is none of its name, and this role may not make it; `PostgresOptions::schema` has the \
+                     statements for one that may"
+                }
+            }),
             _ => error.into(),
         })
     }
@@ -195,7 +257,7 @@ mod tests {
             assert_eq!(schema, default.replace("http_session", name));
         }
         for name in ["", ".", "a.", ".a", "a.b.c", "1a", "a b", "a\"b", "a;b", "ä", "a-b", &"a".repeat(51)] {
-            assert!(matches!(Tables::new(name), Err(ConnectError::Schema(_))), "{name}");
+            assert!(matches!(Tables::new(name), Err(ConnectError::InvalidOptions(_))), "{name}");
         }
     }
 }

@@ -70,7 +70,32 @@ async fn a_table_is_made_only_where_there_is_none() {
     let theirs = Table::new(&server);
     theirs.sql(&format!("create table {} (sid varchar primary key, sess json, expire timestamp(6))", theirs.0));
     is_schema(theirs.open_or_error().await, "another program's");
-    is_schema(PostgresStore::options().table("a; drop table users").connect(url).await, "letters");
+    match PostgresStore::options().table("a; drop table users").connect(url).await {
+        Err(ConnectError::InvalidOptions(why)) => assert!(why.contains("letters"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_is_missing_is_made() {
+    let Some(server) = servers::postgres("indexes of PostgreSQL") else { return };
+    let url = server.url();
+    for suffix in ["expires", "identity"] {
+        let table = Table::new(&server);
+        let index = format!("{}_{suffix}", table.0);
+        table.open().await;
+        let count =
+            format!("select count(*) from pg_indexes where tablename = '{}' and indexname = '{index}'", table.0);
+        assert_eq!(table.sql(&count), "1");
+        table.sql(&format!("drop index {index}"));
+        is_schema(table.options().existing_table().connect(url).await, "`_identity`");
+        table.open().await;
+        assert_eq!(table.sql(&count), "1");
+        table.options().existing_table().connect(url).await.unwrap();
+        // Of another table.
+        table.sql(&format!("drop index {index}; create index {index} on {}_generations (expires)", table.0));
+        is_schema(table.options().connect(url).await, "something else");
+    }
 }
 
 impl Table {
@@ -103,7 +128,15 @@ async fn a_role_needs_no_more_than_its_table() {
     is_schema(table.options().connect(&url).await, "may not make it");
     server.sql(&table.options().schema().unwrap());
     let name = &table.0;
-    server.sql(&format!("grant select, insert, update, delete on {name}, {name}_generations to app"));
+    for rights in ["select, insert, update", "select, delete"] {
+        server.sql(&format!("grant {rights} on {name} to app"));
+        is_schema(table.options().connect(&url).await, "`delete`");
+    }
+    server.sql(&format!("grant select, insert, update on {name}_generations to app"));
+    is_schema(table.options().connect(&url).await, "`delete`");
+    server.sql(&format!("grant delete on {name}_generations to app; drop index {name}_expires"));
+    is_schema(table.options().connect(&url).await, "may not make them");
+    server.sql(&table.options().schema().unwrap());
     let store = table.options().connect(&url).await.unwrap();
     let id = id();
     inserted(&store, &id, &row(b"0")).await;
