@@ -11,6 +11,13 @@ use crate::record::{
 };
 use crate::store::text;
 
+/// What is cheap to see of whether a row can be read; and no row that can be read is refused. A text that is not its own begins
+/// with a backslash, ASCII 92, as in [`text::decode`].
+const READABLE: &str = "octet_length(l.verifier) = 32 and coalesce(octet_length(l.previous), 32) = 32 \
+    and jsonb_typeof(l.fields) = 'object' and jsonb_typeof(l.keep) = 'object' \
+    and (ascii(l.identity) is distinct from 92 or l.identity ~ '^.x([0-9a-fA-F]{2})*$') \
+    and (ascii(l.cookie) is distinct from 92 or l.cookie ~ '^.x([0-9a-fA-F]{2})*$')";
+
 /// A statement and its parameters.
 pub(super) struct Update<'a> {
     pub(super) statement: String,
@@ -28,9 +35,7 @@ impl<'a> Update<'a> {
             patch.written().any(|change| change.conditional) || matches!(patch.verifier, VerifierChange::Renew { .. });
         let mut writer = Writer::new(id, patch.epoch);
         // What cannot be read is not written over (R16).
-        writer.require(
-            "octet_length(l.verifier) = 32 and jsonb_typeof(l.fields) = 'object' and jsonb_typeof(l.keep) = 'object'",
-        );
+        writer.require(READABLE);
         writer.lifetime(lifetime, patch.resets_identity_age());
         writer.fields(patch);
         let (epoch, renewed) = writer.verifier(&patch.verifier);
@@ -105,7 +110,8 @@ impl<'a> Writer<'a> {
             Extent::Extend => format!("greatest(l.expires, now() + {idle})"),
             Extent::Set => format!("now() + {idle}"),
         };
-        let since = if resets_age { "now()" } else { "l.identity_changed" };
+        // A moment to come is now, as for an age; and the end of time has nothing behind it.
+        let since = if resets_age { "now()" } else { "least(l.identity_changed, now())" };
         self.set("expires", &format!("least({wanted}, {since} + {absolute})"));
         if !lifetime.idle.is_zero() {
             self.set("touched", "now()");
