@@ -182,7 +182,7 @@ impl PostgresOptions {
         self.open(pool, connector).await
     }
 
-    /// Takes a pool of yours, with its own bound on connections.
+    /// Takes a pool of yours, with its own bound on connections: [`connections`](Self::connections) does not apply.
     ///
     /// A statement that is not answered in time goes on in the server, after its connection is closed; a `statement_timeout`
     /// of the role ends it.
