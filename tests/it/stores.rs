@@ -9,6 +9,7 @@ mod redis;
 mod sqlite;
 mod table;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http_session::store::AnyStore;
@@ -34,7 +35,8 @@ pub async fn connect(url: &str, name: &str) -> AnyStore {
     }
 }
 
-/// A name that no other test has, in no other process.
+/// A name that no other test has, in no other process, nor in one before: in containers their numbers are the same.
 pub fn name_of(test: &str) -> String {
-    format!("test_{test}_{}", std::process::id())
+    static RANDOM: OnceLock<u64> = OnceLock::new();
+    format!("test_{test}_{:016x}", RANDOM.get_or_init(rand::random))
 }

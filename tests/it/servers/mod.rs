@@ -128,6 +128,12 @@ impl Family {
     }
 }
 
+/// Whether a variable names the server of this URL: it was there before, and stays.
+pub fn is_given(url: &str) -> bool {
+    let families = [REDIS, POSTGRES, CLUSTER, SENTINEL, PGBOUNCER];
+    families.iter().any(|family| std::env::var(family.variable).is_ok_and(|given| given == url))
+}
+
 /// Whether this is a run of `.ci/run`, in which no test may be left out.
 fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|ci| ci == "true")

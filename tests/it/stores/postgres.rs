@@ -51,7 +51,7 @@ impl Table {
     fn at(url: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(format!("test_{}_{number}", std::process::id()), url.to_owned())
+        Self(format!("{}_{number}", super::name_of("table")), url.to_owned())
     }
 
     fn options(&self) -> PostgresOptions {
@@ -73,6 +73,23 @@ impl Table {
         let (client, connection) = tokio_postgres::connect(&self.1, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+}
+
+/// Nothing is left behind on a server that outlives the tests.
+impl Drop for Table {
+    fn drop(&mut self) {
+        let Self(name, url) = self;
+        if servers::is_given(url) {
+            let _ = psql(
+                url,
+                &format!(
+                    "set lock_timeout = '10s'; set client_min_messages = error; drop table if exists {name}, \
+                     {name}_generations cascade; drop sequence if exists {name}_refused; \
+                     drop function if exists {name}_refuse; drop schema if exists {name} cascade"
+                ),
+            );
+        }
     }
 }
 
@@ -142,17 +159,20 @@ async fn keeps_every_rule(url: &str, options: PostgresOptions) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_keeps_every_rule() {
     let Some(server) = servers::postgres("PostgreSQL keeps every rule") else { return };
-    keeps_every_rule(server.url(), Table::new(&server).options()).await;
+    let table = Table::new(&server);
+    keeps_every_rule(server.url(), table.options()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_keeps_every_rule_with_prepared_statements() {
     let Some(server) = servers::postgres("PostgreSQL keeps every rule, prepared") else { return };
-    keeps_every_rule(server.url(), Table::new(&server).options().prepared()).await;
+    let table = Table::new(&server);
+    keeps_every_rule(server.url(), table.options().prepared()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_keeps_every_rule_through_pgbouncer() {
     let Some(server) = servers::pgbouncer("PostgreSQL keeps every rule through pgbouncer") else { return };
-    keeps_every_rule(server.url(), Table::new(&server).options()).await;
+    let table = Table::new(&server);
+    keeps_every_rule(server.url(), table.options()).await;
 }

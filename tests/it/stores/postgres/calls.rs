@@ -176,7 +176,8 @@ fn a_sweep_that_fails_is_said_and_counted() {
 #[tokio::test]
 async fn r14_an_update_that_grows_over_the_limit_beside_another_one_is_a_conflict() {
     let Some(server) = servers::postgres("the limit of PostgreSQL") else { return };
-    let store = Table::new(&server).open().await;
+    let table = Table::new(&server);
+    let store = table.open().await;
     let id = id();
     inserted(&store, &id, &row(b"0")).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
@@ -203,7 +204,8 @@ async fn r14_an_update_that_grows_over_the_limit_beside_another_one_is_a_conflic
 #[tokio::test]
 async fn r28_an_identity_of_any_length_is_found() {
     let Some(server) = servers::postgres("long identities in PostgreSQL") else { return };
-    let store = Table::new(&server).open().await;
+    let table = Table::new(&server);
+    let store = table.open().await;
     let long = |last: u8| {
         // Incompressible, and alike for long.
         let mut bytes: Vec<u8> = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();

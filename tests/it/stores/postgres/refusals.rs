@@ -114,7 +114,8 @@ async fn r9_no_update_is_lost_at_any_level_of_isolation() {
     for level in ["read committed", "repeatable read", "serializable"] {
         let table = Table::new(&server);
         let options = level.replace(' ', "%5C%20");
-        let url = format!("{}?options=-c%20default_transaction_isolation%3D{options}", server.url());
+        let join = if server.url().contains('?') { '&' } else { '?' };
+        let url = format!("{}{join}options=-c%20default_transaction_isolation%3D{options}", server.url());
         let store = table.options().connect(&url).await.unwrap();
         let id = id();
         inserted(&store, &id, &row(b"0")).await;

@@ -165,7 +165,8 @@ async fn r26_what_cannot_be_reached_is_said_without_the_url() {
 #[tokio::test]
 async fn no_option_is_too_large() {
     let Some(server) = servers::postgres("large options of PostgreSQL") else { return };
-    let options = Table::new(&server).options().time_limit(Duration::MAX).connections(usize::MAX);
+    let table = Table::new(&server);
+    let options = table.options().time_limit(Duration::MAX).connections(usize::MAX);
     let store = options.connect(server.url()).await.unwrap();
     inserted(&store, &id(), &row(b"0")).await;
 }
