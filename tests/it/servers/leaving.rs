@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::process::local;
@@ -33,13 +34,42 @@ fn a_killed_run_leaves_neither_servers_nor_folders() {
     let ports = lines.map(Result::unwrap).find_map(|line| line.strip_prefix("ports ").map(str::to_owned));
     let ports: Vec<u16> = ports.expect("the ports").split(' ').map(|port| port.parse().unwrap()).collect();
     assert!(ports.iter().all(|port| TcpStream::connect(local(*port)).is_ok()));
+    let folder = std::env::temp_dir().join(format!("http-session-tests-{}", child.id()));
+    let segments: Vec<_> = std::fs::read_dir(&folder).unwrap().filter_map(|at| segment(&at.unwrap().path())).collect();
+    assert!(segments.len() == 1 && segments.iter().all(|id| is_there(id)), "{segments:?}");
 
     child.kill().unwrap();
     child.wait().unwrap();
-    let folder = std::env::temp_dir().join(format!("http-session-tests-{}", child.id()));
     wait_until("the servers are gone", || ports.iter().all(|port| TcpStream::connect(local(*port)).is_err()));
     wait_until("their folder is gone", || !folder.exists());
+    assert!(!segments.iter().any(|id| is_there(id)), "{segments:?}");
     assert_eq!((redis.command(&["PING"]).text(), postgres.sql("select 1")), ("PONG".to_owned(), "1".to_owned()));
+}
+
+#[test]
+fn a_server_that_is_dropped_leaves_no_shared_memory() {
+    for is_stopped in [false, true] {
+        let Some(server) = Postgres::start("a dropped server") else { return };
+        let id = segment(server.folder()).unwrap();
+        assert!(is_there(&id));
+        if is_stopped {
+            server.stop();
+        }
+        drop(server);
+        assert!(!is_there(&id), "{id}");
+    }
+}
+
+/// The System V segment of the PostgreSQL in a folder.
+fn segment(folder: &Path) -> Option<String> {
+    let status = std::fs::read_to_string(folder.join("data/postmaster.pid")).ok()?;
+    // Its key, and its number.
+    status.lines().nth(6)?.split_whitespace().nth(1).map(str::to_owned)
+}
+
+fn is_there(segment: &str) -> bool {
+    let all = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    all.lines().any(|line| line.split_whitespace().nth(1) == Some(segment))
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Options {
         for _ in 0..3 {
             let port = free_port();
             let mut postgres = Postgres {
-                process: Process::start(self.words(programs, &folder, certificate, port), &folder),
+                process: Process::start(self.words(programs, &folder, certificate, port), &folder).asked_first(),
                 port,
                 certificate: certificate.cloned(),
                 password: self.password.clone(),
@@ -116,6 +116,8 @@ impl Options {
         let mut set = |name: &str, value: &str| words.extend(["-c".to_owned(), format!("{name}={value}")]);
         set("listen_addresses", "127.0.0.1");
         set("unix_socket_directories", &folder.path().display().to_string());
+        // In its folder, which is removed however it ends.
+        set("dynamic_shared_memory_type", "mmap");
         set("fsync", if self.durable { "on" } else { "off" });
         if let Some(certificate) = certificate {
             set("ssl", "on");
@@ -179,6 +181,11 @@ impl Postgres {
         let password = self.password.as_ref().map_or_else(String::new, |password| format!(":{password}"));
         let tls = if self.certificate.is_some() { "?sslmode=require" } else { "" };
         format!("postgres://postgres{password}@{}/postgres{tls}", self.address())
+    }
+
+    /// Where it runs.
+    pub fn folder(&self) -> &Path {
+        self.data.parent().expect("the folder of the data")
     }
 
     pub fn port(&self) -> u16 {

@@ -31,12 +31,29 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Waits for the end of its input, which comes when the tests' process ends, however it does. Then it kills what still
-/// runs in the folder and removes that.
+/// runs in the folder and removes that. PostgreSQL is asked first, and has five seconds: killed, it leaves shared memory behind.
 const JANITOR: &str = r#"
 cat
+inside() {
+  case "$(readlink "/proc/$1/cwd")" in "$2"/*) ;; *) false ;; esac
+}
+for process in /proc/[0-9]*; do
+  inside "${process#/proc/}" "$1" && kill -s CONT "${process#/proc/}"
+done
+asked=
+for file in "$1"/*/data/postmaster.pid; do
+  # The process of a file that was left behind may be anything by now.
+  [ -f "$file" ] && read -r id <"$file" && inside "$id" "$1" && kill -s QUIT "$id" && asked="$asked $id"
+done
+for attempt in $(seq 50); do
+  is_left=
+  for id in $asked; do inside "$id" "$1" && is_left=yes; done
+  [ "$is_left" ] || break
+  sleep 0.1
+done
 for attempt in 1 2 3 4 5 6 7 8 9; do
   for process in /proc/[0-9]*; do
-    case "$(readlink "$process/cwd")" in "$1"/*) kill -9 "${process#/proc/}" ;; esac
+    inside "${process#/proc/}" "$1" && kill -9 "${process#/proc/}"
   done
   rm -rf -- "$1" && exit
   sleep 0.2
@@ -164,6 +181,7 @@ pub struct Process {
     words: Vec<String>,
     folder: PathBuf,
     child: Child,
+    asks_first: bool,
 }
 
 impl Process {
@@ -171,7 +189,13 @@ impl Process {
     pub fn start(words: Vec<String>, folder: &Folder) -> Self {
         let folder = folder.path().to_owned();
         let child = Self::spawn(&words, &folder);
-        Self { words, folder, child }
+        Self { words, folder, child, asks_first: false }
+    }
+
+    /// It is asked to end, by SIGQUIT, before it is killed with this value: else it leaves shared memory behind.
+    pub fn asked_first(mut self) -> Self {
+        self.asks_first = true;
+        self
     }
 
     fn spawn(words: &[String], folder: &Path) -> Child {
@@ -259,6 +283,18 @@ impl Process {
         self.signal("CONT");
     }
 
+    /// SIGQUIT, at which PostgreSQL ends at once, with its children. It has five seconds.
+    fn ask(&mut self) {
+        self.resume();
+        let _ = Command::new("kill").args(["-s", "QUIT", &self.id().to_string()]).output();
+        for _ in 0..500 {
+            if !self.is_running() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Runs the same again in the same folder, after [`kill`](Self::kill).
     pub fn start_again(&mut self) {
         self.kill();
@@ -268,6 +304,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.asks_first && self.is_running() {
+            self.ask();
+        }
         self.kill();
     }
 }
