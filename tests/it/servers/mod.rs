@@ -92,8 +92,10 @@ impl Family {
     /// # Panics
     ///
     /// With `CI=true`.
-    fn missing(&self, purpose: &str, remedy: &str) {
-        let missing = format!("{purpose}: no {} on this machine ({remedy})", self.name);
+    fn missing(&self, purpose: &str, found: Option<&PathBuf>, remedy: &str) {
+        // The server itself, or what ends it.
+        let name = found.and(process::missing()).unwrap_or(self.name);
+        let missing = format!("{purpose}: no {name} on this machine ({remedy})");
         assert!(!is_ci(), "{missing}");
         // Not `eprintln`, which is kept from the terminal while the test passes.
         let _ = writeln!(std::io::stderr(), "not run: {missing}");
@@ -101,9 +103,9 @@ impl Family {
 
     /// A private server is made of installed programs, whatever the variable says.
     fn program(&self, purpose: &str, found: Option<PathBuf>) -> Option<PathBuf> {
-        let found = found.filter(|_| process::can_start_servers());
-        if found.is_none() {
-            self.missing(purpose, "install it with .ci/servers");
+        if found.is_none() || process::missing().is_some() {
+            self.missing(purpose, found.as_ref(), "install it with .ci/servers");
+            return None;
         }
         found
     }
@@ -120,8 +122,8 @@ impl Family {
         if let Ok(url) = std::env::var(self.variable) {
             return Some(Shared(url));
         }
-        let Some(program) = found.filter(|_| process::can_start_servers()) else {
-            self.missing(purpose, &format!("{}, or install it with .ci/servers", self.variable));
+        let Some(program) = found.as_ref().filter(|_| process::missing().is_none()).cloned() else {
+            self.missing(purpose, found.as_ref(), &format!("{}, or install it with .ci/servers", self.variable));
             return None;
         };
         Some(Shared(url(place.get_or_init(|| start(program)))))
@@ -153,7 +155,7 @@ pub fn redis_versions(purpose: &str) -> Vec<redis::Version> {
     redis::versions(purpose)
 }
 
-/// All installed versions of PostgreSQL, the oldest first.
+/// All installed versions of PostgreSQL, first the one that the other tests have.
 pub fn postgres_versions(purpose: &str) -> Vec<postgres::Version> {
     postgres::versions(purpose)
 }

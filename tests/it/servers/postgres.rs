@@ -283,13 +283,15 @@ pub struct Version {
     programs: PathBuf,
 }
 
-/// Folders of programs, the oldest version first: Debian's, then the further ones.
+/// Folders of programs: those of the system, the oldest version first, then the further ones.
 fn folders() -> Vec<PathBuf> {
     let entries = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = entries.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
     // Where it really is: on the way there, as in a clone that is closed to others, nobody else may get through.
-    folders.extend(process::further_versions().join("postgres-18/bin").canonicalize());
+    for version in ["postgres-15", "postgres-18"] {
+        folders.extend(process::further_versions().join(version).join("bin").canonicalize());
+    }
     folders.extend(process::program("initdb").and_then(|file| Some(file.canonicalize().ok()?.parent()?.to_owned())));
     folders.retain(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file()));
     let mut seen = Vec::new();
@@ -308,7 +310,7 @@ pub(super) fn folder() -> Option<PathBuf> {
     folders().into_iter().next()
 }
 
-/// All versions that are installed, the oldest first; none if servers cannot be started here.
+/// All versions that are installed; none if servers cannot be started here.
 ///
 /// # Panics
 ///

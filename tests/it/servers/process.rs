@@ -324,7 +324,10 @@ pub fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Whether this system can keep servers from outliving a test.
-pub fn can_start_servers() -> bool {
-    Path::new("/proc/self/cwd").exists() && ["setsid", "setpriv", "kill"].iter().all(|name| program(name).is_some())
+/// What this system lacks to keep servers from outliving a test.
+pub fn missing() -> Option<&'static str> {
+    if !Path::new("/proc/self/cwd").exists() {
+        return Some("/proc");
+    }
+    ["setsid", "setpriv", "kill"].into_iter().find(|name| program(name).is_none())
 }
