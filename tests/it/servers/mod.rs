@@ -92,9 +92,7 @@ impl Family {
     /// # Panics
     ///
     /// With `CI=true`.
-    fn missing(&self, purpose: &str, found: Option<&PathBuf>, remedy: &str) {
-        // The server itself, or what ends it.
-        let name = found.and(process::missing()).unwrap_or(self.name);
+    fn missing(purpose: &str, name: &str, remedy: &str) {
         let missing = format!("{purpose}: no {name} on this machine ({remedy})");
         assert!(!is_ci(), "{missing}");
         // Not `eprintln`, which is kept from the terminal while the test passes.
@@ -103,8 +101,13 @@ impl Family {
 
     /// A private server is made of installed programs, whatever the variable says.
     fn program(&self, purpose: &str, found: Option<PathBuf>) -> Option<PathBuf> {
-        if found.is_none() || process::missing().is_some() {
-            self.missing(purpose, found.as_ref(), "install it with .ci/servers");
+        self.usable(purpose, found, "install it with .ci/servers")
+    }
+
+    /// The programs, if there is also what ends them.
+    fn usable(&self, purpose: &str, found: Option<PathBuf>, remedy: &str) -> Option<PathBuf> {
+        if let Some(name) = found.is_none().then_some(self.name).or_else(process::missing) {
+            Self::missing(purpose, name, remedy);
             return None;
         }
         found
@@ -122,10 +125,8 @@ impl Family {
         if let Ok(url) = std::env::var(self.variable) {
             return Some(Shared(url));
         }
-        let Some(program) = found.as_ref().filter(|_| process::missing().is_none()).cloned() else {
-            self.missing(purpose, found.as_ref(), &format!("{}, or install it with .ci/servers", self.variable));
-            return None;
-        };
+        let remedy = format!("{}, or install it with .ci/servers", self.variable);
+        let program = self.usable(purpose, found, &remedy)?;
         Some(Shared(url(place.get_or_init(|| start(program)))))
     }
 }
