@@ -46,6 +46,11 @@ impl Cluster {
         self.slots.current(|| async { self.read_slots().await.map(Arc::new) }).await
     }
 
+    /// The same, asked for anew.
+    pub(super) async fn slots_now(&self) -> RedisResult<Held<Arc<Slots>>> {
+        self.slots.anew(|| async { self.read_slots().await.map(Arc::new) }).await
+    }
+
     /// Asks who has which slot before the next call.
     pub(super) fn give_up(&self, slots: &Held<Arc<Slots>>) {
         self.slots.give_up(slots);

@@ -258,6 +258,8 @@ impl Connection {
         }
     }
 
+    /// What is known may be old: nobody is told that slots have moved, or that there is another primary, until he asks for a
+    /// key there. So it is asked for anew.
     pub(super) async fn primaries(&self) -> Result<Primaries, StoreError> {
         let mut attempt = Attempt::within(self.limit);
         loop {
@@ -265,13 +267,10 @@ impl Connection {
                 match &self.route {
                     Route::Single(server) => Ok(Primaries { servers: vec![Arc::clone(server)], shape: 0 }),
                     Route::Sentinel(sentinel) => {
-                        Ok(Primaries { servers: vec![Arc::clone(&*sentinel.primary().await?)], shape: 0 })
+                        Ok(Primaries { servers: vec![Arc::clone(&*sentinel.primary_now().await?)], shape: 0 })
                     }
                     Route::Cluster(cluster) => {
-                        // What is known may be old: nobody is told that slots have moved until he asks for a key in them.
-                        let known = cluster.slots().await?;
-                        cluster.give_up(&known);
-                        let slots = cluster.slots().await?;
+                        let slots = cluster.slots_now().await?;
                         Ok(Primaries { servers: slots.primaries.clone(), shape: slots.shape })
                     }
                 }

@@ -19,13 +19,35 @@ impl<T: Clone> Renewed<T> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let cell = Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(value) = cell.get() {
-            return Ok(Held { value: value.clone(), cell });
+        if let Some(known) = self.known() {
+            return Ok(known);
         }
+        let cell = self.cell();
         // Connecting takes a large future, and is rare.
         let value = Box::pin(cell.get_or_try_init(make)).await?.clone();
         Ok(Held { value, cell })
+    }
+
+    /// The value, where it has been made.
+    pub(super) fn known(&self) -> Option<Held<T>> {
+        let cell = self.cell();
+        let value = cell.get()?.clone();
+        Some(Held { value, cell })
+    }
+
+    /// Made anew, whatever is known.
+    pub(super) async fn anew<E, F>(&self, make: impl FnOnce() -> F) -> Result<Held<T>, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        if let Some(known) = self.known() {
+            self.give_up(&known);
+        }
+        self.current(make).await
+    }
+
+    fn cell(&self) -> Arc<OnceCell<T>> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The next caller makes a new one, unless that has happened already.

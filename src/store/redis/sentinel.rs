@@ -26,6 +26,11 @@ impl Sentinel {
         self.primary.current(|| self.find()).await
     }
 
+    /// The same, asked for anew. One that is still the primary keeps its connections.
+    pub(super) async fn primary_now(&self) -> RedisResult<Held<Arc<Server>>> {
+        self.primary.anew(|| self.find()).await
+    }
+
     /// Asks the sentinels before the next call.
     pub(super) fn give_up(&self, primary: &Held<Arc<Server>>) {
         self.primary.give_up(primary);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_session::error::StoreErrorKind::{Unavailable, Unknown};
-use http_session::store::Updated;
+use http_session::store::{EnumerateSessions as _, Updated};
 use http_session::{RedisStore, SessionId};
 use tokio::task::JoinSet;
 
@@ -72,6 +72,22 @@ async fn another_primary_is_followed() {
     for id in &ids {
         assert_eq!(increment(&store, id).await.unwrap(), Updated::Applied { renewed: true });
     }
+}
+
+/// Pages ask no key, so that no answer tells them that the primary is another one.
+#[tokio::test]
+async fn who_only_counts_finds_another_primary_too() {
+    let Some(mut sentinel) = Sentinel::start("a failover while only pages are asked for") else { return };
+    let store = RedisStore::options().time_limit(LIMIT).connect(&sentinel.url()).await.unwrap();
+    let id = stored(&store).await;
+    let replica = sentinel.node(1 - sentinel.master());
+    wait_until("the replica has the row", || replica.command(&["DBSIZE"]) == Reply::Integer(1));
+    assert_eq!(store.len().await.unwrap(), 1);
+    let _killed = sentinel.kill_master();
+    assert_eq!(recovered(async || store.len().await).await, 1);
+    assert_eq!(store.ids(None, 10).await.unwrap().ids, [id]);
+    store.clear().await.unwrap();
+    assert_eq!(store.len().await.unwrap(), 0);
 }
 
 /// A sentinel that hangs does not keep the others from being asked.
