@@ -19,6 +19,7 @@ use super::renewed::Held;
 use super::script::Script;
 use super::sentinel::Sentinel;
 use super::server::{Address, Failure, Replies, Server};
+use super::unexpected;
 use crate::error::{StoreError, StoreErrorKind};
 
 /// Asked in one round trip.
@@ -90,8 +91,8 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn within(limit: Duration) -> Self {
-        Self { deadline: Instant::now() + limit, pauses: 0, redirect: None, asking: false, load_script: false }
+    const fn until(deadline: Instant) -> Self {
+        Self { deadline, pauses: 0, redirect: None, asking: false, load_script: false }
     }
 
     /// What is sent, and which of the answers are those to the call's commands: the first, and each so many on.
@@ -153,9 +154,35 @@ impl Connection {
         Self { route: Route::Sentinel(sentinel), limit }
     }
 
+    /// When a call that begins now has to be over.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.limit
+    }
+
+    /// The answer to the one command of a call.
+    pub(super) async fn ask_one(&self, call: &Call<'_>, deadline: Instant) -> Result<Value, StoreError> {
+        let mut values = self.ask(call, deadline).await?;
+        values.pop().ok_or_else(unexpected)
+    }
+
+    /// What each command of a call was answered, without another attempt: of each that is not answered or is refused, nothing
+    /// has happened.
+    pub(super) async fn try_once(&self, call: &Call<'_>, deadline: Instant) -> Result<Replies, StoreError> {
+        let mut attempt = Attempt::until(deadline);
+        let Ok(way) = self.way(call.key, &mut attempt).await else { return Ok(Vec::new()) };
+        match way.server.ask(&call.commands, deadline).await {
+            Ok(replies) => Ok(replies),
+            Err(Failure::Unreached(_)) => Ok(Vec::new()),
+            Err(Failure::Lost(error)) => {
+                self.give_up(&way);
+                Err(StoreError::new(StoreErrorKind::Unknown).with_source(error))
+            }
+        }
+    }
+
     /// The answers to a call's commands.
-    pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Vec<Value>, StoreError> {
-        let mut attempt = Attempt::within(self.limit);
+    pub(super) async fn ask(&self, call: &Call<'_>, deadline: Instant) -> Result<Vec<Value>, StoreError> {
+        let mut attempt = Attempt::until(deadline);
         loop {
             let way = match self.way(call.key, &mut attempt).await {
                 Ok(way) => way,
@@ -261,7 +288,7 @@ impl Connection {
     /// What is known may be old: nobody is told that slots have moved, or that there is another primary, until he asks for a
     /// key there. So it is asked for anew.
     pub(super) async fn primaries(&self) -> Result<Primaries, StoreError> {
-        let mut attempt = Attempt::within(self.limit);
+        let mut attempt = Attempt::until(self.deadline());
         loop {
             let found = timeout_at(attempt.deadline, async {
                 match &self.route {
@@ -285,7 +312,7 @@ impl Connection {
 
     /// Asks one server, whatever keys it has. Only reads.
     pub(super) async fn ask_server(&self, server: &Server, pipeline: &Pipeline) -> Result<Replies, StoreError> {
-        let mut attempt = Attempt::within(self.limit);
+        let mut attempt = Attempt::until(self.deadline());
         loop {
             match server.ask(pipeline, attempt.deadline).await {
                 Ok(replies) => {

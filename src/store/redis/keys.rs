@@ -5,11 +5,11 @@ use crate::record::RawJson;
 
 pub(super) struct Keys(String);
 
-/// The keys of one identity. They have one hash tag, the first text in braces, and so one slot: it begins with `user:`, so that
+/// The keys of one identity, each asked for by itself: while a slot is being moved, a command of several keys fails unless all
+/// of them are on one server, and a key that does not exist is on none. They have one hash tag, the first text in braces, and so one slot: it begins with `user:`, so that
 /// it is never empty, and ends at the first brace of the identity or after it.
 pub(super) struct IndexKeys {
-    pub(super) ids: Vec<u8>,
-    pub(super) times: Vec<u8>,
+    pub(super) sessions: Vec<u8>,
     pub(super) generation: Vec<u8>,
 }
 
@@ -42,6 +42,6 @@ impl Keys {
 
     pub(super) fn index(&self, identity: &RawJson) -> IndexKeys {
         let key = |of: &[u8]| [self.0.as_bytes(), b"{user:", identity.as_bytes(), b"}:", of].concat();
-        IndexKeys { ids: key(b"ids"), times: key(b"times"), generation: key(b"generation") }
+        IndexKeys { sessions: key(b"sessions"), generation: key(b"generation") }
     }
 }

@@ -104,8 +104,8 @@ impl RedisStore {
 
     /// One command, whose answer is used as it is.
     async fn ask(&self, key: &[u8], command: Cmd, effect: Effect<'_>) -> Result<Value, StoreError> {
-        let mut values = self.0.connection.ask(&Call::new(key, [command], effect)).await?;
-        values.pop().ok_or_else(unexpected)
+        let connection = &self.0.connection;
+        connection.ask_one(&Call::new(key, [command], effect), connection.deadline()).await
     }
 
     /// A script of a row.
@@ -116,7 +116,7 @@ impl RedisStore {
         arguments: impl FnOnce(&mut Cmd),
     ) -> Result<Answer, StoreError> {
         let key = self.0.keys.session(id);
-        let mut command = script.on(&[&key]);
+        let mut command = script.on(&key);
         arguments(&mut command);
         match self.ask(&key, command, Effect::Run(script)).await? {
             Value::BulkString(word) => Answer::of(&word).ok_or_else(unexpected),
@@ -180,7 +180,8 @@ impl SessionStore for RedisStore {
         let mut hash = driver::cmd("HGETALL");
         hash.arg(&key);
         let call = Call::new(&key, [hash, driver::cmd("TIME")], Effect::Read);
-        let values = self.0.connection.ask(&call).await?;
+        let connection = &self.0.connection;
+        let values = connection.ask(&call, connection.deadline()).await?;
         let [hash, time] = values.as_slice() else { return Err(InvalidEntry::MALFORMED.into()) };
         row::read(hash, row::time(time).ok_or(InvalidEntry::MALFORMED)?)
     }
@@ -248,6 +249,9 @@ impl EnumerateSessions for RedisStore {
     }
 }
 
+/// How much longer an entry of the index stays than its row was to: the row is written a little later, and counts from then.
+const LINK_SLACK: Duration = Duration::from_secs(60);
+
 /// Beside the rows stands a list for each identity.
 impl IndexSessions for RedisStore {
     async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
@@ -259,7 +263,7 @@ impl IndexSessions for RedisStore {
 
     async fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Result<(), StoreError> {
         let keys = self.0.keys.index(identity);
-        let mut command = script::RAISE.on(&[&keys.generation]);
+        let mut command = script::RAISE.on(&keys.generation);
         command.arg(generation.0).arg(milliseconds(GENERATION_LIFETIME));
         self.ask(&keys.generation, command, Effect::Run(&script::RAISE)).await.map(drop)
     }
@@ -271,25 +275,50 @@ impl IndexSessions for RedisStore {
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
         let keys = self.0.keys.index(identity);
-        let first = after.map_or_else(|| b"-".to_vec(), |after| [b"(", after.as_bytes()].concat());
-        let mut command = driver::cmd("ZRANGEBYLEX");
-        command.arg(&keys.ids).arg(first).arg("+").arg("LIMIT").arg(0).arg(i64::try_from(limit).unwrap_or(i64::MAX));
-        let Value::Array(ids) = self.ask(&keys.ids, command, Effect::Read).await? else { return Err(unexpected()) };
-        Ok(ids.iter().filter_map(server::text).filter_map(|id| SessionId::try_from(id).ok()).collect())
+        let mut command = driver::cmd("HKEYS");
+        command.arg(&keys.sessions);
+        let Value::Array(ids) = self.ask(&keys.sessions, command, Effect::Read).await? else {
+            return Err(unexpected());
+        };
+        // All of them, also for a page: a hash has no order, and nobody has so many sessions that it matters.
+        let ids = ids.iter().filter_map(server::text).filter_map(|id| SessionId::try_from(id).ok());
+        let mut ids: Vec<_> = ids.filter(|id| after.is_none_or(|after| id > after)).collect();
+        ids.sort_unstable();
+        ids.truncate(limit);
+        Ok(ids)
     }
 
     async fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Result<Generation, StoreError> {
         let keys = self.0.keys.index(identity);
-        let mut command = script::LINK.on(&[&keys.ids, &keys.times, &keys.generation]);
-        command.arg(id.as_bytes()).arg(milliseconds(lifetime));
-        generation(&self.ask(&keys.ids, command, Effect::Run(&script::LINK)).await?)
+        let connection = &self.0.connection;
+        let deadline = connection.deadline();
+        let mut read = driver::cmd("GET");
+        read.arg(&keys.generation);
+        let mut note = script::LINK.on(&keys.sessions);
+        note.arg(id.as_bytes()).arg(milliseconds(lifetime.saturating_add(LINK_SLACK)));
+
+        // The generation first, then the entry (R28), in one round trip.
+        let both = Call::new(&keys.sessions, [read.clone(), note.clone()], Effect::Run(&script::LINK));
+        let mut answers = connection.try_once(&both, deadline).await?.into_iter();
+        let (before, noted) = (answers.next(), answers.next());
+        // What was refused is asked for again by itself: while their slot is being moved each may be on another server. To note
+        // it twice does no harm, and without the generation it has to come again after that.
+        let (before, is_noted) = match before {
+            Some(Ok(before)) => (before, matches!(noted, Some(Ok(_)))),
+            _ => (connection.ask_one(&Call::new(&keys.generation, [read], Effect::Read), deadline).await?, false),
+        };
+        let before = generation(&before)?;
+        if !is_noted {
+            connection.ask_one(&Call::new(&keys.sessions, [note], Effect::Run(&script::LINK)), deadline).await?;
+        }
+        Ok(before)
     }
 
     async fn unlink(&self, identity: &RawJson, id: &SessionId) -> Result<(), StoreError> {
         let keys = self.0.keys.index(identity);
-        let mut command = script::UNLINK.on(&[&keys.ids, &keys.times]);
+        let mut command = script::UNLINK.on(&keys.sessions);
         command.arg(id.as_bytes()).arg(milliseconds(LINK_GRACE));
-        self.ask(&keys.ids, command, Effect::Run(&script::UNLINK)).await.map(drop)
+        self.ask(&keys.sessions, command, Effect::Run(&script::UNLINK)).await.map(drop)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The scripts: each is one step for the server, and touches the keys of one slot.
+//! The scripts: each is one step for the server, and touches one key.
 
 use std::sync::LazyLock;
 
@@ -21,9 +21,9 @@ impl Script {
     }
 
     /// Arguments come after.
-    pub(super) fn on(&self, keys: &[&[u8]]) -> Cmd {
+    pub(super) fn on(&self, key: &[u8]) -> Cmd {
         let mut command = Cmd::new();
-        command.arg("EVALSHA").arg(&self.hash).arg(keys.len()).arg(keys);
+        command.arg("EVALSHA").arg(&self.hash).arg(1).arg(key);
         command
     }
 }

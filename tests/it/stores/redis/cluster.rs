@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http_session::error::StoreErrorKind::{Unavailable, Unknown};
 use http_session::record::RawJson;
-use http_session::store::{EnumerateSessions as _, Ids, IndexSessions as _, Inserted, Updated};
+use http_session::store::{EnumerateSessions as _, Generation, Ids, IndexSessions as _, Inserted, Updated};
 use http_session::{RedisStore, SessionId, SessionStore as _};
 use tokio::task::JoinSet;
 
@@ -217,6 +217,54 @@ async fn a_replica_takes_over() {
     }
     store.clear().await.unwrap();
     assert_eq!(store.len().await.unwrap(), 0);
+}
+
+/// Each key of an index may be on either side of a move, and one that does not exist is on none.
+#[tokio::test]
+async fn r28_an_index_is_kept_while_its_slot_moves() {
+    let Some(cluster) = Cluster::start("an index whose slot moves") else { return };
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    for (has_sessions, is_raised, moved) in [
+        (false, false, 0),
+        (true, false, 0),
+        (false, true, 0),
+        (true, true, 0),
+        (true, true, 1),
+        (true, false, 1),
+        (false, true, 1),
+        (true, true, 2),
+    ] {
+        let case = format!("sessions: {has_sessions}, raised: {is_raised}, moved: {moved}");
+        let (mark, old, new) = (new_id(), new_id(), new_id());
+        let ada = RawJson::new(mark.as_bytes());
+        let mut expected = HashSet::from([new.clone()]);
+        if has_sessions {
+            let _ = store.link(&ada, &old, DAY).await.unwrap();
+            expected.insert(old.clone());
+        }
+        if is_raised {
+            store.raise_generation(&ada, Generation(7)).await.unwrap();
+        }
+        let slot = cluster.slot_of(&format!("session:{{user:{}}}:sessions", mark.as_str()));
+        let migration = cluster.begin_migration(slot, another_master(&cluster, slot));
+        migration.move_keys(moved);
+
+        let generation = if is_raised { Generation(7) } else { Generation::NONE };
+        assert_eq!(store.link(&ada, &new, DAY).await.unwrap(), generation, "{case}");
+        let linked = store.linked(&ada, None, 9).await.unwrap();
+        assert_eq!(linked.iter().cloned().collect::<HashSet<_>>(), expected, "{case}");
+        assert!(linked.is_sorted_by_key(SessionId::as_bytes), "{case}");
+        store.unlink(&ada, &new).await.unwrap();
+        // As `destroy_all_of` begins.
+        store.raise_generation(&ada, Generation(8)).await.unwrap();
+        assert_eq!(store.generation(&ada).await.unwrap(), Generation(8), "{case}");
+        assert_eq!(store.linked(&ada, None, 9).await.unwrap().len(), expected.len(), "{case}");
+
+        migration.finish();
+        assert_eq!(store.generation(&ada).await.unwrap(), Generation(8), "{case}");
+        let linked = store.linked(&ada, None, 9).await.unwrap();
+        assert_eq!(linked.into_iter().collect::<HashSet<_>>(), expected, "{case}");
+    }
 }
 
 /// The keys of one identity are in one slot, whatever its bytes.

@@ -150,13 +150,18 @@ async fn r16_an_index_of_another_type_is_not_overwritten() {
         let redis = Redis::options().version(&version).start("an index of another type").unwrap();
         let store = RedisStore::connect(&redis.url()).await.unwrap();
         let (ada, id) = (RawJson::new(b"42"), new_id());
-        for of in ["ids", "times", "generation"] {
+        for of in ["sessions", "generation"] {
             redis.command(&["FLUSHALL"]);
-            redis.command(&["LPUSH", &format!("session:{{user:42}}:{of}"), "a"]);
+            let key = format!("session:{{user:42}}:{of}");
+            redis.command(&["LPUSH", &key, "a"]);
             let linked = store.link(&ada, &id, DAY).await;
             assert_eq!(kind(linked), Some(Corrupt), "{of} in {}", version.name);
-            assert_eq!(redis.command(&["DBSIZE"]).text(), "1", "{of} in {}", version.name);
+            assert_eq!(redis.command(&["LRANGE", &key, "0", "-1"]).text(), "a", "{of} in {}", version.name);
         }
+        redis.command(&["FLUSHALL"]);
+        redis.command(&["LPUSH", "session:{user:42}:sessions", "a"]);
+        assert_eq!(kind(store.linked(&ada, None, 9).await), Some(Corrupt), "{}", version.name);
+        assert_eq!(kind(store.unlink(&ada, &id).await), Some(Corrupt), "{}", version.name);
         redis.command(&["FLUSHALL"]);
         redis.command(&["SET", "session:{user:42}:generation", "many"]);
         assert_eq!(kind(store.generation(&ada).await), Some(Corrupt), "{}", version.name);

@@ -102,8 +102,9 @@ async fn the_rights_that_the_manual_names_are_enough() {
         let _ = store.touch(&id, row.epoch, LONG).await.unwrap();
         let ada = RawJson::new(b"42");
         store.raise_generation(&ada, Generation(7)).await.unwrap();
-        assert_eq!(store.link(&ada, &id, Duration::ZERO).await.unwrap(), Generation(7));
-        let _ = store.link(&ada, &id, DAY).await.unwrap();
+        // One that is over is forgotten.
+        redis.command(&["HSET", "session:{user:42}:sessions", "over", "1 2"]);
+        assert_eq!(store.link(&ada, &id, DAY).await.unwrap(), Generation(7));
         assert_eq!(store.linked(&ada, None, 10).await.unwrap(), std::slice::from_ref(&id));
         store.unlink(&ada, &id).await.unwrap();
         assert_eq!(store.len().await.unwrap(), 1);

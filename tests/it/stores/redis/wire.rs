@@ -118,11 +118,15 @@ async fn rows_are_as_they_are_documented() {
     assert!(Duration::from_millis(left) <= DAY && Duration::from_millis(left) > DAY / 2);
 
     let _ = store.link(&RawJson::new(b"{\"id\":42}"), &id, DAY).await.unwrap();
-    let of_ada = "session:{user:{\"id\":42}}:";
-    assert_eq!(redis.command(&["ZRANGE", &format!("{of_ada}ids"), "0", "-1"]).text(), id.as_str());
-    assert!(redis.command(&["HGET", &format!("{of_ada}times"), id.as_str()]).text().len() == 27);
-    let left: u64 = redis.command(&["PTTL", &format!("{of_ada}times")]).text().parse().unwrap();
-    assert!(Duration::from_millis(left) <= DAY);
+    let of_ada = "session:{user:{\"id\":42}}:sessions";
+    assert_eq!(redis.command(&["HKEYS", of_ada]).text(), id.as_str());
+    let noted = redis.command(&["HGET", of_ada, id.as_str()]).text();
+    let (at, until) = noted.split_once(' ').unwrap();
+    let lasts = Duration::from_millis(until.parse::<u64>().unwrap() - at.parse::<u64>().unwrap());
+    // A row that is written a moment later ends a moment later too.
+    assert_eq!(lasts, DAY + Duration::from_secs(60));
+    let left: u64 = redis.command(&["PTTL", of_ada]).text().parse().unwrap();
+    assert!(Duration::from_millis(left) <= lasts && Duration::from_millis(left) > DAY);
 
     // Ended by hand: the key is removed.
     redis.command(&["DEL", &key]);
