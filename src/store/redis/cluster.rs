@@ -9,7 +9,7 @@ use ::redis::{ErrorKind, RedisResult, Value};
 use tokio::time::Instant;
 
 use super::renewed::{Held, Renewed};
-use super::server::{Address, Failure, Server, Template, text};
+use super::server::{Address, Failure, Server, Template, Wait, text};
 
 pub(super) struct Cluster {
     template: Template,
@@ -44,6 +44,11 @@ impl Cluster {
 
     pub(super) async fn slots(&self) -> RedisResult<Held<Arc<Slots>>> {
         self.slots.current(|| async { self.read_slots().await.map(Arc::new) }).await
+    }
+
+    /// The same, where nobody has to be asked.
+    pub(super) fn known(&self) -> Option<Held<Arc<Slots>>> {
+        self.slots.known()
     }
 
     /// The same, asked for anew.
@@ -87,13 +92,13 @@ impl Cluster {
 
     async fn ask_for_slots(&self, address: &Address) -> RedisResult<Slots> {
         let mut question = ::redis::Pipeline::with_capacity(1);
-        question.cmd("CLUSTER").arg("SLOTS").ignore_errors();
-        let server = self.server(address)?;
-        let mut replies = match server.ask(&question, Instant::now() + self.template.patience).await {
+        question.cmd("CLUSTER").arg("SLOTS");
+        let (server, deadline) = (self.server(address)?, Instant::now() + self.template.patience);
+        let mut replies = match server.ask(&question, deadline, Wait::ToTheEnd).await {
             Ok(replies) => replies,
             Err(Failure::Unreached(error) | Failure::Lost(error)) => return Err(error),
         };
-        let reply = replies.pop().unwrap_or(Ok(Value::Nil))?;
+        let reply = replies.pop().unwrap_or(Value::Nil).extract_error()?;
         let ranges = ranges(&reply, address).filter(|ranges| !ranges.is_empty());
         let ranges = ranges.ok_or((ErrorKind::UnexpectedReturnType, "the server does not say who has which slot"))?;
         self.with_ranges(ranges)

@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::renewed::Held;
 use super::script::Script;
 use super::sentinel::Sentinel;
-use super::server::{Address, Failure, Replies, Server};
+use super::server::{Address, Failure, Replies, Server, Wait, problem};
 use super::unexpected;
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -32,12 +32,21 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) fn new(key: &'a [u8], commands: impl IntoIterator<Item = Cmd>, effect: Effect<'a>) -> Self {
-        let mut pipeline = Pipeline::new();
-        pipeline.ignore_errors();
+        let commands = commands.into_iter();
+        let mut pipeline = Pipeline::with_capacity(commands.size_hint().0);
         for command in commands {
             pipeline.add_command(command);
         }
         Self { key, commands: pipeline, effect }
+    }
+}
+
+impl Effect<'_> {
+    const fn wait(self) -> Wait {
+        match self {
+            Self::Read => Wait::AWhile,
+            Self::Run(_) => Wait::ToTheEnd,
+        }
     }
 }
 
@@ -105,7 +114,6 @@ impl Attempt {
             return (Cow::Borrowed(&call.commands), 0, 1);
         }
         let mut pipeline = Pipeline::new();
-        pipeline.ignore_errors();
         if let Some(script) = script {
             pipeline.add_command(script.load());
         }
@@ -143,7 +151,7 @@ impl Connection {
     }
 
     pub(super) fn given(manager: ConnectionManager, limit: Duration) -> Self {
-        Self::single(Server::given(manager), limit)
+        Self::single(Server::given(manager, limit / 3), limit)
     }
 
     pub(super) const fn cluster(cluster: Cluster, limit: Duration) -> Self {
@@ -167,11 +175,15 @@ impl Connection {
 
     /// What each command of a call was answered, without another attempt: of each that is not answered or is refused, nothing
     /// has happened.
-    pub(super) async fn try_once(&self, call: &Call<'_>, deadline: Instant) -> Result<Replies, StoreError> {
+    pub(super) async fn try_once(
+        &self,
+        call: &Call<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let mut attempt = Attempt::until(deadline);
         let Ok(way) = self.way(call.key, &mut attempt).await else { return Ok(Vec::new()) };
-        match way.server.ask(&call.commands, deadline).await {
-            Ok(replies) => Ok(replies),
+        match way.server.ask(&call.commands, deadline, Wait::ToTheEnd).await {
+            Ok(replies) => Ok(replies.into_iter().map(Value::extract_error).collect()),
             Err(Failure::Unreached(_)) => Ok(Vec::new()),
             Err(Failure::Lost(error)) => {
                 self.give_up(&way);
@@ -192,10 +204,11 @@ impl Connection {
                 }
             };
             let (pipeline, first, step) = attempt.pipeline(call);
-            match way.server.ask(&pipeline, attempt.deadline).await {
-                Ok(replies) => match replies.into_iter().skip(first).step_by(step).collect() {
-                    Ok(values) => return Ok(values),
-                    Err(error) => self.refused(&way, &mut attempt, error).await?,
+            match way.server.ask(&pipeline, attempt.deadline, call.effect.wait()).await {
+                Ok(replies) => match replies.iter().skip(first).step_by(step).find_map(problem) {
+                    None if (first, step) == (0, 1) => return Ok(replies),
+                    None => return Ok(replies.into_iter().skip(first).step_by(step).collect()),
+                    Some(error) => self.refused(&way, &mut attempt, error).await?,
                 },
                 Err(Failure::Lost(error)) if !matches!(call.effect, Effect::Read) => {
                     self.give_up(&way);
@@ -227,10 +240,6 @@ impl Connection {
             }
             Refusal::Elsewhere => {
                 self.give_up(way);
-                if matches!(way.because, Because::ThereIsNoOther) {
-                    // Perhaps its name stands for another machine by now.
-                    way.server.give_up_connections();
-                }
                 attempt.pause(error).await
             }
             Refusal::Later => attempt.pause(error).await,
@@ -256,6 +265,9 @@ impl Connection {
             return Ok(Way { server, because: Because::Redirected });
         }
         attempt.asking = false;
+        if let Some(way) = self.known_way(key) {
+            return Ok(way);
+        }
         let found = timeout_at(attempt.deadline, async {
             match &self.route {
                 Route::Single(server) => Ok(Way { server: Arc::clone(server), because: Because::ThereIsNoOther }),
@@ -274,6 +286,22 @@ impl Connection {
             }
         });
         found.await.unwrap_or_else(|_| Err((ErrorKind::Io, "nobody said in time which server it is").into()))
+    }
+
+    /// Where nobody has to be asked.
+    fn known_way(&self, key: &[u8]) -> Option<Way> {
+        match &self.route {
+            Route::Single(server) => Some(Way { server: Arc::clone(server), because: Because::ThereIsNoOther }),
+            Route::Cluster(cluster) => {
+                let slots = cluster.known()?;
+                let server = slots.server(slot(key)).map(Arc::clone)?;
+                Some(Way { server, because: Because::Slots(slots) })
+            }
+            Route::Sentinel(sentinel) => {
+                let primary = sentinel.known()?;
+                Some(Way { server: Arc::clone(&primary), because: Because::Sentinels(primary) })
+            }
+        }
     }
 
     /// The server was not the right one, or is none any more: the next attempt asks who is.
@@ -314,14 +342,14 @@ impl Connection {
     pub(super) async fn ask_server(&self, server: &Server, pipeline: &Pipeline) -> Result<Replies, StoreError> {
         let mut attempt = Attempt::until(self.deadline());
         loop {
-            match server.ask(pipeline, attempt.deadline).await {
+            match server.ask(pipeline, attempt.deadline, Wait::AWhile).await {
                 Ok(replies) => {
-                    let loading = replies
-                        .iter()
-                        .find_map(|reply| reply.as_ref().err().filter(|error| Refusal::of(error) == Refusal::Later));
-                    match loading {
+                    // Also where it has no primary, or its cluster no majority: a read may be answered a moment later.
+                    let is_passing =
+                        |error: &RedisError| matches!(Refusal::of(error), Refusal::Later | Refusal::Elsewhere);
+                    match replies.iter().filter_map(problem).find(is_passing) {
                         None => return Ok(replies),
-                        Some(error) => attempt.pause(error.clone()).await?,
+                        Some(error) => attempt.pause(error).await?,
                     }
                 }
                 Err(Failure::Unreached(error) | Failure::Lost(error)) => attempt.pause(error).await?,

@@ -89,14 +89,15 @@ impl RedisStore {
 
     async fn load_scripts(&self) -> Result<(), StoreError> {
         let mut pipeline = driver::Pipeline::new();
-        pipeline.ignore_errors();
         for script in script::all() {
             pipeline.add_command(script.load());
         }
         let connection = &self.0.connection;
         for server in connection.primaries().await?.servers {
-            for reply in connection.ask_server(&server, &pipeline).await? {
-                reply.map_err(|error| StoreError::new(StoreErrorKind::Refused).with_source(error))?;
+            for reply in &connection.ask_server(&server, &pipeline).await? {
+                if let Some(error) = server::problem(reply) {
+                    return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
+                }
             }
         }
         Ok(())

@@ -58,9 +58,12 @@ impl<T: Clone> Renewed<T> {
         }
     }
 
-    /// The same, whatever it is now.
-    pub(super) fn give_up_current(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+    /// The same for whatever it is now, if this holds of it.
+    pub(super) fn give_up_if(&self, is_useless: impl FnOnce(&T) -> bool) {
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.get().is_some_and(is_useless) {
+            *current = Arc::default();
+        }
     }
 }
 

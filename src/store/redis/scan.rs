@@ -3,10 +3,10 @@
 //! A cursor says which servers there were, on which of them to go on, which process that was, and its own cursor. `SCAN` gives
 //! no two processes the same order; so where one of these has changed, the pages begin anew, and name some sessions twice.
 
-use ::redis::{Pipeline, RedisResult, Value};
+use ::redis::{Pipeline, Value};
 use tokio::task::JoinSet;
 
-use super::server::{Server, text};
+use super::server::{Server, problem, text};
 use super::{RedisStore, unexpected};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
@@ -126,11 +126,12 @@ impl RedisStore {
         limit: usize,
     ) -> Result<(String, u64, Vec<Vec<u8>>), StoreError> {
         let mut pipeline = Pipeline::with_capacity(2);
-        pipeline.ignore_errors().cmd("INFO").arg("server").cmd("SCAN").arg(scan);
+        pipeline.cmd("INFO").arg("server").cmd("SCAN").arg(scan);
         pipeline.arg("MATCH").arg(self.0.keys.sessions()).arg("COUNT").arg(limit).arg("TYPE").arg("hash");
         let replies = self.0.connection.ask_server(server, &pipeline).await?;
-        let replies: RedisResult<Vec<Value>> = replies.into_iter().collect();
-        let replies = replies.map_err(|error| StoreError::new(StoreErrorKind::Refused).with_source(error))?;
+        if let Some(error) = replies.iter().find_map(problem) {
+            return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
+        }
         let [info, Value::Array(page)] = replies.as_slice() else { return Err(unexpected()) };
         let info = match info {
             Value::VerbatimString { text, .. } => text.as_str(),
@@ -152,13 +153,12 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         let mut pipeline = Pipeline::with_capacity(keys.len());
-        pipeline.ignore_errors();
         for key in keys {
             pipeline.cmd("HSTRLEN").arg(key).arg("v");
         }
         let replies = self.0.connection.ask_server(server, &pipeline).await?;
         // A key that is on its way to another server is named: it was there.
-        let named = keys.iter().zip(replies).filter(|(_, length)| !matches!(length, Ok(Value::Int(0))));
+        let named = keys.iter().zip(replies).filter(|(_, length)| !matches!(length, Value::Int(0)));
         Ok(named.filter_map(|(key, _)| self.0.keys.id(key)).collect())
     }
 }

@@ -6,7 +6,7 @@ use ::redis::{ErrorKind, RedisError, RedisResult};
 use tokio::time::Instant;
 
 use super::renewed::{Held, Renewed};
-use super::server::{Address, Failure, Server, Template};
+use super::server::{Address, Failure, Server, Template, Wait};
 
 pub(super) struct Sentinel {
     template: Template,
@@ -24,6 +24,11 @@ impl Sentinel {
 
     pub(super) async fn primary(&self) -> RedisResult<Held<Arc<Server>>> {
         self.primary.current(|| self.find()).await
+    }
+
+    /// The same, where nobody has to be asked.
+    pub(super) fn known(&self) -> Option<Held<Arc<Server>>> {
+        self.primary.known()
     }
 
     /// The same, asked for anew. One that is still the primary keeps its connections.
@@ -59,14 +64,14 @@ impl Sentinel {
 
     async fn ask(&self, sentinel: &Template) -> RedisResult<Address> {
         let mut question = ::redis::Pipeline::with_capacity(1);
-        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.service).ignore_errors();
-        let answer = sentinel.server()?.ask(&question, Instant::now() + sentinel.patience).await;
+        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.service);
+        let answer = sentinel.server()?.ask(&question, Instant::now() + sentinel.patience, Wait::ToTheEnd).await;
         let mut replies = match answer {
             Ok(replies) => replies,
             Err(Failure::Unreached(error) | Failure::Lost(error)) => return Err(error),
         };
         let unknown = || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no such service"));
-        let reply = replies.pop().ok_or_else(unknown)??;
+        let reply = replies.pop().ok_or_else(unknown)?.extract_error()?;
         let address: Option<(String, u16)> = ::redis::from_redis_value(reply)?;
         let (host, port) = address.ok_or_else(unknown)?;
         Ok(Address { host, port })

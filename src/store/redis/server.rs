@@ -12,10 +12,20 @@ use ::redis::{
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::refusal::Refusal;
 use super::renewed::{Held, Renewed};
 
-/// What a server answered to each command.
-pub(super) type Replies = Vec<RedisResult<Value>>;
+/// What a server answered to each command, errors too: see [`problem`].
+pub(super) type Replies = Vec<Value>;
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Until there is no time left: what was sent is not sent again.
+    ToTheEnd,
+    /// Until it seems that nobody is there: it is sent again on another connection.
+    AWhile,
+}
 
 /// Why a server did not answer.
 pub(super) enum Failure {
@@ -54,7 +64,7 @@ pub(super) struct Template {
     pub(super) info: ConnectionInfo,
     pub(super) connections: usize,
     pub(super) role: Role,
-    /// How long a connection may take to be made.
+    /// How long a connection may take to be made, and may be silent when it is asked for something that can be asked again.
     pub(super) patience: Duration,
 }
 
@@ -92,8 +102,8 @@ pub(super) struct Server {
 
 enum Way {
     Own(Box<Own>),
-    /// The user's, which connects again by itself.
-    Given(ConnectionManager),
+    /// The user's, which connects again by itself; and how long it may be silent.
+    Given(ConnectionManager, Duration),
 }
 
 /// Connections that carry many calls at once, used in turn.
@@ -109,77 +119,105 @@ struct Live {
     connection: MultiplexedConnection,
     /// The server has closed it: what is sent now is not lost, it is not even sent.
     closed: Arc<AtomicBool>,
+    made: Instant,
 }
 
-/// Leaves a connection that was silent for long, also where the call was dropped before its own limit: on one that hangs
+/// Leaves connections that were silent for long, also where the call was dropped before its own limit: on one that hangs
 /// everybody would wait in vain.
 struct Waiting<'a> {
-    link: &'a Renewed<Arc<Live>>,
-    live: &'a Held<Arc<Live>>,
+    own: &'a Own,
     since: Instant,
-    patience: Duration,
     is_answered: bool,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.is_answered && self.since.elapsed() >= self.patience {
-            self.link.give_up(self.live);
+        if !self.is_answered && self.since.elapsed() >= self.own.patience {
+            self.own.give_up_older(self.since);
         }
     }
 }
 
 impl Server {
-    pub(super) fn given(manager: ConnectionManager) -> Self {
-        Self { address: None, way: Way::Given(manager) }
+    pub(super) fn given(manager: ConnectionManager, patience: Duration) -> Self {
+        Self { address: None, way: Way::Given(manager, patience) }
     }
 
     /// One round trip.
-    pub(super) async fn ask(&self, pipeline: &Pipeline, deadline: Instant) -> Result<Replies, Failure> {
+    pub(super) async fn ask(&self, pipeline: &Pipeline, deadline: Instant, wait: Wait) -> Result<Replies, Failure> {
         match &self.way {
-            Way::Own(own) => own.ask(pipeline, deadline).await,
-            Way::Given(manager) => match timeout_at(deadline, pipeline.query_async(&mut manager.clone())).await {
-                Ok(Ok(replies)) => Ok(replies),
-                Ok(Err(error)) if error.is_connection_refusal() => Err(Failure::Unreached(error)),
-                Ok(Err(error)) => Err(Failure::Lost(error)),
-                Err(_) => Err(Failure::Lost(late())),
-            },
+            Way::Own(own) => own.ask(pipeline, deadline, wait).await,
+            Way::Given(manager, patience) => {
+                let until = wait.until(deadline, Instant::now(), *patience);
+                let mut manager = manager.clone();
+                match timeout_at(until, manager.send_packed_commands(pipeline, 0, pipeline.len())).await {
+                    Ok(Ok(replies)) => Ok(replies),
+                    Ok(Err(error)) if error.is_connection_refusal() => Err(Failure::Unreached(error)),
+                    Ok(Err(error)) => Err(Failure::Lost(error)),
+                    Err(_) => Err(Failure::Lost(late())),
+                }
+            }
         }
     }
+}
 
-    /// It is no longer what it was: connects again, perhaps to another machine of that name.
-    pub(super) fn give_up_connections(&self) {
-        if let Way::Own(own) = &self.way {
-            own.links.iter().for_each(Renewed::give_up_current);
+impl Wait {
+    fn until(self, deadline: Instant, since: Instant, patience: Duration) -> Instant {
+        match self {
+            Self::ToTheEnd => deadline,
+            Self::AWhile => deadline.min(since + patience),
         }
     }
 }
 
 impl Own {
-    async fn ask(&self, pipeline: &Pipeline, deadline: Instant) -> Result<Replies, Failure> {
+    async fn ask(&self, pipeline: &Pipeline, deadline: Instant, wait: Wait) -> Result<Replies, Failure> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len();
         let Some(link) = self.links.get(turn) else { return Err(Failure::Unreached(late())) };
-        let live = match timeout_at(deadline, self.live(link)).await {
-            Ok(live) => live.map_err(Failure::Unreached)?,
-            Err(_) => return Err(Failure::Unreached(late())),
+        let live = match link.known().filter(|live| !live.is_closed()) {
+            Some(live) => live,
+            None => match timeout_at(deadline, self.live(link)).await {
+                Ok(live) => live.map_err(Failure::Unreached)?,
+                Err(_) => return Err(Failure::Unreached(late())),
+            },
         };
-        let (since, patience) = (Instant::now(), self.patience);
-        let mut waiting = Waiting { link, live: &live, since, patience, is_answered: false };
-        let answer = timeout_at(deadline, pipeline.query_async(&mut live.connection.clone())).await;
+        let since = Instant::now();
+        let mut waiting = Waiting { own: self, since, is_answered: false };
+        let mut connection = live.connection.clone();
+        let until = wait.until(deadline, since, self.patience);
+        let answer = timeout_at(until, connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
         waiting.is_answered = answer.is_ok();
-        let error = match answer {
-            Ok(Ok(replies)) => return Ok(replies),
-            Ok(Err(error)) => error,
-            Err(_) => late(),
-        };
-        // Also when it was only late.
-        link.give_up(&live);
-        Err(Failure::Lost(error))
+        match answer {
+            Ok(Ok(replies)) => {
+                // Its name may stand for another machine by now. One that has just been made would be the same again: a
+                // crowd makes no more of them than one caller does.
+                if replies.iter().any(is_elsewhere) && live.made.elapsed() >= self.patience {
+                    link.give_up(&live);
+                }
+                Ok(replies)
+            }
+            Ok(Err(error)) => {
+                link.give_up(&live);
+                Err(Failure::Lost(error))
+            }
+            Err(_) => {
+                // Also when it was only late.
+                self.give_up_older(since);
+                Err(Failure::Lost(late()))
+            }
+        }
+    }
+
+    /// What hangs is rarely one connection alone.
+    fn give_up_older(&self, moment: Instant) {
+        for link in &self.links {
+            link.give_up_if(|live| live.made <= moment);
+        }
     }
 
     async fn live(&self, link: &Renewed<Arc<Live>>) -> RedisResult<Held<Arc<Live>>> {
         let live = link.current(|| self.connect()).await?;
-        if !live.closed.load(Ordering::Relaxed) {
+        if !live.is_closed() {
             return Ok(live);
         }
         link.give_up(&live);
@@ -214,8 +252,26 @@ impl Own {
                 Err(_) => {}
             }
         }
-        Ok(Arc::new(Live { connection, closed }))
+        Ok(Arc::new(Live { connection, closed, made: Instant::now() }))
     }
+}
+
+impl Live {
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// The error that a reply is.
+pub(super) fn problem(reply: &Value) -> Option<RedisError> {
+    match reply {
+        Value::ServerError(error) => Some(error.clone().into()),
+        _ => None,
+    }
+}
+
+fn is_elsewhere(reply: &Value) -> bool {
+    problem(reply).is_some_and(|error| Refusal::of(&error) == Refusal::Elsewhere)
 }
 
 /// The text of a reply.
