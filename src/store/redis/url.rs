@@ -1,5 +1,8 @@
 //! URLs: one server as the driver reads them, several hosts for a cluster or sentinels.
 
+use std::time::Duration;
+
+use ::redis::io::tcp::socket2::TcpKeepalive;
 use ::redis::{ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo};
 use percent_encoding::percent_decode_str;
 
@@ -44,6 +47,9 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
             if !matches!(parts.path, "" | "0") {
                 return Err(ConnectError::InvalidUrl("a cluster has no databases"));
             }
+            if !parts.query.is_empty() {
+                return Err(ConnectError::InvalidUrl("for a cluster nothing comes after the `?`"));
+            }
             let nodes = parts.hosts(PORT)?;
             let info = single(&parts.of_first(scheme, &nodes, ""))?;
             Ok(Target::Cluster { info, nodes })
@@ -80,10 +86,14 @@ fn sentinel(
     Ok(Target::Sentinel { info, sentinel_info, sentinels, service: decoded(service)? })
 }
 
-/// What every connection of ours has: the protocol that tells when the server has closed it, and no waiting for more to send.
+/// What every connection of ours has: the protocol that tells when the server has closed it, no waiting for more to send, and
+/// an end that the system notices by itself when the other side is gone.
 fn ours(info: ConnectionInfo) -> ConnectionInfo {
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
+    let tcp = info.tcp_settings().clone().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(Duration::from_secs(30));
     info.set_redis_settings(settings).set_tcp_settings(tcp)
 }
 
@@ -158,6 +168,7 @@ mod tests {
         assert_eq!(info.redis_settings().username(), Some("app"));
         assert_eq!(info.redis_settings().password(), Some("p@ss"));
         assert!(problem("redis+cluster://one/3").contains("no databases"));
+        assert!(problem("redis+cluster://one?db=1").contains("`?`"));
         assert!(problem("redis+cluster://one,:7000").contains("host:port"));
         assert!(problem("redis+cluster://").contains("host:port"));
     }
