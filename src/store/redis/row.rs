@@ -126,7 +126,22 @@ pub(super) fn time(reply: &Value) -> Option<u64> {
 }
 
 pub(super) fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let add = |number: u64, digit: &u8| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    (!digits.is_empty()).then_some(())?;
+    digits.iter().try_fold(0, add)
+}
+
+/// A number of a row, which has one spelling: scripts compare epochs as text.
+fn count(digits: &[u8]) -> Option<u64> {
+    (digits == b"0" || digits.first() != Some(&b'0')).then(|| number(digits))?
+}
+
+/// A number that scripts count with: as far as they count exactly.
+fn exact(digits: &[u8]) -> Option<u64> {
+    (digits.len() <= 15).then(|| count(digits))?
 }
 
 /// The row of a hash, as it is at a moment: none, where there is none or it has ended.
@@ -146,34 +161,39 @@ pub(super) fn read(hash: &Value, now: u64) -> Result<Option<Row>, StoreError> {
 fn parse<'a>(pairs: impl Iterator<Item = (&'a Value, &'a Value)>, now: u64) -> Option<Row> {
     let mut row = Row::new(VerifierHash::NONE);
     let mut fields = FieldsWriter::new();
-    let since = |moment: &[u8]| Some(Duration::from_millis(now.saturating_sub(number(moment)?)));
-    let mut found = 0;
+    let since = |moment: &[u8]| Some(Duration::from_millis(now.saturating_sub(exact(moment)?)));
+    let mut heads = 0;
     for (key, stored) in pairs {
         let (Value::BulkString(key), Value::BulkString(stored)) = (key, stored) else { return None };
+        heads += 1;
         match key.as_slice() {
-            b"e" => row.epoch = Epoch(number(stored)?),
-            b"g" => row.identity_epoch = Epoch(number(stored)?),
+            b"e" => row.epoch = Epoch(count(stored)?),
+            b"g" => row.identity_epoch = Epoch(count(stored)?),
             b"v" if stored.is_empty() => {}
             b"v" => row.verifier = VerifierHash(stored.as_slice().try_into().ok()?),
             b"c" => row.ages.created = since(stored)?,
             b"a" => row.ages.identity = since(stored)?,
             b"r" => row.ages.verifier = since(stored)?,
             b"t" => row.ages.touched = since(stored)?,
-            b"x" => row.expires_in = Duration::from_millis(number(stored)?.saturating_sub(now)),
-            b"n" => _ = number(stored)?,
-            b"p" => row.previous = Some(VerifierHash(stored.as_slice().try_into().ok()?)),
-            b"u" => row.identity = Some(RawJson::new(stored)),
-            b"k" => row.cookie = Some(RawJson::new(stored)),
+            b"x" => row.expires_in = Duration::from_millis(exact(stored)?.saturating_sub(now)),
+            b"n" => _ = exact(stored)?,
             other => {
-                if let Some(name) = other.strip_prefix(FIELD) {
-                    fields.push(field(name, stored)?);
+                heads -= 1;
+                match other {
+                    b"p" => row.previous = Some(VerifierHash(stored.as_slice().try_into().ok()?)),
+                    b"u" => row.identity = Some(RawJson::new(stored)),
+                    b"k" => row.cookie = Some(RawJson::new(stored)),
+                    _ => {
+                        if let Some(name) = other.strip_prefix(FIELD) {
+                            fields.push(field(name, stored)?);
+                        }
+                    }
                 }
             }
         }
-        found += usize::from(matches!(key.as_slice(), b"e" | b"g" | b"v" | b"n" | b"c" | b"a" | b"r" | b"t" | b"x"));
     }
     row.fields = fields.finish();
-    (found == 9).then_some(row)
+    (heads == 9).then_some(row)
 }
 
 fn field<'a>(name: &'a [u8], stored: &'a [u8]) -> Option<StoredField<'a>> {

@@ -7,21 +7,28 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- Whether all is there, and is what it should be.
+-- Whether all is there, and is what it should be: as the client judges it. Epochs have 64 bits.
 local function is_readable(row)
   local e, g, c, a, r, t, x, n, v, p = row.e, row.g, row.c, row.a, row.r, row.t, row.x, row.n, row.v, row.p
   return e and g and c and a and r and t and x and n and v
     and #e <= 20 and #g <= 20 and #c <= 15 and #a <= 15 and #r <= 15 and #t <= 15 and #x <= 15 and #n <= 15
     and (e .. ' ' .. g .. ' ' .. c .. ' ' .. a .. ' ' .. r .. ' ' .. t .. ' ' .. x .. ' ' .. n)
       :find('^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$')
+    and not (' ' .. e .. ' ' .. g .. ' ' .. c .. ' ' .. a .. ' ' .. r .. ' ' .. t .. ' ' .. x .. ' ' .. n):find(' 0%d')
+    and (#e < 20 or e <= '18446744073709551615') and (#g < 20 or g <= '18446744073709551615')
     and (#v == 32 or v == '') and (not p or #p == 32)
+end
+
+-- A key of another type is a row that nobody can read; any other error says nothing of the row, and is answered as it is.
+local function unreadable(problem)
+  return problem.err:find('WRONGTYPE', 1, true) and 'corrupt' or problem
 end
 
 -- The row without its fields, and the values of further names; or why there is none.
 local function head(key, ...)
   local values = redis.pcall('HMGET', key, 'e', 'g', 'c', 'a', 'r', 't', 'x', 'n', 'v', 'p', ...)
   if values.err then
-    return nil, 'corrupt'
+    return nil, unreadable(values)
   end
   local e, g, c, a, r, t, x, n, v, p = unpack(values, 1, 10)
   local row = { e = e, g = g, c = c, a = a, r = r, t = t, x = x, n = n, v = v, p = p }

@@ -19,7 +19,7 @@ local row, stored, problem, values
 if clears or names > 1000 then
   stored = redis.pcall('HGETALL', key)
   if stored.err then
-    return 'corrupt'
+    return unreadable(stored)
   end
   row = {}
   for place = 1, #stored, 2 do
