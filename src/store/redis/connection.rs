@@ -66,7 +66,7 @@ pub(super) struct Connection {
 enum Route {
     Single(Arc<Server>),
     Cluster(Cluster),
-    Sentinel(Sentinel),
+    Sentinel(Arc<Sentinel>),
 }
 
 /// A server, and why it is the one.
@@ -158,8 +158,8 @@ impl Connection {
         Self { route: Route::Cluster(cluster), limit }
     }
 
-    pub(super) const fn sentinel(sentinel: Sentinel, limit: Duration) -> Self {
-        Self { route: Route::Sentinel(sentinel), limit }
+    pub(super) fn sentinel(sentinel: Sentinel, limit: Duration) -> Self {
+        Self { route: Route::Sentinel(Arc::new(sentinel)), limit }
     }
 
     /// When a call that begins now has to be over.
@@ -299,6 +299,7 @@ impl Connection {
             }
             Route::Sentinel(sentinel) => {
                 let primary = sentinel.known()?;
+                sentinel.look_again();
                 Some(Way { server: Arc::clone(&primary), because: Because::Sentinels(primary) })
             }
         }
@@ -315,8 +316,8 @@ impl Connection {
 
     /// What is known may be old: nobody is told that slots have moved, or that there is another primary, until he asks for a
     /// key there. So it is asked for anew.
-    pub(super) async fn primaries(&self) -> Result<Primaries, StoreError> {
-        let mut attempt = Attempt::until(self.deadline());
+    pub(super) async fn primaries(&self, deadline: Instant) -> Result<Primaries, StoreError> {
+        let mut attempt = Attempt::until(deadline);
         loop {
             let found = timeout_at(attempt.deadline, async {
                 match &self.route {
@@ -339,8 +340,13 @@ impl Connection {
     }
 
     /// Asks one server, whatever keys it has. Only reads.
-    pub(super) async fn ask_server(&self, server: &Server, pipeline: &Pipeline) -> Result<Replies, StoreError> {
-        let mut attempt = Attempt::until(self.deadline());
+    pub(super) async fn ask_server(
+        &self,
+        server: &Server,
+        pipeline: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Replies, StoreError> {
+        let mut attempt = Attempt::until(deadline);
         loop {
             match server.ask(pipeline, attempt.deadline, Wait::AWhile).await {
                 Ok(replies) => {

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 pub use ::redis as driver;
 use ::redis::{Cmd, Value};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use self::connection::{Call, Connection, Effect};
 use self::keys::Keys;
 use self::script::Script;
+use self::server::Server;
 use super::{
     ConditionalCommit, Cursor, Destroyed, EnumerateSessions, GENERATION_LIFETIME, Generation, IndexSessions, Inserted,
     LINK_GRACE, Page, SessionStore, Touched, Updated,
@@ -87,20 +90,35 @@ impl RedisStore {
         RedisOptions::new()
     }
 
+    /// On all servers at once. One that does not answer now gets them from the first call that misses them: a cluster without
+    /// one of its shards still has the others.
     async fn load_scripts(&self) -> Result<(), StoreError> {
+        let deadline = self.0.connection.deadline();
+        let mut loading = JoinSet::new();
+        for server in self.0.connection.primaries(deadline).await?.servers {
+            let store = self.clone();
+            loading.spawn(async move { store.load_scripts_on(&server, deadline).await });
+        }
+        let mut outcome = Err(StoreError::new(StoreErrorKind::Unavailable));
+        while let Some(ended) = loading.join_next().await {
+            match ended {
+                Ok(Err(error)) if error.kind() == StoreErrorKind::Refused => return Err(error),
+                Ok(Err(error)) if outcome.is_err() => outcome = Err(error),
+                Ok(Ok(())) => outcome = Ok(()),
+                _ => {}
+            }
+        }
+        outcome
+    }
+
+    async fn load_scripts_on(&self, server: &Server, deadline: Instant) -> Result<(), StoreError> {
         let mut pipeline = driver::Pipeline::new();
         for script in script::all() {
             pipeline.add_command(script.load());
         }
-        let connection = &self.0.connection;
-        for server in connection.primaries().await?.servers {
-            for reply in &connection.ask_server(&server, &pipeline).await? {
-                if let Some(error) = server::problem(reply) {
-                    return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
-                }
-            }
-        }
-        Ok(())
+        let replies = self.0.connection.ask_server(server, &pipeline, deadline).await?;
+        let problem = replies.iter().find_map(server::problem);
+        problem.map_or(Ok(()), |error| Err(StoreError::new(StoreErrorKind::Refused).with_source(error)))
     }
 
     /// One command, whose answer is used as it is.
@@ -178,8 +196,8 @@ fn unexpected() -> StoreError {
 impl SessionStore for RedisStore {
     async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
         let key = self.0.keys.session(id);
-        let mut hash = driver::cmd("HGETALL");
-        hash.arg(&key);
+        let mut hash = Cmd::with_capacity(2, "HGETALL".len() + key.len());
+        hash.arg("HGETALL").arg(&key);
         let call = Call::new(&key, [hash, driver::cmd("TIME")], Effect::Read);
         let connection = &self.0.connection;
         let values = connection.ask(&call, connection.deadline()).await?;

@@ -144,9 +144,10 @@ impl RedisOptions {
             }
             Target::Sentinel { info, sentinel_info, sentinels, service } => {
                 let sentinel = Self { connections: 1, ..self.clone() }.template(*sentinel_info, Role::Any)?;
-                let sentinels = sentinels.iter().map(|address| sentinel.at(address)).collect();
+                let sentinels = sentinels.iter().map(|address| sentinel.at(address).server());
+                let sentinels = sentinels.collect::<Result<_, _>>().map_err(refused)?;
                 let primary = self.template(info, Role::Primary)?;
-                Connection::sentinel(Sentinel::new(primary, sentinels, service), self.time_limit)
+                Connection::sentinel(Sentinel::new(primary, sentinels, &service), self.time_limit)
             }
         };
         let store = self.store(connection)?;
@@ -155,7 +156,9 @@ impl RedisOptions {
     }
 
     /// On a connection of yours to one server, which is not the one of a cluster. [`connections`](Self::connections) is of no
-    /// effect; that nothing is sent twice (R10) depends on the connection: this one of the driver does not.
+    /// effect; that nothing is sent twice (R10) depends on the connection: this one of the driver does not. It is kept for as
+    /// long as it works: when its server becomes a replica, writes fail until the server closes the connection or is the
+    /// primary again, also where its name stands for another machine by then.
     ///
     /// # Errors
     /// The prefix is not valid.

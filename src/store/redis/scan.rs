@@ -5,6 +5,7 @@
 
 use ::redis::{Pipeline, Value};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::server::{Server, problem, text};
 use super::{RedisStore, unexpected};
@@ -96,7 +97,8 @@ impl RedisStore {
     }
 
     async fn scan(&self, from: Option<Place>, limit: usize) -> Result<Found, StoreError> {
-        let primaries = self.0.connection.primaries().await?;
+        let deadline = self.0.connection.deadline();
+        let primaries = self.0.connection.primaries(deadline).await?;
         let first = Place { shape: primaries.shape, server: 0, process: String::new(), scan: 0 };
         let same = from.as_ref().is_none_or(|from| from.shape == first.shape);
         let mut anew = !same;
@@ -106,12 +108,12 @@ impl RedisStore {
             let Some(server) = primaries.servers.get(place.server) else {
                 return Err(StoreError::new(StoreErrorKind::Refused));
             };
-            let (process, scan, keys) = self.scan_server(server, place.scan, limit.clamp(1, MOST)).await?;
+            let (process, scan, keys) = self.scan_server(server, place.scan, limit.clamp(1, MOST), deadline).await?;
             if place.scan > 0 && process != place.process {
                 (place.server, place.scan, anew) = (0, 0, true);
                 continue;
             }
-            let ids = self.sessions(server, &keys).await?;
+            let ids = self.sessions(server, &keys, deadline).await?;
             let server = place.server + usize::from(scan == 0);
             let next = (server < primaries.servers.len()).then_some(Place { server, process, scan, ..place });
             return Ok(Found { ids, next, anew });
@@ -124,11 +126,12 @@ impl RedisStore {
         server: &Server,
         scan: u64,
         limit: usize,
+        deadline: Instant,
     ) -> Result<(String, u64, Vec<Vec<u8>>), StoreError> {
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.cmd("INFO").arg("server").cmd("SCAN").arg(scan);
         pipeline.arg("MATCH").arg(self.0.keys.sessions()).arg("COUNT").arg(limit).arg("TYPE").arg("hash");
-        let replies = self.0.connection.ask_server(server, &pipeline).await?;
+        let replies = self.0.connection.ask_server(server, &pipeline, deadline).await?;
         if let Some(error) = replies.iter().find_map(problem) {
             return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
         }
@@ -148,7 +151,12 @@ impl RedisStore {
     }
 
     /// The ids of those keys that are no tombstones: they have a verifier.
-    async fn sessions(&self, server: &Server, keys: &[Vec<u8>]) -> Result<Vec<SessionId>, StoreError> {
+    async fn sessions(
+        &self,
+        server: &Server,
+        keys: &[Vec<u8>],
+        deadline: Instant,
+    ) -> Result<Vec<SessionId>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -156,7 +164,7 @@ impl RedisStore {
         for key in keys {
             pipeline.cmd("HSTRLEN").arg(key).arg("v");
         }
-        let replies = self.0.connection.ask_server(server, &pipeline).await?;
+        let replies = self.0.connection.ask_server(server, &pipeline, deadline).await?;
         // A key that is on its way to another server is named: it was there.
         let named = keys.iter().zip(replies).filter(|(_, length)| !matches!(length, Value::Int(0)));
         Ok(named.filter_map(|(key, _)| self.0.keys.id(key)).collect())

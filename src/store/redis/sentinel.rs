@@ -1,25 +1,41 @@
 //! Sentinels: which server is the primary now.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use ::redis::{ErrorKind, RedisError, RedisResult};
+use ::redis::{ErrorKind, Pipeline, RedisError, RedisResult};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait};
 
+/// How often the sentinels are asked beside the calls.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
 pub(super) struct Sentinel {
     template: Template,
-    sentinels: Vec<Template>,
-    service: String,
+    sentinels: Vec<Arc<Server>>,
+    /// How the sentinels are asked for the primary.
+    question: Arc<Pipeline>,
     primary: Renewed<Arc<Server>>,
     /// The one before: if it is still the primary, its connections are too.
     last: Mutex<Option<Arc<Server>>>,
+    looked: Mutex<Instant>,
 }
 
 impl Sentinel {
-    pub(super) fn new(template: Template, sentinels: Vec<Template>, service: String) -> Self {
-        Self { template, sentinels, service, primary: Renewed::default(), last: Mutex::default() }
+    pub(super) fn new(template: Template, sentinels: Vec<Server>, service: &str) -> Self {
+        let mut question = Pipeline::with_capacity(1);
+        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        Self {
+            template,
+            sentinels: sentinels.into_iter().map(Arc::new).collect(),
+            question: Arc::new(question),
+            primary: Renewed::default(),
+            last: Mutex::default(),
+            looked: Mutex::new(Instant::now()),
+        }
     }
 
     pub(super) async fn primary(&self) -> RedisResult<Held<Arc<Server>>> {
@@ -41,12 +57,38 @@ impl Sentinel {
         self.primary.give_up(primary);
     }
 
+    /// A primary that was replaced while it was cut off from the sentinels may go on to answer: whether it is still the one is
+    /// asked every few seconds, while the calls go on with what is known.
+    pub(super) fn look_again(self: &Arc<Self>) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.elapsed() < LOOK_AGAIN {
+            return;
+        }
+        *looked = Instant::now();
+        drop(looked);
+        let sentinel = Arc::clone(self);
+        tokio::spawn(async move {
+            let Some(known) = sentinel.known() else { return };
+            if sentinel.find().await.is_ok_and(|now| !Arc::ptr_eq(&now, &known)) {
+                sentinel.give_up(&known);
+            }
+        });
+    }
+
+    /// Asks all of them at once: the first answer counts, so that those that are silent cost nothing.
     async fn find(&self) -> RedisResult<Arc<Server>> {
-        let mut problem = (ErrorKind::EmptySentinelList, "no sentinel was named").into();
+        let mut asked = JoinSet::new();
         for sentinel in &self.sentinels {
-            match self.ask(sentinel).await {
-                Ok(address) => return self.server(&address),
-                Err(error) => problem = error,
+            let (sentinel, question) = (Arc::clone(sentinel), Arc::clone(&self.question));
+            let deadline = Instant::now() + self.template.patience;
+            asked.spawn(async move { ask(&sentinel, &question, deadline).await });
+        }
+        let mut problem = (ErrorKind::EmptySentinelList, "no sentinel was named").into();
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok(Ok(address)) => return self.server(&address),
+                Ok(Err(error)) => problem = error,
+                Err(_) => {}
             }
         }
         Err(problem)
@@ -61,19 +103,16 @@ impl Sentinel {
         *last = Some(Arc::clone(&server));
         Ok(server)
     }
+}
 
-    async fn ask(&self, sentinel: &Template) -> RedisResult<Address> {
-        let mut question = ::redis::Pipeline::with_capacity(1);
-        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.service);
-        let answer = sentinel.server()?.ask(&question, Instant::now() + sentinel.patience, Wait::ToTheEnd).await;
-        let mut replies = match answer {
-            Ok(replies) => replies,
-            Err(Failure::Unreached(error) | Failure::Lost(error)) => return Err(error),
-        };
-        let unknown = || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no such service"));
-        let reply = replies.pop().ok_or_else(unknown)?.extract_error()?;
-        let address: Option<(String, u16)> = ::redis::from_redis_value(reply)?;
-        let (host, port) = address.ok_or_else(unknown)?;
-        Ok(Address { host, port })
-    }
+async fn ask(sentinel: &Server, question: &Pipeline, deadline: Instant) -> RedisResult<Address> {
+    let mut replies = match sentinel.ask(question, deadline, Wait::ToTheEnd).await {
+        Ok(replies) => replies,
+        Err(Failure::Unreached(error) | Failure::Lost(error)) => return Err(error),
+    };
+    let unknown = || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no such service"));
+    let reply = replies.pop().ok_or_else(unknown)?.extract_error()?;
+    let address: Option<(String, u16)> = ::redis::from_redis_value(reply)?;
+    let (host, port) = address.ok_or_else(unknown)?;
+    Ok(Address { host, port })
 }
