@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::redis::{ErrorKind, Pipeline, RedisError, RedisResult};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait};
@@ -69,7 +69,10 @@ impl Sentinel {
         let sentinel = Arc::clone(self);
         tokio::spawn(async move {
             let Some(known) = sentinel.known() else { return };
-            if sentinel.find().await.is_ok_and(|now| !Arc::ptr_eq(&now, &known)) {
+            // Not longer than until the next time.
+            if let Ok(Ok(now)) = timeout(LOOK_AGAIN, sentinel.find()).await
+                && !Arc::ptr_eq(&now, &known)
+            {
                 sentinel.give_up(&known);
             }
         });
