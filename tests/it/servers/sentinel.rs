@@ -100,6 +100,17 @@ impl Sentinel {
         });
     }
 
+    /// Takes another server for the master, of which the one before hears nothing.
+    pub fn watch(&self, other: &Redis) {
+        let port = other.port().to_string();
+        for sentinel in &self.sentinels {
+            for command in [["REMOVE", MASTER].as_slice(), &["MONITOR", MASTER, "127.0.0.1", &port, "2"]] {
+                let command = [&["SENTINEL"], command].concat();
+                assert_eq!(sentinel.command(&command).text(), "OK", "{command:?}");
+            }
+        }
+    }
+
     /// `kill -9` for the master; the replica takes over within a few seconds. Which it was.
     pub fn kill_master(&mut self) -> usize {
         let master = self.master();

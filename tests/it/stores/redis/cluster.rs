@@ -219,6 +219,24 @@ async fn a_replica_takes_over() {
     assert_eq!(store.len().await.unwrap(), 0);
 }
 
+/// The shards that are left serve their sessions, also to a process that is started now.
+#[tokio::test]
+async fn a_cluster_without_one_of_its_shards_is_opened() {
+    let Some(cluster) = Cluster::start("a cluster without a shard") else { return };
+    let id = new_id();
+    let slot = slot_of(&cluster, &id);
+    let of_the_other = cluster.master_of((slot + 8192) % 16_384).unwrap();
+    for node in 0..6 {
+        cluster.node(node).command(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+        cluster.node(node).command(&["CONFIG", "SET", "cluster-replica-no-failover", "yes"]);
+    }
+    cluster.node(of_the_other).stop();
+    let store = RedisStore::options().time_limit(Duration::from_secs(3)).connect(&cluster.url()).await.unwrap();
+    let inserted = recovered(async || store.insert(&id, &row(), LONG).await).await;
+    assert_eq!(inserted, Inserted::Inserted);
+    cluster.node(of_the_other).resume();
+}
+
 /// Each key of an index may be on either side of a move, and one that does not exist is on none.
 #[tokio::test]
 async fn r28_an_index_is_kept_while_its_slot_moves() {

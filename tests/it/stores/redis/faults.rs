@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use http_session::error::StoreError;
 use http_session::error::StoreErrorKind::{Full, Unavailable, Unknown};
 use http_session::record::{Clear, IdentityChange, RawJson};
-use http_session::store::{Destroyed, Generation, IndexSessions as _, Touched, Updated};
+use http_session::store::{Destroyed, EnumerateSessions as _, Generation, IndexSessions as _, Touched, Updated};
 use http_session::{RedisStore, SessionId, SessionStore as _};
 use tokio::task::JoinSet;
 
@@ -164,14 +163,57 @@ async fn r10_a_half_open_connection_is_left_for_another() {
     );
 }
 
+/// All of them hang, and still the first load is answered: it is sent again on a new one.
+#[tokio::test]
+async fn a_load_on_a_half_open_connection_is_answered_within_its_limit() {
+    let Some(bench) = Bench::start().await else { return };
+    let url = format!("redis://{}", bench.proxy.address());
+    // Patient enough for a busy machine.
+    let options = RedisStore::options().connections(4).time_limit(10 * LIMIT);
+    let store = options.connect(&url).await.unwrap();
+    for _ in 0..4 {
+        assert!(store.load(&bench.id).await.unwrap().is_some());
+    }
+    bench.proxy.half_open();
+    let connections = bench.proxy.counts().connections;
+    assert!(store.load(&bench.id).await.unwrap().is_some());
+    for _ in 0..8 {
+        assert!(store.load(&bench.id).await.unwrap().is_some());
+    }
+    assert_eq!(bench.proxy.counts().connections - connections, 4, "each was left once");
+}
+
 /// The middleware may be less patient than the store: then it is never the store that gives up.
 #[tokio::test]
 async fn a_connection_that_hangs_is_left_though_nobody_waits_to_the_end() {
     let Some(bench) = Bench::start().await else { return };
+    let row = bench.store.load(&bench.id).await.unwrap().unwrap();
     bench.proxy.half_open();
-    let load = async || tokio::time::timeout(LIMIT * 2 / 3, bench.store.load(&bench.id)).await;
-    assert!(load().await.is_err(), "nobody answers");
-    recovered(async || load().await.unwrap_or(Err(StoreError::new(Unavailable)))).await;
+    let connections = bench.proxy.counts().connections;
+    let touch = bench.store.touch(&bench.id, row.epoch, LONG);
+    assert!(tokio::time::timeout(LIMIT * 2 / 3, touch).await.is_err(), "nobody answers");
+    assert!(bench.store.load(&bench.id).await.unwrap().is_some());
+    assert_eq!(bench.proxy.counts().connections - connections, 1);
+}
+
+/// Each looks whether the name stands for another machine by now, but not each for itself.
+#[tokio::test]
+async fn a_crowd_makes_few_connections_to_a_server_that_was_demoted() {
+    let Some(bench) = Bench::start().await else { return };
+    bench.redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let connections = bench.proxy.counts().connections;
+    let mut crowd = JoinSet::new();
+    for _ in 0..200 {
+        let (store, id) = (bench.store.clone(), bench.id.clone());
+        crowd.spawn(async move { kind(store.touch(&id, super::row().epoch, LONG).await) });
+    }
+    while let Some(answer) = crowd.join_next().await {
+        assert_eq!(answer.unwrap(), Some(Unavailable));
+    }
+    let made = bench.proxy.counts().connections - connections;
+    assert!(made <= 10, "{made}");
+    bench.redis.command(&["REPLICAOF", "NO", "ONE"]);
+    bench.is_well().await;
 }
 
 #[tokio::test]
@@ -256,6 +298,7 @@ async fn a_server_that_refuses_writes_has_written_nothing() {
     redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
     assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
     assert_eq!(kind(within(LIMIT, store.load(id)).await), Some(Unavailable));
+    assert_eq!(kind(within(LIMIT, store.len()).await), Some(Unavailable));
     redis.command(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
     assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
 

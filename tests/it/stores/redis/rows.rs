@@ -88,6 +88,33 @@ async fn r16_a_row_that_was_edited_by_hand_is_not_overwritten() {
     }
 }
 
+/// Client and scripts judge a number alike: it has one spelling, and a bound.
+#[tokio::test]
+async fn r16_numbers_are_read_alike_on_both_sides() {
+    let Some(bench) = Bench::start().await else { return };
+    let names = ["e", "g", "n", "c", "a", "r", "t", "x"];
+    for name in names {
+        for value in ["+5", "007", "00", "18446744073709551616", "99999999999999999999"] {
+            let id = super::stored(&bench.store).await;
+            bench.redis.command(&["HSET", &Bench::key(&id), name, value]);
+            bench.is_unreadable(&id, &format!("{name} {value}")).await;
+        }
+    }
+    for name in &names[2..] {
+        let id = super::stored(&bench.store).await;
+        bench.redis.command(&["HSET", &Bench::key(&id), name, "1000000000000000"]);
+        bench.is_unreadable(&id, name).await;
+    }
+    for name in &names[..2] {
+        let id = super::stored(&bench.store).await;
+        bench.redis.command(&["HSET", &Bench::key(&id), name, "18446744073709551615"]);
+        let loaded = bench.store.load(&id).await.unwrap().unwrap();
+        assert!([loaded.epoch, loaded.identity_epoch].contains(&Epoch(u64::MAX)));
+        assert_eq!(bench.store.destroy(&id, None).await.unwrap(), Destroyed::Destroyed);
+        assert!(bench.store.load(&id).await.unwrap().unwrap().is_tombstone(), "{name}");
+    }
+}
+
 /// A field is looked at by who writes it, or clears fields; others leave it alone.
 #[tokio::test]
 async fn r16_a_field_that_cannot_be_read_is_not_overwritten() {

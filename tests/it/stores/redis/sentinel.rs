@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use http_session::error::StoreErrorKind::{Unavailable, Unknown};
 use http_session::store::{EnumerateSessions as _, Updated};
-use http_session::{RedisStore, SessionId};
+use http_session::{RedisStore, SessionId, SessionStore as _};
 use tokio::task::JoinSet;
 
 use super::{increment, recovered, stored, within};
-use crate::servers::{Reply, Sentinel, wait_until};
+use crate::servers::{Redis, Reply, Sentinel, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(1);
 
@@ -97,7 +97,27 @@ async fn any_sentinel_will_do() {
     let first = sentinel.addresses()[0];
     let proxy = crate::servers::Proxy::to(first).await;
     proxy.black_hole();
-    let url = sentinel.url().replace(&first.to_string(), &format!("{},127.0.0.1:1", proxy.address()));
+    // Two more accept connections, and that is all.
+    let silent: Vec<_> = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let before: String = silent.iter().map(|silent| format!("{},", silent.local_addr().unwrap())).collect();
+    let before = format!("{before}{},127.0.0.1:1", proxy.address());
+    let url = sentinel.url().replace(&first.to_string(), &before);
     let store = RedisStore::options().time_limit(3 * LIMIT).connect(&url).await.unwrap();
     let _ = stored(&store).await;
+}
+
+/// A primary that was replaced, and has not heard of it, answers as ever.
+#[tokio::test]
+async fn a_primary_that_was_replaced_is_left_although_it_answers() {
+    let Some(sentinel) = Sentinel::start("a primary that was replaced") else { return };
+    let Some(other) = Redis::start("the primary in its place") else { return };
+    let store = RedisStore::connect(&sentinel.url()).await.unwrap();
+    let elsewhere = stored(&RedisStore::connect(&other.url()).await.unwrap()).await;
+    assert_eq!(store.load(&elsewhere).await.unwrap(), None);
+    sentinel.watch(&other);
+    let start = std::time::Instant::now();
+    while store.load(&elsewhere).await.unwrap().is_none() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it is asked as ever");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use http_session::error::ConnectError;
+use http_session::error::StoreErrorKind::Refused;
 use http_session::record::{Clear, RawJson};
 use http_session::store::{EnumerateSessions as _, Generation, IndexSessions as _, Updated};
 use http_session::{RedisStore, SessionStore as _};
 
-use super::{DAY, LONG, new_id, one_more, row, stored};
+use super::{DAY, LONG, kind, new_id, one_more, row, stored};
 use crate::servers::{self, Redis};
 
 const SOON: Duration = Duration::from_millis(300);
@@ -79,15 +80,53 @@ async fn a_unix_socket_will_do() {
     let _ = std::fs::remove_file(socket);
 }
 
+fn rights() -> impl Iterator<Item = &'static str> {
+    let manual = include_str!("../../../../src/guide/store_redis.md");
+    let rights = manual.split("```text\n").nth(1).and_then(|block| block.split("```").next()).unwrap();
+    rights.split_whitespace()
+}
+
+/// It is not the row that is at fault, so it stays as it is.
+#[tokio::test]
+async fn r16_a_row_that_its_user_may_not_read_is_not_taken_for_a_corrupt_one() {
+    for version in servers::redis_versions("a user with too few rights") {
+        let redis = Redis::options().version(&version).start("a user with too few rights").unwrap();
+        let store = RedisStore::connect(&redis.url()).await.unwrap();
+        let (id, absent) = (stored(&store).await, new_id());
+        let row = store.load(&id).await.unwrap().unwrap();
+        let dump = || redis.command(&["DUMP", &format!("session:s:{}", id.as_str())]);
+        let before = dump();
+        for missing in ["-hmget", "-hgetall"] {
+            let user = ["ACL", "SETUSER", "app", "reset", "on", ">secret", "~session:*"].into_iter();
+            let answer = redis.command(&user.chain(rights()).chain([missing]).collect::<Vec<_>>());
+            assert_eq!(answer.text(), "OK", "{}", version.name);
+            let few = RedisStore::connect(&redis.url().replace("//", "//app:secret@")).await.unwrap();
+            let mut clearing = one_more(&row);
+            clearing.clear = Clear::Identity;
+            let case = format!("{missing} in {}", version.name);
+            if missing == "-hmget" {
+                assert_eq!(kind(few.touch(&id, row.epoch, LONG).await), Some(Refused), "{case}");
+                assert_eq!(kind(few.update(&id, &one_more(&row), LONG).await), Some(Refused), "{case}");
+                for (id, epoch) in [(&id, None), (&id, Some(row.epoch)), (&absent, None)] {
+                    assert_eq!(kind(few.destroy(id, epoch).await), Some(Refused), "{case}");
+                }
+            } else {
+                assert_eq!(kind(few.load(&id).await), Some(Refused), "{case}");
+                assert_eq!(kind(few.update(&id, &clearing, LONG).await), Some(Refused), "{case}");
+            }
+            assert_eq!(dump(), before, "{case}");
+            assert_eq!(store.load(&absent).await.unwrap(), None, "{case}");
+        }
+    }
+}
+
 /// Those of the manual, on every version.
 #[tokio::test]
 async fn the_rights_that_the_manual_names_are_enough() {
-    let manual = include_str!("../../../../src/guide/store_redis.md");
-    let rights = manual.split("```text\n").nth(1).and_then(|block| block.split("```").next()).unwrap();
     for version in servers::redis_versions("a user with few rights") {
         let redis = Redis::options().version(&version).start("a user with few rights").unwrap();
         let user = ["ACL", "SETUSER", "app", "on", ">secret", "~session:*"].into_iter();
-        let answer = redis.command(&user.chain(rights.split_whitespace()).collect::<Vec<_>>());
+        let answer = redis.command(&user.chain(rights()).collect::<Vec<_>>());
         assert_eq!(answer.text(), "OK", "{}", version.name);
         let store = RedisStore::connect(&redis.url().replace("//", "//app:secret@")).await.unwrap();
 
