@@ -208,7 +208,9 @@ async fn a_crowd_makes_few_connections_to_a_server_that_was_demoted() {
         crowd.spawn(async move { kind(store.touch(&id, super::row().epoch, LONG).await) });
     }
     while let Some(answer) = crowd.join_next().await {
-        assert_eq!(answer.unwrap(), Some(Unavailable));
+        let answer = answer.unwrap();
+        // The last attempt may be on its way when the time is over.
+        assert!(matches!(answer, Some(Unavailable | Unknown)), "{answer:?}");
     }
     let made = bench.proxy.counts().connections - connections;
     assert!(made <= 10, "{made}");
