@@ -291,7 +291,6 @@ pub(crate) fn store_timed_out() {
 /// Of a sweep that nobody awaits.
 #[cold]
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "for every store that sweeps by itself"))]
 pub(crate) fn sweep_failed(error: &StoreError) {
     event!(warn, "session.store.sweep_failed", "expired sessions could not be removed; the next sweep tries again", %error);
 }

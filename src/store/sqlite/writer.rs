@@ -10,6 +10,7 @@ use super::reader::answer;
 use super::table::Table;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::Sweep;
+use crate::telemetry;
 
 /// Calls that share a transaction, and so one `fsync`, at most.
 const BATCH: usize = 256;
@@ -109,13 +110,15 @@ impl Writer {
     /// One batch; whether there is more to remove. Where it fails, the next time will do.
     fn sweep_some(&self) -> bool {
         let rows = self.sweep.rows();
-        match self.table.sweep(rows) {
-            Ok(removed) if removed == rows => true,
-            _ => {
-                let _ = self.table.sweep_generations();
-                false
-            }
+        let swept = match self.table.sweep(rows) {
+            Ok(removed) if removed == rows => return true,
+            Ok(_) => self.table.sweep_generations().map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = swept {
+            telemetry::sweep_failed(&error);
         }
+        false
     }
 
     fn next_sweep(&self) -> Option<Instant> {
