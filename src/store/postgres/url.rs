@@ -68,11 +68,11 @@ pub(super) fn parse(url: &str) -> Result<(Config, Connector), ConnectError> {
 }
 
 /// Each address has its share of a call's time to accept a connection: one that is gone without a word would else use up all
-/// of it, at every call, and the next one would never be asked. Each host may have two addresses, and time is left to log in.
+/// of it, at every call, and the next one would never be asked. A name may stand for two addresses.
 pub(super) fn divide_time(config: &mut Config, time_limit: Duration) {
     if config.get_connect_timeout().is_none() {
         let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
-        let shares = u32::try_from(2 * hosts + 1).unwrap_or(u32::MAX);
+        let shares = u32::try_from(hosts + 1).unwrap_or(u32::MAX);
         config.connect_timeout(time_limit / shares);
     }
 }
@@ -120,10 +120,10 @@ mod tests {
     fn no_address_has_the_whole_limit() {
         for (url, milliseconds) in [
             // A name may have several addresses.
-            ("postgres://db/shop", 1000),
-            ("postgres://a,b/shop", 600),
-            ("postgres://a,b,c/shop", 428),
-            ("postgres:///shop?hostaddr=10.0.0.1,10.0.0.2", 600),
+            ("postgres://db/shop", 1500),
+            ("postgres://a,b/shop", 1000),
+            ("postgres://a,b,c/shop", 750),
+            ("postgres:///shop?hostaddr=10.0.0.1,10.0.0.2", 1000),
             ("postgres://a,b/shop?connect_timeout=2", 2000),
         ] {
             let mut config = parse(url).unwrap().0;

@@ -65,7 +65,7 @@ pub(super) struct Connection {
 
 enum Route {
     Single(Arc<Server>),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
     Sentinel(Arc<Sentinel>),
 }
 
@@ -154,8 +154,8 @@ impl Connection {
         Self::single(Server::given(manager, limit / 3), limit)
     }
 
-    pub(super) const fn cluster(cluster: Cluster, limit: Duration) -> Self {
-        Self { route: Route::Cluster(cluster), limit }
+    pub(super) fn cluster(cluster: Cluster, limit: Duration) -> Self {
+        Self { route: Route::Cluster(Box::new(cluster)), limit }
     }
 
     pub(super) fn sentinel(sentinel: Sentinel, limit: Duration) -> Self {
