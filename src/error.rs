@@ -559,6 +559,7 @@ impl SessionRejection {
     }
 
     /// What a handler gets that can do without a session; a mistake of the program is no reason to do without.
+    #[cfg(any(feature = "hyper", feature = "axum"))]
     pub(crate) fn or_none<T>(found: Result<T, Self>) -> Result<Option<T>, Self> {
         match found {
             Ok(found) => Ok(Some(found)),
