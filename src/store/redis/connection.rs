@@ -183,8 +183,18 @@ impl Connection {
         let mut attempt = Attempt::until(deadline);
         let Ok(way) = self.way(call.key, &mut attempt).await else { return Ok(Vec::new()) };
         match way.server.ask(&call.commands, deadline, Wait::ToTheEnd).await {
-            Ok(replies) => Ok(replies.into_iter().map(Value::extract_error).collect()),
-            Err(Failure::Unreached(_)) => Ok(Vec::new()),
+            Ok(replies) => {
+                let is_elsewhere =
+                    |error: &RedisError| matches!(Refusal::of(error), Refusal::Moved | Refusal::Elsewhere);
+                if replies.iter().filter_map(problem).any(|error| is_elsewhere(&error)) {
+                    self.give_up(&way);
+                }
+                Ok(replies.into_iter().map(Value::extract_error).collect())
+            }
+            Err(Failure::Unreached(_)) => {
+                self.give_up(&way);
+                Ok(Vec::new())
+            }
             Err(Failure::Lost(error)) => {
                 self.give_up(&way);
                 Err(StoreError::new(StoreErrorKind::Unknown).with_source(error))

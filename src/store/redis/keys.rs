@@ -6,8 +6,8 @@ use crate::record::RawJson;
 pub(super) struct Keys(String);
 
 /// The keys of one identity, each asked for by itself: while a slot is being moved, a command of several keys fails unless all
-/// of them are on one server, and a key that does not exist is on none. They have one hash tag, the first text in braces, and so one slot: it begins with `user:`, so that
-/// it is never empty, and ends at the first brace of the identity or after it.
+/// of them are on one server, and a key that does not exist is on none. They have one hash tag, the first text in braces, and so
+/// one slot: it begins with `user:`, so that it is never empty, and ends at the first brace of the identity or after it.
 pub(super) struct IndexKeys {
     pub(super) sessions: Vec<u8>,
     pub(super) generation: Vec<u8>,

@@ -35,15 +35,24 @@ impl<T: Clone> Renewed<T> {
         Some(Held { value, cell })
     }
 
-    /// Made anew, whatever is known.
+    /// Made anew, whatever is known; others go on with that until then, and where it fails.
     pub(super) async fn anew<E, F>(&self, make: impl FnOnce() -> F) -> Result<Held<T>, E>
     where
         F: Future<Output = Result<T, E>>,
     {
-        if let Some(known) = self.known() {
-            self.give_up(&known);
+        let Some(known) = self.known() else { return self.current(make).await };
+        let value = Box::pin(make()).await?;
+        Ok(self.replace(&known, value))
+    }
+
+    /// Takes a value that was made elsewhere, unless this one was given up meanwhile.
+    pub(super) fn replace(&self, held: &Held<T>, value: T) -> Held<T> {
+        let cell = Arc::new(OnceCell::new_with(Some(value.clone())));
+        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, &held.cell) {
+            *current = Arc::clone(&cell);
         }
-        self.current(make).await
+        Held { value, cell }
     }
 
     fn cell(&self) -> Arc<OnceCell<T>> {

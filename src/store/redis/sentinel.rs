@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::redis::{ErrorKind, Pipeline, RedisError, RedisResult};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait};
@@ -69,23 +69,39 @@ impl Sentinel {
         let sentinel = Arc::clone(self);
         tokio::spawn(async move {
             let Some(known) = sentinel.known() else { return };
-            // Not longer than until the next time.
-            if let Ok(Ok(now)) = timeout(LOOK_AGAIN, sentinel.find()).await
-                && !Arc::ptr_eq(&now, &known)
+            if let Some(address) = sentinel.named_by_most().await
+                && known.address.as_ref() != Some(&address)
+                && let Ok(server) = sentinel.server(&address)
             {
-                sentinel.give_up(&known);
+                sentinel.primary.replace(&known, server);
             }
         });
     }
 
-    /// Asks all of them at once: the first answer counts, so that those that are silent cost nothing.
-    async fn find(&self) -> RedisResult<Arc<Server>> {
+    /// The primary that more than half of the sentinels name: one that is cut off with an old primary may still name that.
+    async fn named_by_most(&self) -> Option<Address> {
+        let (mut asked, mut named) = (self.ask_all(), Vec::new());
+        while let Some(answer) = asked.join_next().await {
+            named.extend(answer.ok().and_then(Result::ok));
+        }
+        let votes = |address: &Address| named.iter().filter(|other| *other == address).count();
+        named.iter().find(|address| votes(address) * 2 > self.sentinels.len()).cloned()
+    }
+
+    /// All of them at once.
+    fn ask_all(&self) -> JoinSet<RedisResult<Address>> {
         let mut asked = JoinSet::new();
         for sentinel in &self.sentinels {
             let (sentinel, question) = (Arc::clone(sentinel), Arc::clone(&self.question));
             let deadline = Instant::now() + self.template.patience;
             asked.spawn(async move { ask(&sentinel, &question, deadline).await });
         }
+        asked
+    }
+
+    /// The first answer counts, so that those that are silent cost nothing.
+    async fn find(&self) -> RedisResult<Arc<Server>> {
+        let mut asked = self.ask_all();
         let mut problem = (ErrorKind::EmptySentinelList, "no sentinel was named").into();
         while let Some(answer) = asked.join_next().await {
             match answer {

@@ -200,11 +200,7 @@ impl Own {
                 link.give_up(&live);
                 Err(Failure::Lost(error))
             }
-            Err(_) => {
-                // Also when it was only late.
-                self.give_up_older(since);
-                Err(Failure::Lost(late()))
-            }
+            Err(_) => Err(Failure::Lost(late())),
         }
     }
 
