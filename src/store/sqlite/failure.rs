@@ -1,8 +1,10 @@
 //! What an error of SQLite means.
 
+use std::error::Error as _;
+
 use rusqlite::{Error, ErrorCode};
 
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::{ConnectError, StoreError, StoreErrorKind};
 
 /// Of a statement, or of the beginning of a transaction: nothing of it was written.
 pub(super) fn of_statement(error: Error) -> StoreError {
@@ -29,6 +31,15 @@ fn kind(error: &Error) -> StoreErrorKind {
         | Error::InvalidColumnType(..)
         | Error::Utf8Error(..) => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Refused,
+    }
+}
+
+/// Of opening a file.
+pub(super) fn of_opening(error: ConnectError) -> ConnectError {
+    let code = error.source().and_then(|source| source.downcast_ref::<Error>()?.sqlite_error_code());
+    match code {
+        Some(ErrorCode::NotADatabase) => ConnectError::Schema("its file is no database of SQLite, or an encrypted one"),
+        _ => error,
     }
 }
 

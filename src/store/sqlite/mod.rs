@@ -57,7 +57,7 @@ mod writer;
 ///
 /// All writes of a process go through one thread. Those that come while it waits for the disk share the next transaction, and
 /// so the wait (group commit); a write is acknowledged when its transaction is committed. One that fails undoes none of the
-/// others. Reads have threads of their own and wait for nobody.
+/// others. Reads have threads of their own and wait for no write ([one connection](SqliteOptions::connections) does both).
 ///
 /// Merge functions never run on these threads: the writer hands the row back, and the task that asked merges (R10).
 ///

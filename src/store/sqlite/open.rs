@@ -73,7 +73,7 @@ pub(super) async fn open(place: Place, options: SqliteOptions) -> Result<SqliteS
             let _ = ready.send(Ok(store));
             writer.run();
         }
-        Err(error) => _ = ready.send(Err(error)),
+        Err(error) => _ = ready.send(Err(failure::of_opening(error))),
     };
     spawn("sqlite writer", work)?;
     opened.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Unavailable).into()))

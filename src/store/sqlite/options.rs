@@ -86,10 +86,10 @@ impl SqliteOptions {
         Self { connections, ..self }
     }
 
-    /// How long a call waits for its turn, also for another process that writes to the file: three seconds by default, at most
-    /// an hour. Then it answers [`Unavailable`](crate::error::StoreErrorKind::Unavailable), and nothing was written. What has
-    /// begun takes as long as the disk does; let this be less than the middleware's own
-    /// [limit](crate::config::Builder::store_timeout), after which nobody can tell.
+    /// How long a call may wait for its turn, also for another process that writes to the file: three seconds by default, at
+    /// most an hour. When its turn comes later it answers [`Unavailable`](crate::error::StoreErrorKind::Unavailable), and
+    /// nothing was written. While the disk hangs no turn comes and nobody answers; then the middleware's own
+    /// [limit](crate::config::Builder::store_timeout) ends the request, and nobody can tell. Let this be less than that.
     ///
     /// ```
     /// # use http_session::SqliteStore;
@@ -184,7 +184,8 @@ impl SqliteOptions {
     /// open it (it is encrypted, say), ask for [one connection](Self::connections).
     ///
     /// The connection's `journal_mode` becomes `WAL`, its `synchronous` what the options say; its busy handler,
-    /// `wal_autocheckpoint`, `journal_size_limit` and `fullfsync` become ours. What else is in the file, `user_version` too, stays as it is.
+    /// `wal_autocheckpoint`, `journal_size_limit`, `fullfsync` and `checkpoint_fullfsync` become ours. What else is in
+    /// the file, `user_version` too, stays as it is.
     ///
     /// # Errors
     /// As [`connect`](Self::connect); also where the connection is read-only or within a transaction.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// First in, first out; taken many at once. There is room for [`MOST`].
 pub(super) struct Queue<T> {
@@ -15,22 +15,26 @@ struct State<T> {
     /// Threads that sleep: while there are none, an item costs no call to the system.
     asleep: usize,
     is_closed: bool,
+    searched: Option<Instant>,
 }
 
 /// So many items wait at most: when a disk hangs, calls are refused instead of filling the memory.
 const MOST: usize = 16_384;
+/// How often a full queue is searched for items that are over: each time takes all of them.
+const SEARCH: Duration = Duration::from_millis(100);
 
 impl<T> Queue<T> {
     pub(super) const fn new() -> Self {
-        let state = State { items: VecDeque::new(), asleep: 0, is_closed: false };
+        let state = State { items: VecDeque::new(), asleep: 0, is_closed: false, searched: None };
         Self { state: Mutex::new(state), ready: Condvar::new() }
     }
 
     /// Gives the item back if nobody will ever take it, or if there is no room even without those that are over.
     pub(super) fn push(&self, item: T, is_over: impl Fn(&T) -> bool) -> Result<(), T> {
         let mut state = self.lock();
-        if !state.is_closed && state.items.len() >= MOST {
+        if state.items.len() >= MOST && state.searched.is_none_or(|searched| searched.elapsed() >= SEARCH) {
             state.items.retain(|item| !is_over(item));
+            state.searched = Some(Instant::now());
         }
         if state.is_closed || state.items.len() >= MOST {
             return Err(item);
@@ -89,8 +93,6 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -116,6 +118,8 @@ mod tests {
             queue.push(number, |_| false).unwrap();
         }
         assert_eq!(queue.push(7, |_| false), Err(7));
+        assert_eq!(queue.push(7, |_| true), Err(7), "it was searched a moment ago");
+        std::thread::sleep(SEARCH);
         queue.push(7, |number| *number > 9).unwrap();
         let mut items = Vec::new();
         assert!(queue.take(&mut items, MOST, None));

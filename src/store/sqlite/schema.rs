@@ -137,7 +137,7 @@ impl Statements {
                 ));
             }
         }
-        let indexes = "SELECT count(*) FROM pragma_index_list(?1) WHERE name IN (?1 || '_expires', ?1 || '_identity')";
+        let indexes = "SELECT count(*) FROM pragma_index_list(?1) WHERE name COLLATE NOCASE IN (?1 || '_expires', ?1 || '_identity')";
         let indexes: i64 =
             connection.query_row(indexes, [&self.table], |row| row.get(0)).map_err(failure::of_statement)?;
         Ok(is_missing || indexes < 2)

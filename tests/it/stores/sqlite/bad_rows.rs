@@ -233,6 +233,7 @@ async fn a_file_of_another_kind_is_refused_and_left_alone() {
     let folder = Folder::new();
     fs::write(folder.file(), "a diary, and nothing else, but rather a long one\n".repeat(100)).unwrap();
     let before = fs::read(folder.file()).unwrap();
-    assert!(SqliteStore::connect(&folder.url()).await.is_err());
+    let error = SqliteStore::connect(&folder.url()).await.unwrap_err();
+    assert!(error.to_string().ends_with("its file is no database of SQLite, or an encrypted one"), "{error}");
     assert_eq!(fs::read(folder.file()).unwrap(), before);
 }
