@@ -1,7 +1,8 @@
 //! Sessions in PostgreSQL, shared by as many of these as you start.
 //!
-//! `DATABASE_URL=postgres://me@localhost/me cargo run --example postgres --features postgres-tls`, then open the address that it
-//! prints; a second one with `PORT=3001` has the same sessions, if both have the same `SESSION_SECRET`.
+//! `docker compose -f examples/compose.yaml up postgres`, or any PostgreSQL from 12 on; then
+//! `DATABASE_URL=postgres://sessions:sessions@127.0.0.1/sessions cargo run --example postgres`, and open the address that it prints. A
+//! second one with `PORT=3001` has the same sessions, if both have the same `SESSION_SECRET`.
 
 #![expect(clippy::print_stdout, reason = "it tells its address")]
 

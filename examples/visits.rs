@@ -8,7 +8,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::{env, fs};
 
@@ -72,8 +72,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// kept apart from the sessions.
 fn kept_secret(file: &Path) -> Result<Secret, Box<dyn std::error::Error>> {
     println!("SESSION_SECRET is not set: the secret is in {}", file.display());
-    if let Ok(text) = fs::read_to_string(file) {
-        return Ok(Secret::try_from(text.as_str())?);
+    match fs::read_to_string(file) {
+        Ok(text) => {
+            return Secret::try_from(text.as_str()).map_err(|error| format!("{}: {error}", file.display()).into());
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("{}: {error}", file.display()).into()),
     }
     let text = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
     let mut options = fs::OpenOptions::new();

@@ -423,16 +423,17 @@ impl From<InvalidEntry> for StoreError {
     }
 }
 
-/// Why a store could not be opened. It never holds the URL, which may hold a password (R26).
+/// Why a store could not be opened. It never holds the URL, which may hold a password (R26). Where the driver or the server
+/// has given a reason, that is the [`source`](StdError::source), which may name hosts and users; print it at the start of
+/// the program, not in a log of requests.
 ///
 /// ```
 /// use http_session::error::ConnectError;
 ///
 /// let error = ConnectError::InvalidUrl("a file of its own has no name");
 /// assert_eq!(error.to_string(), "the URL of the session store is not valid: a file of its own has no name");
-/// assert!(ConnectError::UnknownScheme(&[]).to_string().ends_with("it has none"));
+/// assert!(ConnectError::UnknownScheme(&[]).to_string().ends_with("it has none; crate features add others"));
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// No store of this program has a URL of this kind. The kinds that are compiled in.
@@ -458,13 +459,21 @@ impl fmt::Display for ConnectError {
                 for (place, scheme) in known.iter().enumerate() {
                     write!(f, "{} `{scheme}`", if place == 0 { "" } else { "," })?;
                 }
-                Ok(())
+                f.write_str("; crate features add others")
             }
             Self::InvalidUrl(why) => write!(f, "the URL of the session store is not valid: {why}"),
             Self::InvalidOptions(why) => write!(f, "the options of the session store are not valid: {why}"),
             Self::Schema(why) => write!(f, "the table of the session store does not fit: {why}"),
             Self::Store(error) => error.fmt(f),
         }
+    }
+}
+
+/// The sentence, since a `main` that returns the error shows this, and whether there is more to know.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        f.write_str(if self.source().is_some() { " (the `source()` of this error says why)" } else { "" })
     }
 }
 

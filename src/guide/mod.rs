@@ -60,6 +60,12 @@ pub mod rules {}
 
 #[cfg(feature = "postgres")]
 #[doc = include_str!("store_postgres.md")]
+///
+/// # The migration
+///
+/// ```sql
+#[doc = include_str!("../store/postgres/schema.sql")]
+/// ```
 pub mod store_postgres {}
 
 #[doc = include_str!("testing.md")]
