@@ -89,10 +89,10 @@ impl Sentinel {
     /// Makes the replica the master, as an operator would, and waits until it is.
     pub fn failover(&self) {
         let before = self.master();
-        // A sentinel may begin one and give it up, where the replica is slow.
+        // A sentinel may begin one and give it up, where the replica is slow. Asked again too soon it makes another one, back.
         let mut asked = None;
         wait_until("the replica is the master", || {
-            if asked.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(5)) {
+            if asked.is_none_or(|at: Instant| at.elapsed() > Duration::from_secs(12)) {
                 asked = Some(Instant::now());
                 let _ = self.sentinels[0].command(&["SENTINEL", "FAILOVER", MASTER]);
             }
