@@ -291,29 +291,7 @@ impl Entry {
 
     /// As [`update`](Self::update), for a store that holds a lock: never runs the user's merge functions. Where they have to
     /// run, the answer is [`UpdateStep::Merge`]; call again with what they made of that row, and again when the row has
-    /// changed in between.
-    ///
-    /// ```
-    /// # use std::sync::Mutex;
-    /// # use std::time::Duration;
-    /// # use http_session::{record::*, store::*};
-    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = || 20_000 * day;
-    /// # let (entry, patch) = (Mutex::new(Entry::new(&row, lifetime, now())), Patch::unchanged(&row));
-    /// let mut merged = None;
-    /// let updated = loop {
-    ///     let step = entry.lock().unwrap().update_merged(&patch, merged, lifetime, now());
-    ///     match step {
-    ///         UpdateStep::Done(updated) => break updated,
-    ///         UpdateStep::Merge(row) => match Merged::new(&patch, *row) {
-    ///             Ok(fields) => merged = Some(fields),
-    ///             Err(conflict) => break conflict,
-    ///         },
-    ///     }
-    /// };
-    /// # assert_eq!(updated, Updated::Applied { renewed: true });
-    /// ```
+    /// changed in between. [`Merged::attempt`] does, and has an example.
     pub fn update_merged(
         &mut self,
         patch: &Patch,

@@ -1,6 +1,7 @@
 //! Merging outside of a store's lock.
 
 use super::Updated;
+use crate::error::StoreError;
 use crate::record::{Fields, Patch, Row};
 
 /// What merge functions made of the fields that an entry had: for [`Entry::update_merged`](super::Entry::update_merged).
@@ -42,6 +43,45 @@ impl Merged {
         match patch.merge_into(&row.fields) {
             Ok(result) => Ok(Self { theirs: row.fields, result }),
             Err(_) => Err(Updated::Conflict(Box::new(row))),
+        }
+    }
+
+    /// Attempts an update with what was merged so far, merges what it answers with, and goes on until there is an answer. Each
+    /// attempt begins with the patch as it came: merging what is merged already would count changes twice.
+    ///
+    /// # Errors
+    /// An attempt failed.
+    ///
+    /// ```
+    /// # use std::future::ready;
+    /// # use std::sync::Mutex;
+    /// # use std::time::Duration;
+    /// # use http_session::{record::*, store::*};
+    /// # let (row, day) = (Row::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
+    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    /// # let now = || 20_000 * day;
+    /// # let (entry, patch) = (Mutex::new(Entry::new(&row, lifetime, now())), Patch::unchanged(&row));
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let attempt = |merged| ready(Ok(entry.lock().unwrap().update_merged(&patch, merged, lifetime, now())));
+    /// let updated = Merged::attempt(&patch, attempt).await?;
+    /// # assert_eq!(updated, Updated::Applied { renewed: true });
+    /// # Ok::<_, http_session::error::StoreError>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn attempt<F>(patch: &Patch, mut update: impl FnMut(Option<Self>) -> F) -> Result<Updated, StoreError>
+    where
+        F: Future<Output = Result<UpdateStep, StoreError>>,
+    {
+        let mut merged = None;
+        loop {
+            let row = match update(merged.take()).await? {
+                UpdateStep::Done(updated) => return Ok(updated),
+                UpdateStep::Merge(row) => row,
+            };
+            match Self::new(patch, *row) {
+                Ok(fields) => merged = Some(fields),
+                Err(conflict) => return Ok(conflict),
+            }
         }
     }
 }

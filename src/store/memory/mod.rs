@@ -3,6 +3,7 @@
 use std::collections::BinaryHeap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::future::ready;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
@@ -12,7 +13,7 @@ use self::identities::Generations;
 use self::shard::{Limits, Shard};
 use super::{
     ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted,
-    Merged, Page, SessionStore, Touched, UpdateStep, Updated,
+    Merged, Page, SessionStore, Touched, Updated,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::error::StoreError;
@@ -329,21 +330,12 @@ impl SessionStore for MemoryStore {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        let mut merged = None;
-        loop {
+        let attempt = |merged| {
             // Merging may have taken long, so each attempt looks at the clock again.
             let now = self.now();
-            let step = self.shard(id).update(now, id, patch, lifetime, merged.take())?;
-            let row = match step {
-                UpdateStep::Done(updated) => return Ok(updated),
-                UpdateStep::Merge(row) => row,
-            };
-            // From the patch as it came, at each attempt: merging what is merged already would count changes twice.
-            match Merged::new(patch, *row) {
-                Ok(fields) => merged = Some(fields),
-                Err(conflict) => return Ok(conflict),
-            }
-        }
+            ready(self.shard(id).update(now, id, patch, lifetime, merged))
+        };
+        Merged::attempt(patch, attempt).await
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {

@@ -37,7 +37,7 @@ pub use self::options::{SqliteOptions, Synchronous};
 use self::table::{Asked, Table, Texts};
 use super::{
     ConditionalCommit, Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Merged, Page,
-    SessionStore, Touched, UpdateStep, Updated,
+    SessionStore, Touched, Updated,
 };
 use crate::error::{ConnectError, StoreError};
 use crate::id::SessionId;
@@ -195,20 +195,11 @@ impl SessionStore for SqliteStore {
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
         let (asked, deadline) = (Arc::new(Asked::new(id, patch)), self.deadline());
-        let mut merged = None;
-        loop {
-            let (asked, with) = (Arc::clone(&asked), merged.take());
-            let step = self.write_until(deadline, move |table| table.update(&asked, with.clone(), lifetime)).await?;
-            let row = match step {
-                UpdateStep::Done(updated) => return Ok(updated),
-                UpdateStep::Merge(row) => row,
-            };
-            // From the patch as it came, at each attempt: merging what is merged already would count changes twice.
-            match Merged::new(patch, *row) {
-                Ok(fields) => merged = Some(fields),
-                Err(conflict) => return Ok(conflict),
-            }
-        }
+        let attempt = |merged: Option<Merged>| {
+            let asked = Arc::clone(&asked);
+            self.write_until(deadline, move |table| table.update(&asked, merged.clone(), lifetime))
+        };
+        Merged::attempt(patch, attempt).await
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
