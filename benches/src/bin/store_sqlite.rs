@@ -1,4 +1,5 @@
-//! Calls a second of `SqliteStore`, beside the same statements on one thread that batches them by hand.
+//! Calls a second of `SqliteStore`, beside the same statements by hand: writes batched on one thread; reads one by one on as many
+//! connections, each with a thread of its own, and batched on one.
 
 use std::convert::Infallible;
 use std::fs;
@@ -21,6 +22,8 @@ use tower::Service;
 const CALLS: u64 = 64_000;
 const TASKS: u64 = 64;
 const ROUNDS: usize = 5;
+/// The store's default.
+const CONNECTIONS: usize = 3;
 
 fn main() {
     let runtime =
@@ -31,8 +34,8 @@ fn main() {
             "\n{synchronous:?}: thousands a second; in parentheses microseconds of processor for a call, of which the writer"
         );
         println!("Median of {ROUNDS} rounds of {CALLS} calls\n");
-        println!("| | raw, {TASKS} in a transaction | the store, {TASKS} tasks | ratio |\n|---|---|---|---|");
-        for case in [Case::Insert, Case::Update, Case::Load] {
+        println!("| | raw | the store, {TASKS} tasks | ratio |\n|---|---|---|---|");
+        for case in [Case::Insert, Case::Update, Case::Load, Case::LoadBatched] {
             if only.as_deref().is_some_and(|only| only != case.name()) {
                 continue;
             }
@@ -71,6 +74,8 @@ enum Case {
     Insert,
     Update,
     Load,
+    /// The same of the store, beside reads that are batched.
+    LoadBatched,
 }
 
 impl Case {
@@ -79,6 +84,7 @@ impl Case {
             Self::Insert => "insert",
             Self::Update => "update",
             Self::Load => "load",
+            Self::LoadBatched => "load-batched",
         }
     }
 }
@@ -96,7 +102,7 @@ impl Folder {
 
     async fn store(&self, synchronous: Synchronous) -> SqliteStore {
         let url = format!("sqlite:{}", self.0.join("sessions.db").display());
-        SqliteStore::options().synchronous(synchronous).connect(&url).await.expect("a store")
+        SqliteStore::options().connections(CONNECTIONS).synchronous(synchronous).connect(&url).await.expect("a store")
     }
 
     fn connection(&self, synchronous: Synchronous) -> Connection {
@@ -251,7 +257,9 @@ async fn ours(synchronous: Synchronous, case: Case) -> Speed {
                     let number = shuffled(number);
                     assert!(store.update(&id(number), &counted(&row(number)), LIFETIME).await.is_ok());
                 }
-                Case::Load => assert!(store.load(&id(shuffled(number))).await.is_ok_and(|row| row.is_some())),
+                Case::Load | Case::LoadBatched => {
+                    assert!(store.load(&id(shuffled(number))).await.is_ok_and(|row| row.is_some()))
+                }
             }
         }
     })
@@ -261,55 +269,83 @@ async fn ours(synchronous: Synchronous, case: Case) -> Speed {
 
 /// The same columns, by hand: what a program does that knows nothing of sessions.
 fn raw(synchronous: Synchronous, case: Case) -> Speed {
-    const INSERT: &str = "INSERT INTO sessions VALUES (?1, ?2, 0, 0, ?3, NULL, ?4, ?4, ?4, ?4, ?5, NULL, ?6, ?7)";
-    const SELECT: &str = "SELECT expires, epoch, identity_epoch, verifier, previous, created, identity_changed, verifier_changed, touched, identity, cookie, keep, fields FROM sessions WHERE id = ?1 AND expires > ?2";
-    const UPDATE: &str = "UPDATE sessions SET fields = ?2, touched = ?3, expires = ?4 WHERE id = ?1";
-    const KEEP: &str = r#"{"views":"always","theme":"always","locale":"always","cart":"always"}"#;
-    const FIELDS: &str = r#"{"views":"1","theme":"\"dark\"","locale":"\"en-GB\"","cart":"[\"apples\",\"pears\"]"}"#;
     let folder = Folder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     // Made by the store, so that the table is the same.
     let store = runtime.block_on(folder.store(synchronous));
     let mut connection = folder.connection(synchronous);
-    let now = 1_764_000_000_000_i64;
-    let mut write = |case: Case| {
-        for first in (0..CALLS).step_by(TASKS as usize) {
-            let transaction = connection.transaction().expect("a transaction");
-            for number in first..first + TASKS {
-                let number = if case == Case::Insert { number } else { shuffled(number) };
-                let (id, now) = (id(number), now + i64::try_from(number / 1000).unwrap_or_default());
-                let identity = number.to_string();
-                match case {
-                    Case::Insert => {
-                        let mut statement = transaction.prepare_cached(INSERT).expect("a statement");
-                        let values = params![id.as_str(), now + 86_400_000, [7_u8; 32], now, identity, KEEP, FIELDS];
-                        statement.execute(values).expect("an insert");
-                    }
-                    Case::Update | Case::Load => {
-                        let mut statement = transaction.prepare_cached(SELECT).expect("a statement");
-                        let mut rows = statement.query((id.as_str(), 1)).expect("rows");
-                        let row = rows.next().expect("a row").expect("a row");
-                        let fields: String = row.get(12).expect("a text");
-                        drop(rows);
-                        if case == Case::Update {
-                            let mut statement = transaction.prepare_cached(UPDATE).expect("a statement");
-                            let values = params![id.as_str(), fields, now + 1, now + 86_400_001];
-                            statement.execute(values).expect("an update");
-                        }
-                    }
-                }
-            }
-            transaction.commit().expect("a commit");
-        }
-    };
     if case != Case::Insert {
-        write(Case::Insert);
+        batched(&mut connection, insert);
     }
-    let watch = Stopwatch::start();
-    write(case);
+    let watch;
+    match case {
+        Case::Insert => {
+            watch = Stopwatch::start();
+            batched(&mut connection, insert);
+        }
+        Case::Update => {
+            watch = Stopwatch::start();
+            batched(&mut connection, update);
+        }
+        Case::LoadBatched => {
+            watch = Stopwatch::start();
+            batched(&mut connection, |connection, number| drop(select(connection, number)));
+        }
+        Case::Load => {
+            // One of the store's writes.
+            let connections: Vec<_> = (1..CONNECTIONS).map(|_| folder.connection(synchronous)).collect();
+            watch = Stopwatch::start();
+            std::thread::scope(|scope| {
+                let threads = connections.len();
+                for (first, connection) in (0..).zip(connections) {
+                    scope.spawn(move || {
+                        (first..CALLS).step_by(threads).for_each(|number| drop(select(&connection, number)))
+                    });
+                }
+            });
+        }
+    }
     let speed = watch.stop();
     drop(store);
     speed
+}
+
+/// All calls, some in a transaction.
+fn batched(connection: &mut Connection, call: impl Fn(&Connection, u64)) {
+    for first in (0..CALLS).step_by(TASKS as usize) {
+        let transaction = connection.transaction().expect("a transaction");
+        (first..first + TASKS).for_each(|number| call(&transaction, number));
+        transaction.commit().expect("a commit");
+    }
+}
+
+const NOW: i64 = 1_764_000_000_000;
+
+fn insert(connection: &Connection, number: u64) {
+    const INSERT: &str = "INSERT INTO sessions VALUES (?1, ?2, 0, 0, ?3, NULL, ?4, ?4, ?4, ?4, ?5, NULL, ?6, ?7)";
+    const KEEP: &str = r#"{"views":"always","theme":"always","locale":"always","cart":"always"}"#;
+    const FIELDS: &str = r#"{"views":"1","theme":"\"dark\"","locale":"\"en-GB\"","cart":"[\"apples\",\"pears\"]"}"#;
+    let (id, now) = (id(number), NOW + i64::try_from(number / 1000).unwrap_or_default());
+    let mut statement = connection.prepare_cached(INSERT).expect("a statement");
+    let values = params![id.as_str(), now + 86_400_000, [7_u8; 32], now, number.to_string(), KEEP, FIELDS];
+    statement.execute(values).expect("an insert");
+}
+
+fn select(connection: &Connection, number: u64) -> String {
+    const SELECT: &str = "SELECT expires, epoch, identity_epoch, verifier, previous, created, identity_changed, verifier_changed, touched, identity, cookie, keep, fields FROM sessions WHERE id = ?1 AND expires > ?2";
+    let mut statement = connection.prepare_cached(SELECT).expect("a statement");
+    let mut rows = statement.query((id(shuffled(number)).as_str(), 1)).expect("rows");
+    let row = rows.next().expect("a row").expect("a row");
+    row.get(12).expect("a text")
+}
+
+fn update(connection: &Connection, number: u64) {
+    const UPDATE: &str = "UPDATE sessions SET fields = ?2, touched = ?3, expires = ?4 WHERE id = ?1";
+    let fields = select(connection, number);
+    let number = shuffled(number);
+    let (id, now) = (id(number), NOW + i64::try_from(number / 1000).unwrap_or_default());
+    let mut statement = connection.prepare_cached(UPDATE).expect("a statement");
+    statement.execute(params![id.as_str(), fields, now + 1, now + 86_400_001]).expect("an update");
 }
 
 async fn count(_: Request<Body>, mut session: Session<Visit>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -23,6 +23,9 @@ pub(super) trait Job: Send {
     /// Finds the answer, and keeps it.
     fn run(&mut self, table: &Table);
 
+    /// Answers so.
+    fn fail(&mut self, error: StoreError);
+
     /// Sends the answer, if its transaction is committed.
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
 }
@@ -31,6 +34,8 @@ pub(super) trait Job: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
+    /// The same, of many rows.
+    Scan,
     Write,
 }
 
@@ -80,6 +85,10 @@ where
         self.answer = Some((self.work)(table));
     }
 
+    fn fail(&mut self, error: StoreError) {
+        self.answer = Some(Err(error));
+    }
+
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
         let answer = match (committed, self.answer) {
             (_, Some(Err(error))) | (Err(error), _) => Err(error),
@@ -103,7 +112,7 @@ where
         return Err(StoreError::new(StoreErrorKind::Unavailable));
     }
     let lost = match access {
-        Access::Read => StoreErrorKind::Unavailable,
+        Access::Read | Access::Scan => StoreErrorKind::Unavailable,
         Access::Write => StoreErrorKind::Unknown,
     };
     answer.await.unwrap_or_else(|_| Err(StoreError::new(lost)))

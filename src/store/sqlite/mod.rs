@@ -152,6 +152,14 @@ impl SqliteStore {
         ask(&self.0.reads, self.deadline(), Access::Read, work).await
     }
 
+    async fn scan<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Table) -> Result<T, StoreError> + Send + 'static,
+    {
+        ask(&self.0.reads, self.deadline(), Access::Scan, work).await
+    }
+
     async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -221,7 +229,7 @@ impl EnumerateSessions for SqliteStore {
     async fn len(&self) -> Result<usize, StoreError> {
         let (mut len, mut after) = (0, i64::MIN);
         loop {
-            let count = self.read(move |table| table.count(after)).await?;
+            let count = self.scan(move |table| table.count(after)).await?;
             len += count.live;
             match count.next {
                 Some(next) => after = next,
@@ -232,7 +240,7 @@ impl EnumerateSessions for SqliteStore {
 
     async fn ids(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
         let from = from.cloned();
-        self.read(move |table| table.ids(from.as_ref(), limit)).await
+        self.scan(move |table| table.ids(from.as_ref(), limit)).await
     }
 
     /// In small batches, between other calls.
@@ -267,6 +275,6 @@ impl IndexSessions for SqliteStore {
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
         let (identity, after) = (identity.clone(), after.cloned());
-        self.read(move |table| table.linked(&identity, after.as_ref(), limit)).await
+        self.scan(move |table| table.linked(&identity, after.as_ref(), limit)).await
     }
 }

@@ -103,15 +103,16 @@ impl Opening {
         let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         self.prepare_writer(&mut connection, file.is_some())?;
 
-        let reads = Arc::new(Jobs::new());
-        let mut readers = Vec::new();
         // What is in memory is in one connection alone, and its writer reads too.
-        for _ in 1..self.options.connections {
+        let others = if file.is_some() { self.options.connections.saturating_sub(1) } else { 0 };
+        let reads = Arc::new(Jobs::new(others));
+        let mut readers = Vec::new();
+        for _ in 0..others {
             let Some(file) = &file else { break };
             let reader = Reader { table: self.table(self.open_reader(file)?), jobs: Arc::clone(&reads) };
             readers.push(reader);
         }
-        let writes = Arc::new(Jobs::new());
+        let writes = Arc::new(Jobs::new(1));
         let reads = if readers.is_empty() { Arc::clone(&writes) } else { reads };
         // Whatever fails from here on, the queues are closed and the threads end.
         let store = SqliteStore(Arc::new(Handle {

@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 
 /// First in, first out; taken many at once. There is room for [`MOST`].
 pub(super) struct Queue<T> {
+    /// Threads that take items.
+    threads: usize,
     state: Mutex<State<T>>,
     ready: Condvar,
 }
 
 struct State<T> {
     items: VecDeque<T>,
-    /// Threads that sleep: while there are none, an item costs no call to the system.
+    /// Threads that sleep, and how many of them have been woken.
     asleep: usize,
+    woken: usize,
+    /// When one was woken, or took items, if it is to come back in a moment.
+    busy: Option<Instant>,
     is_closed: bool,
     searched: Option<Instant>,
 }
@@ -22,11 +27,29 @@ struct State<T> {
 const MOST: usize = 16_384;
 /// How often a full queue is searched for items that are over: each time takes all of them.
 const SEARCH: Duration = Duration::from_millis(100);
+/// So many items are left for a [`MOMENT`] to a thread that is awake: to wake another one would cost more than they do. Where it
+/// does not come back, the next item wakes another.
+const FEW: usize = 64;
+pub(super) const MOMENT: Duration = Duration::from_millis(1);
+
+impl<T> State<T> {
+    /// Whether a thread has to be woken, and then it is.
+    fn wakes(&mut self, threads: usize) -> bool {
+        let idle = self.asleep.saturating_sub(self.woken);
+        let is_left = idle < threads && self.items.len() < FEW && self.busy.is_some_and(|busy| busy.elapsed() < MOMENT);
+        if idle == 0 || self.items.is_empty() || is_left {
+            return false;
+        }
+        self.woken += 1;
+        self.busy = Some(Instant::now());
+        true
+    }
+}
 
 impl<T> Queue<T> {
-    pub(super) const fn new() -> Self {
-        let state = State { items: VecDeque::new(), asleep: 0, is_closed: false, searched: None };
-        Self { state: Mutex::new(state), ready: Condvar::new() }
+    pub(super) const fn new(threads: usize) -> Self {
+        let state = State { items: VecDeque::new(), asleep: 0, woken: 0, busy: None, is_closed: false, searched: None };
+        Self { threads, state: Mutex::new(state), ready: Condvar::new() }
     }
 
     /// Gives the item back if nobody will ever take it, or if there is no room even without those that are over.
@@ -40,12 +63,23 @@ impl<T> Queue<T> {
             return Err(item);
         }
         state.items.push_back(item);
-        let wakes = state.asleep > 0;
+        self.wake(state);
+        Ok(())
+    }
+
+    /// From a thread that does not come back in a moment: another one takes what waits.
+    pub(super) fn pass_on(&self) {
+        let mut state = self.lock();
+        state.busy = None;
+        self.wake(state);
+    }
+
+    fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
+        let wakes = state.wakes(self.threads);
         drop(state);
         if wakes {
             self.ready.notify_one();
         }
-        Ok(())
     }
 
     /// Waits for items, or until that moment, and takes up to `most` of them. `false` at the end: the queue is closed and
@@ -66,7 +100,9 @@ impl<T> Queue<T> {
                 Some(left) => self.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
             state.asleep -= 1;
+            state.woken = state.woken.saturating_sub(1);
         }
+        state.busy = Some(Instant::now());
         let taken = state.items.len().min(most);
         items.extend(state.items.drain(..taken));
         true
@@ -97,7 +133,7 @@ mod tests {
 
     #[test]
     fn items_come_in_their_order_and_all_of_them_before_the_end() {
-        let queue = Queue::new();
+        let queue = Queue::new(1);
         for number in 0..5 {
             queue.push(number, |_| false).unwrap();
         }
@@ -113,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_takes_what_there_is_room_for_without_those_that_are_over() {
-        let queue = Queue::new();
+        let queue = Queue::new(1);
         for number in 0..MOST {
             queue.push(number, |_| false).unwrap();
         }
@@ -127,8 +163,67 @@ mod tests {
     }
 
     #[test]
+    fn a_few_items_are_left_to_a_thread_that_is_awake_but_not_for_long() {
+        const THREADS: usize = 2;
+        let state = |items: usize, asleep, woken, busy| State {
+            items: (0..items).collect(),
+            asleep,
+            woken,
+            busy,
+            is_closed: false,
+            searched: None,
+        };
+        let now = Some(Instant::now() + Duration::from_secs(9));
+        let before = Instant::now().checked_sub(MOMENT);
+        let wakes = |mut state: State<usize>| state.wakes(THREADS);
+        assert!(wakes(state(1, 2, 0, now)), "all sleep");
+        assert!(!wakes(state(1, 2, 1, now)), "one is about to come");
+        assert!(!wakes(state(FEW - 1, 1, 0, now)), "one is awake");
+        assert!(wakes(state(FEW, 1, 0, now)), "they are many");
+        assert!(wakes(state(1, 1, 0, before)), "it does not come back");
+        assert!(wakes(state(1, 1, 0, None)), "it has said so");
+        assert!(!wakes(state(0, 1, 0, None)), "there are none");
+        assert!(!wakes(state(FEW, 1, 1, None)) && !wakes(state(FEW, 0, 0, None)), "nobody sleeps");
+        let mut once = state(1, 2, 0, None);
+        assert!(once.wakes(THREADS) && !once.wakes(THREADS));
+    }
+
+    #[test]
+    fn no_item_is_forgotten() {
+        use std::sync::mpsc;
+        let queue = Queue::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut items: Vec<mpsc::Sender<()>> = Vec::new();
+                    while queue.take(&mut items, 3, None) {
+                        for item in items.drain(..) {
+                            queue.pass_on();
+                            item.send(()).unwrap();
+                        }
+                    }
+                });
+            }
+            let pushers: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for _ in 0..5000 {
+                            let (sender, answer) = mpsc::channel();
+                            queue.push(sender, |_| false).unwrap();
+                            answer.recv_timeout(Duration::from_secs(30)).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            let ended: Vec<_> = pushers.into_iter().map(|pusher| pusher.join()).collect();
+            queue.close();
+            assert!(ended.iter().all(Result::is_ok));
+        });
+    }
+
+    #[test]
     fn a_wait_ends_at_its_moment_with_an_item_or_at_the_end() {
-        let queue = Queue::new();
+        let queue = Queue::new(1);
         let mut items = Vec::new();
         assert!(queue.take(&mut items, 1, Some(Instant::now() + Duration::from_millis(1))));
         assert!(items.is_empty());

@@ -1,13 +1,16 @@
 //! A thread that reads.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::job::{Abandoning, BoxedJob, Jobs, too_late};
+use super::job::{Abandoning, Access, BoxedJob, Jobs, too_late};
+use super::queue::MOMENT;
 use super::table::Table;
 
 /// Calls that share a view of the file, at most: the other readers shall have some too.
 const BATCH: usize = 32;
+/// How long an answer is kept at most, for others to go with it: the first wakes somebody up, and they find him awake.
+const KEPT: Duration = Duration::from_micros(200);
 
 pub(super) struct Reader {
     pub(super) table: Table,
@@ -18,37 +21,61 @@ impl Reader {
     /// Until the queue is closed and empty.
     pub(super) fn run(self) {
         let _abandoning = Abandoning(Arc::clone(&self.jobs));
-        let mut batch = Vec::new();
+        let (mut batch, mut answered) = (Vec::new(), Vec::new());
         while self.jobs.take(&mut batch, BATCH, None) {
             batch.retain(|job| !job.is_abandoned());
             // The view is as new as the first statement, so it has whatever was written before these calls. It spares each its
             // own locks.
             self.table.leave_transaction();
             let shares = batch.len() > 1 && self.table.run("BEGIN").is_ok();
-            batch.drain(..).for_each(|job| answer(job, &self.table));
+            self.read(&mut batch, &mut answered);
             if shares {
                 let _ = self.table.run("COMMIT");
+            }
+            deliver(&mut answered);
+        }
+    }
+
+    /// Keeps answers for a short while. Where a call takes long, those before it are answered, and what waits is left to others.
+    fn read(&self, batch: &mut Vec<BoxedJob>, answered: &mut Vec<BoxedJob>) {
+        let mut since = Instant::now();
+        for mut job in batch.drain(..) {
+            if job.access() == Access::Scan {
+                deliver(answered);
+                self.jobs.pass_on();
+            }
+            answer(&mut job, &self.table);
+            answered.push(job);
+            let spent = since.elapsed();
+            if spent >= KEPT {
+                deliver(answered);
+                since = Instant::now();
+            }
+            if spent >= MOMENT {
+                self.jobs.pass_on();
             }
         }
     }
 }
 
-/// Runs a call that reads. It is answered at once, since those behind it may take long.
-pub(super) fn answer(mut job: BoxedJob, table: &Table) {
+fn deliver(answered: &mut Vec<BoxedJob>) {
+    answered.drain(..).for_each(|job| job.finish(Ok(())));
+}
+
+/// Runs a call that reads.
+pub(super) fn answer(job: &mut BoxedJob, table: &Table) {
     if job.deadline() <= Instant::now() {
-        return job.finish(Err(too_late()));
+        job.fail(too_late());
+    } else {
+        job.run(table);
     }
-    job.run(table);
-    job.finish(Ok(()));
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rusqlite::Connection;
 
-    use super::super::job::{Access, ask};
+    use super::super::job::ask;
     use super::super::schema::Statements;
     use super::*;
     use crate::clock::SystemClock;
@@ -71,13 +98,13 @@ mod tests {
         let sql = "INSERT INTO sessions VALUES ('a', 9000000000000, 0, 0, zeroblob(32), NULL, 0, 0, 0, 0, NULL, NULL, '{}', '{}')";
         other.connection.execute_batch(sql).unwrap();
 
-        let jobs = Arc::new(Jobs::new());
+        let jobs = Arc::new(Jobs::new(1));
         let reader = Reader { table, jobs: Arc::clone(&jobs) };
         let thread = std::thread::spawn(move || reader.run());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let late = ask(&jobs, Instant::now(), Access::Read, |table| table.count(0));
+        let late = ask(&jobs, Instant::now(), Access::Scan, |table| table.count(0));
         assert!(runtime.block_on(late).is_err());
-        let count = ask(&jobs, Instant::now() + Duration::from_secs(5), Access::Read, |table| table.count(0));
+        let count = ask(&jobs, Instant::now() + Duration::from_secs(5), Access::Scan, |table| table.count(0));
         assert_eq!(runtime.block_on(count).unwrap().live, 1);
         jobs.close();
         thread.join().unwrap();

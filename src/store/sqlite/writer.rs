@@ -53,8 +53,9 @@ impl Writer {
     /// Where there is no thread for those that read: they do not wait for others that write.
     fn read(&self, batch: &mut Vec<BoxedJob>) {
         self.table.leave_transaction();
-        for job in batch.extract_if(.., |job| job.access() == Access::Read) {
-            answer(job, &self.table);
+        for mut job in batch.extract_if(.., |job| job.access() != Access::Write) {
+            answer(&mut job, &self.table);
+            job.finish(Ok(()));
         }
     }
 
