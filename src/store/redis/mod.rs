@@ -35,6 +35,7 @@ mod scan;
 mod script;
 mod sentinel;
 mod server;
+mod socket;
 mod url;
 
 pub use options::RedisOptions;

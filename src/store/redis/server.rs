@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ::redis::aio::{ConnectionManager, MultiplexedConnection, SendError};
+use ::redis::aio::{ConnectionManager, SendError};
 use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, PushInfo, PushKind, RedisError,
     RedisResult, Value,
@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::refusal::Refusal;
 use super::renewed::{Held, Renewed};
+use super::socket::Socket;
 
 /// What a server answered to each command, errors too: see [`problem`].
 pub(super) type Replies = Vec<Value>;
@@ -116,7 +117,7 @@ struct Own {
 }
 
 struct Live {
-    connection: MultiplexedConnection,
+    socket: Socket,
     /// The server has closed it: what is sent now is not lost, it is not even sent.
     closed: Arc<AtomicBool>,
     made: Instant,
@@ -183,7 +184,7 @@ impl Own {
         };
         let since = Instant::now();
         let mut waiting = Waiting { own: self, since, is_answered: false };
-        let mut connection = live.connection.clone();
+        let mut connection = live.socket.connection.clone();
         let until = wait.until(deadline, since, self.patience);
         let answer = timeout_at(until, connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
         waiting.is_answered = answer.is_ok();
@@ -224,7 +225,6 @@ impl Own {
         let closed = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&closed);
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.patience))
             // Each call has a limit of its own.
             .set_response_timeout(None)
             .set_pipeline_buffer_size(1024)
@@ -234,9 +234,10 @@ impl Own {
                 }
                 Ok::<_, SendError>(())
             });
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let socket = Socket::open(&self.client, config, self.patience).await?;
         if self.role == Role::Primary {
             let role = ::redis::cmd("ROLE");
+            let mut connection = socket.connection.clone();
             let answer = timeout(self.patience, role.query_async::<Value>(&mut connection)).await;
             match answer.map_err(|_| late())? {
                 Ok(Value::Array(role)) if role.first().is_some_and(|role| text(role) != Some("master")) => {
@@ -248,7 +249,7 @@ impl Own {
                 Err(_) => {}
             }
         }
-        Ok(Arc::new(Live { connection, closed, made: Instant::now() }))
+        Ok(Arc::new(Live { socket, closed, made: Instant::now() }))
     }
 }
 
