@@ -1,12 +1,13 @@
 //! One statement on one connection of the pool, within the time limit.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use deadpool_postgres::tokio_postgres::types::{ToSql, Type};
 use deadpool_postgres::tokio_postgres::{CancelToken, Error, NoTls, Row};
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{Object, Pool, PoolError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -72,7 +73,17 @@ impl Connections {
         statement: &str,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, StoreError> {
-        self.ask(deadline, access, Request::Statement(statement, values)).await
+        self.ask(deadline, access, Request::Statement(statement, values)).await.map(|answer| answer.rows)
+    }
+
+    /// How many rows a statement changes that gives none.
+    pub(super) async fn change_until(
+        &self,
+        deadline: Instant,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        self.ask(deadline, Access::Write, Request::Change(statement, values)).await.map(|answer| answer.changed)
     }
 
     /// Several statements without parameters, which are one transaction.
@@ -80,11 +91,11 @@ impl Connections {
         self.ask(self.deadline(), Access::Write, Request::Script(statements)).await.map(|_| ())
     }
 
-    async fn ask(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Vec<Row>, StoreError> {
+    async fn ask(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Answer, StoreError> {
         let mut attempts = 0;
         loop {
             let failure = match self.attempt(deadline, access, request).await {
-                Ok(rows) => return Ok(rows),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             attempts += 1;
@@ -104,7 +115,7 @@ impl Connections {
         }
     }
 
-    async fn attempt(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Vec<Row>, Failure> {
+    async fn attempt(&self, deadline: Instant, access: Access, request: Request<'_>) -> Result<Answer, Failure> {
         let connection = Some(self.connection(deadline).await?);
         let mut call = Call { connection, connector: &self.connector, deadline };
         let answer = timeout_at(deadline, call.query(request, self.prepared)).await;
@@ -120,20 +131,37 @@ impl Connections {
         answer
     }
 
-    /// A connection of the pool. One that has been begun ends there though nobody waits for it any more: else callers who
-    /// hang up would have each of them begun anew.
     async fn connection(&self, deadline: Instant) -> Result<Object, Failure> {
         let pool = self.pool.clone();
-        let mut get = Box::pin(async move { pool.get().await });
-        let got = match poll_fn(|context| Poll::Ready(get.as_mut().poll(context))).await {
-            Poll::Ready(got) => got,
-            Poll::Pending => match tokio::spawn(timeout_at(deadline, get)).await {
-                Ok(Ok(got)) => got,
-                // Late; or the runtime ends.
-                Ok(Err(_)) | Err(_) => return Err(failure::no_connection()),
-            },
-        };
-        got.map_err(failure::of_connection)
+        let mut waiting = Waiting { get: Some(Box::pin(async move { pool.get().await })), deadline };
+        match timeout_at(deadline, poll_fn(|context| waiting.poll(context))).await {
+            Ok(got) => got.map_err(failure::of_connection),
+            Err(_) => Err(failure::no_connection()),
+        }
+    }
+}
+
+/// A connection of the pool that is waited for. One that has been begun ends there though nobody waits for it any more: else
+/// callers who hang up would have each of them begun anew.
+struct Waiting {
+    get: Option<Pin<Box<dyn Future<Output = Result<Object, PoolError>> + Send>>>,
+    deadline: Instant,
+}
+
+impl Waiting {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Object, PoolError>> {
+        let Some(get) = &mut self.get else { return Poll::Pending };
+        let got = ready!(get.as_mut().poll(context));
+        self.get = None;
+        Poll::Ready(got)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let (Some(get), Ok(runtime)) = (self.get.take(), Handle::try_current()) {
+            runtime.spawn(timeout_at(self.deadline, get));
+        }
     }
 }
 
@@ -146,7 +174,15 @@ fn pause(attempts: u32) -> Duration {
 #[derive(Clone, Copy)]
 enum Request<'a> {
     Statement(&'a str, &'a [Value<'a>]),
+    /// One that gives no rows.
+    Change(&'a str, &'a [Value<'a>]),
     Script(&'a str),
+}
+
+#[derive(Default)]
+struct Answer {
+    rows: Vec<Row>,
+    changed: u64,
 }
 
 /// A request that is under way. Dropped before its answer is there, it keeps its connection from others, who would wait for
@@ -159,22 +195,34 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    async fn query(&self, request: Request<'_>, prepared: bool) -> Result<Vec<Row>, Error> {
-        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
-        match request {
-            Request::Statement(statement, values) if prepared => {
-                let types: Vec<Type> = values.iter().map(Value::kind).collect();
-                let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-                let statement = connection.prepare_typed_cached(statement, &types).await?;
-                connection.query(&statement, &values).await
+    async fn query(&self, request: Request<'_>, prepared: bool) -> Result<Answer, Error> {
+        let Some(connection) = &self.connection else { return Ok(Answer::default()) };
+        let (statement, values) = match request {
+            Request::Statement(statement, values) | Request::Change(statement, values) => (statement, values),
+            Request::Script(statements) => {
+                return connection.batch_execute(statements).await.map(|()| Answer::default());
             }
-            Request::Statement(statement, values) => {
-                let values: Vec<(&(dyn ToSql + Sync), Type)> =
-                    values.iter().map(|value| (value as _, value.kind())).collect();
-                connection.query_typed(statement, &values).await
+        };
+        let gives_rows = matches!(request, Request::Statement(..));
+        let (rows, changed) = if prepared {
+            let types: Vec<Type> = values.iter().map(Value::kind).collect();
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            let statement = connection.prepare_typed_cached(statement, &types).await?;
+            if gives_rows {
+                (connection.query(&statement, &values).await?, 0)
+            } else {
+                (Vec::new(), connection.execute(&statement, &values).await?)
             }
-            Request::Script(statements) => connection.batch_execute(statements).await.map(|()| Vec::new()),
-        }
+        } else {
+            let values: Vec<(&(dyn ToSql + Sync), Type)> =
+                values.iter().map(|value| (value as _, value.kind())).collect();
+            if gives_rows {
+                (connection.query_typed(statement, &values).await?, 0)
+            } else {
+                (Vec::new(), connection.execute_typed(statement, &values).await?)
+            }
+        };
+        Ok(Answer { rows, changed })
     }
 }
 

@@ -163,7 +163,7 @@ impl PostgresStore {
     async fn load_until(&self, deadline: Instant, id: &SessionId) -> Result<Option<Row>, StoreError> {
         let (statement, values) = (&self.0.statements.load, [Value::id(id)]);
         let found = self.0.connections.run_until(deadline, Access::Read, statement, &values).await?;
-        found.first().map(|found| value::row(found, 0)).transpose()
+        Ok(found.first().map(|found| value::row(found, 0)).transpose()?.flatten())
     }
 
     async fn write(&self, statement: &str, values: &[Value<'_>]) -> Result<Vec<SqlRow>, StoreError> {
@@ -219,20 +219,24 @@ impl SessionStore for PostgresStore {
             Value::Json(text::marks(row.fields.iter())),
             Value::Span(lifetime.idle.min(lifetime.absolute)),
         ];
-        let inserted = self.write(&self.0.statements.insert, &values).await?;
-        Ok(if inserted.is_empty() { Inserted::Taken } else { Inserted::Inserted })
+        let connections = &self.0.connections;
+        let inserted = connections.change_until(connections.deadline(), &self.0.statements.insert, &values).await?;
+        Ok(if inserted == 0 { Inserted::Taken } else { Inserted::Inserted })
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
         let Update { statement, values, explains } = Update::patch(&self.0.statements.table, id, patch, lifetime);
         let deadline = self.0.connections.deadline();
-        let answer = self.0.connections.run_until(deadline, Access::Write, &statement, &values).await?;
-        if let Some(renewed) = answer.first().map(|answer| column(answer, 0)).transpose()?.flatten() {
-            return Ok(Updated::Applied { renewed });
-        }
         let found = if explains {
-            answer.first().map(|answer| value::row(answer, 1)).transpose()?
+            let answer = self.0.connections.run_until(deadline, Access::Write, &statement, &values).await?;
+            if let Some(renewed) = answer.first().map(|answer| column(answer, 0)).transpose()?.flatten() {
+                return Ok(Updated::Applied { renewed });
+            }
+            answer.first().map(|answer| value::row(answer, 1)).transpose()?.flatten()
         } else {
+            if self.0.connections.change_until(deadline, &statement, &values).await? > 0 {
+                return Ok(Updated::Applied { renewed: true });
+            }
             self.load_until(deadline, id).await?
         };
         Ok(match found {
@@ -245,7 +249,7 @@ impl SessionStore for PostgresStore {
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
         let Update { statement, values, .. } = Update::touch(&self.0.statements.table, id, epoch, lifetime);
         let deadline = self.0.connections.deadline();
-        if !self.0.connections.run_until(deadline, Access::Write, &statement, &values).await?.is_empty() {
+        if self.0.connections.change_until(deadline, &statement, &values).await? > 0 {
             return Ok(Touched::Applied);
         }
         Ok(match self.load_until(deadline, id).await? {

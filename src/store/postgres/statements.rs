@@ -6,8 +6,8 @@
 use crate::record::TOMBSTONE_LIFETIME;
 
 /// What [`value::row`](super::value::row) reads, of the row that is named `r`.
-pub(super) const COLUMNS: &str = "now(), r.epoch, r.identity_epoch, r.verifier, r.previous, r.identity, r.cookie, \
-    r.fields::text, r.keep::text, r.created, r.identity_changed, r.verifier_changed, r.touched, r.expires";
+pub(super) const COLUMNS: &str = "now(), r.expires, r.epoch, r.identity_epoch, r.verifier, r.previous, r.identity, r.cookie, \
+    r.fields, r.keep, r.created, r.identity_changed, r.verifier_changed, r.touched";
 
 /// Whether a row is a session, neither expired nor destroyed.
 const LIVE: &str = "expires > now() and verifier is not null";
@@ -37,7 +37,8 @@ impl Statements {
             TOMBSTONE_LIFETIME.as_secs()
         );
         Self {
-            load: format!("select {COLUMNS} from {table} r where id = $1 and expires > now()"),
+            // Of a row that has expired too: a condition more, and the server plans for longer than it then searches.
+            load: format!("select {COLUMNS} from {table} r where id = $1"),
             insert: insert(&table),
             destroy: format!(
                 "with l as materialized (select epoch from {table} where id = $1 and {LIVE} for update), \
@@ -83,8 +84,7 @@ fn insert(table: &str) -> String {
     format!(
         "insert into {table} as s (id, {columns}) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), now(), now(), now(), now() + $10) \
-         on conflict (id) do update set ({columns}) = row({}) where s.expires <= now() \
-         returning true",
+         on conflict (id) do update set ({columns}) = row({}) where s.expires <= now()",
         excluded.join(", ")
     )
 }

@@ -25,7 +25,8 @@ pub(super) struct Update<'a> {
 }
 
 impl<'a> Update<'a> {
-    /// Answers whether a renewal took place, or with no row; where it [explains](Self::explains), with null and the row.
+    /// Changes the row, or nothing; where it [explains](Self::explains), it answers whether a renewal took place, or with null
+    /// and the row.
     pub(super) fn patch(table: &str, id: &'a SessionId, patch: &'a Patch, lifetime: Lifetime) -> Self {
         // What is merged is likely to be refused, and then the row is needed; and `returning` knows the new row alone, which
         // does not tell whether it was this renewal that took place.
@@ -43,25 +44,24 @@ impl<'a> Update<'a> {
             writer.set("cookie", &cookie);
         }
         if !explains {
-            return writer.finish(table, &renewed);
+            return writer.finish(table);
         }
-        let Writer { values, set, conditions } = writer;
+        let (conditions, Writer { values, set, .. }) = (writer.conditions(), writer);
         let statement = format!(
             "with l as materialized (select * from {table} where id = $1 and expires > now() for update), \
-             u as (update {table} s set {} from l where s.id = $1 and {} returning {renewed} as renewed) \
+             u as (update {table} s set {} from l where s.id = $1 and {conditions} returning {renewed} as renewed) \
              select u.renewed, {COLUMNS} from l left join u on true left join l r on u.renewed is null",
             set.join(", "),
-            conditions.join(" and ")
         );
         Self { statement, values, explains }
     }
 
-    /// Answers with a row if it happened.
+    /// Changes the row, or nothing.
     pub(super) fn touch(table: &str, id: &'a SessionId, epoch: Epoch, lifetime: Lifetime) -> Self {
         let mut writer = Writer::new(id, epoch);
         writer.require("l.verifier is not null");
         writer.lifetime(lifetime, false);
-        writer.finish(table, "true")
+        writer.finish(table)
     }
 }
 
@@ -79,13 +79,16 @@ impl<'a> Writer<'a> {
     }
 
     /// The plainest statement. Where another one holds the row, it waits, and goes by what it then finds.
-    fn finish(self, table: &str, answer: &str) -> Update<'a> {
-        let statement = format!(
-            "update {table} l set {} where l.id = $1 and l.expires > now() and {} returning {answer}",
-            self.set.join(", "),
-            self.conditions.join(" and ")
-        );
+    fn finish(mut self, table: &str) -> Update<'a> {
+        self.require("l.expires > now()");
+        let statement =
+            format!("update {table} l set {} where l.id = $1 and {}", self.set.join(", "), self.conditions());
         Update { statement, values: self.values, explains: false }
+    }
+
+    /// All of them as one that the server does not look into when it plans: only the id leads to a row.
+    fn conditions(&self) -> String {
+        format!("case when {} then true end", self.conditions.join(" and "))
     }
 
     fn value(&mut self, value: Value<'a>) -> String {

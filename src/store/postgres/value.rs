@@ -125,17 +125,39 @@ impl<'a> FromSql<'a> for Moment {
     }
 }
 
-/// The columns of [`columns`](super::statements::COLUMNS), after `before` others. What cannot be read is said to be so (R16).
-pub(super) fn row(found: &SqlRow, before: usize) -> Result<Row, StoreError> {
+/// A `jsonb`, as text.
+struct Json<'a>(&'a str);
+
+impl<'a> FromSql<'a> for Json<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, BoxError> {
+        match raw.split_first() {
+            // The version of the format.
+            Some((1, text)) => Ok(Self(std::str::from_utf8(text)?)),
+            _ => Err("a jsonb of another version".into()),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::JSONB
+    }
+}
+
+/// The [columns](super::statements::COLUMNS) after `before` others; none where the row has expired. What cannot be read is
+/// said to be so (R16).
+pub(super) fn row(found: &SqlRow, before: usize) -> Result<Option<Row>, StoreError> {
     let mut columns = Columns { found, next: before };
-    let now: Moment = columns.next()?;
+    let (now, expires): (Moment, Moment) = (columns.next()?, columns.next()?);
+    let expires_in = expires.since(now);
+    if expires_in.is_zero() {
+        return Ok(None);
+    }
     let epoch = epoch(columns.next()?);
     let identity_epoch = self::epoch(columns.next()?);
     let verifier = columns.hash()?.unwrap_or(VerifierHash::NONE);
     let previous = columns.hash()?;
     let identity = columns.raw()?;
     let cookie = columns.raw()?;
-    let (fields, keep): (&str, &str) = (columns.next()?, columns.next()?);
+    let (Json(fields), Json(keep)) = (columns.next()?, columns.next()?);
     let fields = text::parse(fields, keep)?;
     let ages = Ages {
         created: now.since(columns.next()?),
@@ -143,9 +165,7 @@ pub(super) fn row(found: &SqlRow, before: usize) -> Result<Row, StoreError> {
         verifier: now.since(columns.next()?),
         touched: now.since(columns.next()?),
     };
-    let expires: Moment = columns.next()?;
-    let expires_in = expires.since(now);
-    Ok(Row { epoch, identity_epoch, verifier, previous, identity, cookie, fields, ages, expires_in, revision: 0 })
+    Ok(Some(Row { epoch, identity_epoch, verifier, previous, identity, cookie, fields, ages, expires_in, revision: 0 }))
 }
 
 pub(super) const fn epoch(number: i64) -> Epoch {
