@@ -14,7 +14,7 @@ use rand::RngExt as _;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::cluster::{Cluster, Slots, slot};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, is_mistake};
 use super::renewed::Held;
 use super::script::Script;
 use super::sentinel::Sentinel;
@@ -129,8 +129,7 @@ impl Attempt {
 
     /// Waits a moment; the error where there is no time left for another attempt, or none would help.
     async fn pause(&mut self, error: RedisError) -> Result<(), StoreError> {
-        let denied = matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
-        if denied || matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig) {
+        if is_mistake(&error) {
             return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
         }
         const LONGEST: u64 = 250;

@@ -1,6 +1,6 @@
 //! What a server says when it does not do what it was asked for: then nothing has happened.
 
-use ::redis::RedisError;
+use ::redis::{ErrorKind, RedisError};
 
 use crate::error::StoreErrorKind;
 
@@ -34,6 +34,16 @@ impl Refusal {
             _ => Self::Final(StoreErrorKind::Refused),
         }
     }
+}
+
+/// Whether it is for the operator to mend: no attempt of the next seconds would fare better.
+pub(super) fn is_mistake(error: &RedisError) -> bool {
+    // Of a server that is no cluster, one that is no sentinel, and of `SELECT`.
+    const SAID: [&str; 3] = ["cluster support disabled", "unknown command", "DB index is out of range"];
+    let is_said = |detail: &str| SAID.iter().any(|said| detail.contains(said));
+    matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig)
+        || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
+        || error.code() == Some("ERR") && error.detail().is_some_and(is_said)
 }
 
 /// The code of an error, also of one inside of a script: up to 6.2 it stands in the middle of the text, perhaps after a dash,

@@ -69,6 +69,22 @@ async fn databases_and_prefixes_keep_applications_apart() {
     assert!(matches!(braces, Err(ConnectError::InvalidOptions(_))));
 }
 
+/// At once, since no time heals it.
+#[tokio::test]
+async fn a_url_of_another_kind_of_server_is_refused() {
+    for version in servers::redis_versions("a URL of another kind of server") {
+        let redis = Redis::options().version(&version).start("a URL of another kind of server").unwrap();
+        let other = |scheme| redis.url().replacen("redis:", scheme, 1);
+        let urls = [other("redis:") + "/99", other("redis+cluster:"), other("redis+sentinel:") + "/mymaster"];
+        for url in urls {
+            let connecting = RedisStore::options().time_limit(Duration::from_secs(600)).connect(&url);
+            let outcome = super::within(Duration::from_secs(10), connecting).await;
+            let is_refused = matches!(&outcome, Err(ConnectError::Store(error)) if error.kind() == Refused);
+            assert!(is_refused, "{} {url}: {outcome:?}", version.name);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_unix_socket_will_do() {
     let socket = std::env::temp_dir().join(format!("http-session-redis-{}.sock", std::process::id()));
