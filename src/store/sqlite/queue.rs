@@ -17,8 +17,10 @@ struct State<T> {
     /// Threads that sleep, and how many of them have been woken.
     asleep: usize,
     woken: usize,
-    /// When one was woken, or took items, if it is to come back in a moment.
-    busy: Option<Instant>,
+    /// Those of the others that are [away](Away).
+    away: usize,
+    /// When the last of the others was woken, or took items.
+    seen: Option<Instant>,
     is_closed: bool,
     searched: Option<Instant>,
 }
@@ -28,7 +30,7 @@ const MOST: usize = 16_384;
 /// How often a full queue is searched for items that are over: each time takes all of them.
 const SEARCH: Duration = Duration::from_millis(100);
 /// So many items are left for a [`MOMENT`] to a thread that is awake: to wake another one would cost more than they do. Where it
-/// does not come back, the next item wakes another.
+/// has not come back by then, the next item wakes another.
 const FEW: usize = 64;
 pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
@@ -36,19 +38,39 @@ impl<T> State<T> {
     /// Whether a thread has to be woken, and then it is.
     fn wakes(&mut self, threads: usize) -> bool {
         let idle = self.asleep.saturating_sub(self.woken);
-        let is_left = idle < threads && self.items.len() < FEW && self.busy.is_some_and(|busy| busy.elapsed() < MOMENT);
-        if idle == 0 || self.items.is_empty() || is_left {
+        if idle == 0 || self.items.is_empty() {
+            return false;
+        }
+        let is_soon = |seen: Instant| seen.elapsed() < MOMENT;
+        if idle + self.away < threads && self.items.len() < FEW && self.seen.is_some_and(is_soon) {
             return false;
         }
         self.woken += 1;
-        self.busy = Some(Instant::now());
+        self.seen = Some(Instant::now());
         true
+    }
+}
+
+/// A thread that does not come back in a moment, as long as this is there: others take what waits.
+pub(super) struct Away<'a, T>(&'a Queue<T>);
+
+impl<T> Drop for Away<'_, T> {
+    fn drop(&mut self) {
+        self.0.lock().away -= 1;
     }
 }
 
 impl<T> Queue<T> {
     pub(super) const fn new(threads: usize) -> Self {
-        let state = State { items: VecDeque::new(), asleep: 0, woken: 0, busy: None, is_closed: false, searched: None };
+        let state = State {
+            items: VecDeque::new(),
+            asleep: 0,
+            woken: 0,
+            away: 0,
+            seen: None,
+            is_closed: false,
+            searched: None,
+        };
         Self { threads, state: Mutex::new(state), ready: Condvar::new() }
     }
 
@@ -67,11 +89,12 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// From a thread that does not come back in a moment: another one takes what waits.
-    pub(super) fn pass_on(&self) {
+    /// For a thread that has taken items.
+    pub(super) fn away(&self) -> Away<'_, T> {
         let mut state = self.lock();
-        state.busy = None;
+        state.away += 1;
         self.wake(state);
+        Away(self)
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
@@ -102,7 +125,7 @@ impl<T> Queue<T> {
             state.asleep -= 1;
             state.woken = state.woken.saturating_sub(1);
         }
-        state.busy = Some(Instant::now());
+        state.seen = Some(Instant::now());
         let taken = state.items.len().min(most);
         items.extend(state.items.drain(..taken));
         true
@@ -164,28 +187,19 @@ mod tests {
 
     #[test]
     fn a_few_items_are_left_to_a_thread_that_is_awake_but_not_for_long() {
-        const THREADS: usize = 2;
-        let state = |items: usize, asleep, woken, busy| State {
-            items: (0..items).collect(),
-            asleep,
-            woken,
-            busy,
-            is_closed: false,
-            searched: None,
+        let later = Instant::now() + Duration::from_secs(600);
+        let wakes = |items: usize, asleep, woken, away, seen| {
+            let items = (0..items).collect();
+            State { items, asleep, woken, away, seen, is_closed: false, searched: None }.wakes(2)
         };
-        let now = Some(Instant::now() + Duration::from_secs(9));
-        let before = Instant::now().checked_sub(MOMENT);
-        let wakes = |mut state: State<usize>| state.wakes(THREADS);
-        assert!(wakes(state(1, 2, 0, now)), "all sleep");
-        assert!(!wakes(state(1, 2, 1, now)), "one is about to come");
-        assert!(!wakes(state(FEW - 1, 1, 0, now)), "one is awake");
-        assert!(wakes(state(FEW, 1, 0, now)), "they are many");
-        assert!(wakes(state(1, 1, 0, before)), "it does not come back");
-        assert!(wakes(state(1, 1, 0, None)), "it has said so");
-        assert!(!wakes(state(0, 1, 0, None)), "there are none");
-        assert!(!wakes(state(FEW, 1, 1, None)) && !wakes(state(FEW, 0, 0, None)), "nobody sleeps");
-        let mut once = state(1, 2, 0, None);
-        assert!(once.wakes(THREADS) && !once.wakes(THREADS));
+        assert!(wakes(1, 2, 0, 0, Some(later)), "all sleep");
+        assert!(!wakes(1, 2, 1, 0, Some(later)), "one is about to come");
+        assert!(!wakes(FEW - 1, 1, 0, 0, Some(later)), "one is awake");
+        assert!(wakes(FEW, 1, 0, 0, Some(later)), "they are many");
+        assert!(wakes(1, 1, 0, 0, Instant::now().checked_sub(MOMENT)), "it does not come back");
+        assert!(wakes(1, 1, 0, 1, Some(later)), "it has said so");
+        assert!(!wakes(0, 1, 0, 1, None), "there are none");
+        assert!(!wakes(FEW, 1, 1, 1, None) && !wakes(FEW, 0, 0, 1, None), "nobody sleeps");
     }
 
     #[test]
@@ -198,7 +212,7 @@ mod tests {
                     let mut items: Vec<mpsc::Sender<()>> = Vec::new();
                     while queue.take(&mut items, 3, None) {
                         for item in items.drain(..) {
-                            queue.pass_on();
+                            let _away = rand::random::<bool>().then(|| queue.away());
                             item.send(()).unwrap();
                         }
                     }

@@ -38,11 +38,11 @@ impl Reader {
 
     /// Keeps answers for a short while. Where a call takes long, those before it are answered, and what waits is left to others.
     fn read(&self, batch: &mut Vec<BoxedJob>, answered: &mut Vec<BoxedJob>) {
-        let mut since = Instant::now();
+        let (mut since, mut away) = (Instant::now(), None);
         for mut job in batch.drain(..) {
             if job.access() == Access::Scan {
                 deliver(answered);
-                self.jobs.pass_on();
+                away.get_or_insert_with(|| self.jobs.away());
             }
             answer(&mut job, &self.table);
             answered.push(job);
@@ -52,7 +52,7 @@ impl Reader {
                 since = Instant::now();
             }
             if spent >= MOMENT {
-                self.jobs.pass_on();
+                away.get_or_insert_with(|| self.jobs.away());
             }
         }
     }
