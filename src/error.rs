@@ -424,15 +424,15 @@ impl From<InvalidEntry> for StoreError {
 }
 
 /// Why a store could not be opened. It never holds the URL, which may hold a password (R26). Where the driver or the server
-/// has given a reason, that is the [`source`](StdError::source), which may name hosts and users; print it at the start of
-/// the program, not in a log of requests.
+/// has given a reason, that is the [`source`](StdError::source), which may name hosts and users. `Display` leaves it out, and
+/// `Debug`, which a `main` that returns the error shows, has it: for the start of the program, not for a log of requests.
 ///
 /// ```
 /// use http_session::error::ConnectError;
 ///
 /// let error = ConnectError::InvalidUrl("a file of its own has no name");
 /// assert_eq!(error.to_string(), "the URL of the session store is not valid: a file of its own has no name");
-/// assert!(ConnectError::UnknownScheme(&[]).to_string().ends_with("it has none; crate features add others"));
+/// assert!(ConnectError::UnknownScheme(&["memory:"]).to_string().contains("it has `memory:`; crate features add others"));
 /// ```
 #[non_exhaustive]
 pub enum ConnectError {
@@ -459,7 +459,7 @@ impl fmt::Display for ConnectError {
                 for (place, scheme) in known.iter().enumerate() {
                     write!(f, "{} `{scheme}`", if place == 0 { "" } else { "," })?;
                 }
-                f.write_str("; crate features add others")
+                f.write_str("; crate features add others: `memory`, `postgres`, `redis`, `redis-tls`, `sqlite`")
             }
             Self::InvalidUrl(why) => write!(f, "the URL of the session store is not valid: {why}"),
             Self::InvalidOptions(why) => write!(f, "the options of the session store are not valid: {why}"),
@@ -469,11 +469,20 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// The sentence, since a `main` that returns the error shows this, and whether there is more to know.
+/// The sentence, and the reasons.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)?;
-        f.write_str(if self.source().is_some() { " (the `source()` of this error says why)" } else { "" })
+        let mut all = self.to_string();
+        let mut reason = self.source();
+        while let Some(source) = reason {
+            let text = source.to_string();
+            // Drivers say the same again.
+            if !all.contains(&text) {
+                all = format!("{all}: {text}");
+            }
+            reason = source.source();
+        }
+        f.write_str(&all)
     }
 }
 

@@ -210,7 +210,7 @@ pub enum Destroyed {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session store",
     label = "this is not a store",
-    note = "use `MemoryStore::new()`, another store of this crate, or implement `SessionStore` for `{Self}`",
+    note = "use `MemoryStore::new()`, another store of this crate, `Basic::new(..)` with a `BasicStore`, or implement `SessionStore` for `{Self}`",
     note = "a configuration owns its store: share one as an `Arc`, choose one at run time as an `AnyStore`"
 )]
 pub trait SessionStore: Send + Sync + 'static {

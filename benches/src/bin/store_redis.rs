@@ -16,11 +16,14 @@ use tokio::task::JoinSet;
 static VIEWS: Field = Field::new("views");
 
 const CONNECTIONS: usize = 2;
-const CALLERS: usize = 64;
+/// At once, in one table each.
+const CALLERS: [usize; 2] = [64, 1];
 const SESSIONS: usize = 1000;
 const ROUNDS: usize = 7;
 /// In milliseconds.
 const DAY: u64 = 24 * 3600 * 1000;
+const LIFETIME: Lifetime =
+    Lifetime { idle: Duration::from_millis(DAY), absolute: Duration::from_millis(30 * DAY), extent: Extent::Extend };
 const ROUND: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
@@ -28,25 +31,30 @@ async fn main() {
     let url = std::env::args().nth(1).expect("the URL of a server");
     let store = RedisStore::options().prefix("bench:").connections(CONNECTIONS).connect(&url).await.unwrap();
     let raw = Raw::open(&url).await;
-    let (day, row) = (Duration::from_secs(24 * 3600), row());
-    let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
+    let row = row();
     let ids: Arc<[SessionId]> = (0..SESSIONS).map(id).collect();
     for id in ids.iter() {
         let _ = store.destroy(id, None).await.unwrap();
         driver::cmd("DEL").arg(key(id)).exec_async(&mut raw.connection()).await.unwrap();
-        let _ = store.insert(id, &row, lifetime).await.unwrap();
+        let _ = store.insert(id, &row, LIFETIME).await.unwrap();
     }
 
+    for callers in CALLERS {
+        compare(callers, &store, &raw, &row, &ids).await;
+    }
+}
+
+async fn compare(callers: usize, store: &RedisStore, raw: &Raw, row: &Row, ids: &Arc<[SessionId]>) {
     let load = || {
-        let (store, ids) = (store.clone(), Arc::clone(&ids));
-        measure(move |turn| {
+        let (store, ids) = (store.clone(), Arc::clone(ids));
+        measure(callers, move |turn| {
             let (store, id) = (store.clone(), ids[turn % SESSIONS].clone());
             async move { assert!(store.load(&id).await.unwrap().is_some()) }
         })
     };
     let raw_load = || {
-        let (raw, ids) = (raw.clone(), Arc::clone(&ids));
-        measure(move |turn| {
+        let (raw, ids) = (raw.clone(), Arc::clone(ids));
+        measure(callers, move |turn| {
             let (mut connection, key) = (raw.connection(), key(&ids[turn % SESSIONS]));
             async move {
                 let mut pipeline = driver::Pipeline::new();
@@ -56,16 +64,16 @@ async fn main() {
         })
     };
     let commit = || {
-        let (store, ids, row) = (store.clone(), Arc::clone(&ids), row.clone());
-        measure(move |turn| {
+        let (store, ids, row) = (store.clone(), Arc::clone(ids), row.clone());
+        measure(callers, move |turn| {
             let (store, id, patch) = (store.clone(), ids[turn % SESSIONS].clone(), patch(&row, turn));
-            async move { drop(store.update(&id, &patch, lifetime).await.unwrap()) }
+            async move { drop(store.update(&id, &patch, LIFETIME).await.unwrap()) }
         })
     };
     let raw_commit = |script: &str| {
-        let (raw, ids, script) = (raw.clone(), Arc::clone(&ids), script.to_owned());
+        let (raw, ids, script) = (raw.clone(), Arc::clone(ids), script.to_owned());
         let is_least = script == raw.least;
-        measure(move |turn| {
+        measure(callers, move |turn| {
             let (mut connection, key) = (raw.connection(), key(&ids[turn % SESSIONS]));
             let mut command = driver::cmd("EVALSHA");
             command.arg(&script).arg(1).arg(key);
@@ -89,7 +97,7 @@ async fn main() {
         }
     }
     let [load, raw_load, commit, raw_commit, least] = best;
-    println!("Calls a second: best of {ROUNDS} rounds, {CALLERS} callers, {CONNECTIONS} connections\n");
+    println!("\nCalls a second: best of {ROUNDS} rounds, callers: {callers}, connections: {CONNECTIONS}\n");
     println!("| call | raw | the store | ratio |\n|---|---|---|---|");
     println!("| load | {raw_load:.0} | {load:.0} | {:.2} |", load / raw_load);
     println!("| commit | {raw_commit:.0} | {commit:.0} | {:.2} |", commit / raw_commit);
@@ -141,20 +149,23 @@ impl Raw {
 }
 
 /// Calls a second, of as many callers as there are.
-async fn measure<F: Future<Output = ()> + Send>(call: impl Fn(usize) -> F + Clone + Send + 'static) -> f64 {
-    let (start, mut callers) = (Instant::now(), JoinSet::new());
-    for caller in 0..CALLERS {
+async fn measure<F: Future<Output = ()> + Send>(
+    callers: usize,
+    call: impl Fn(usize) -> F + Clone + Send + 'static,
+) -> f64 {
+    let (start, mut tasks) = (Instant::now(), JoinSet::new());
+    for caller in 0..callers {
         let call = call.clone();
-        callers.spawn(async move {
+        tasks.spawn(async move {
             let mut count = 0;
             while start.elapsed() < ROUND {
-                call(caller + count * CALLERS).await;
+                call(caller + count * callers).await;
                 count += 1;
             }
             count
         });
     }
-    let count: usize = callers.join_all().await.into_iter().sum();
+    let count: usize = tasks.join_all().await.into_iter().sum();
     count as f64 / start.elapsed().as_secs_f64()
 }
 

@@ -47,8 +47,9 @@ fn main() {
             let (raw, ours) = (median(&mut raws), median(&mut all));
             let ratio = ours.thousands / raw.thousands;
             println!(
-                "| {} | {:.1} ({:.1}) | {:.1} ({:.1}, {:.1}) | {ratio:.2} |",
+                "| {} | {}: {:.1} ({:.1}) | {:.1} ({:.1}, {:.1}) | {ratio:.2} |",
                 case.name(),
+                case.raw(),
                 raw.thousands,
                 raw.all,
                 ours.thousands,
@@ -85,6 +86,14 @@ impl Case {
             Self::Update => "update",
             Self::Load => "load",
             Self::LoadBatched => "load-batched",
+        }
+    }
+
+    /// What raw does.
+    fn raw(self) -> String {
+        match self {
+            Self::Load => format!("{} connections, one by one", CONNECTIONS - 1),
+            _ => format!("one connection, {TASKS} in a transaction"),
         }
     }
 }

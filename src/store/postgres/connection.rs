@@ -134,10 +134,10 @@ impl Connections {
     async fn connection(&self, deadline: Instant) -> Result<Object, Failure> {
         let pool = self.pool.clone();
         let mut waiting = Waiting { get: Some(Box::pin(async move { pool.get().await })), deadline };
-        match timeout_at(deadline, poll_fn(|context| waiting.poll(context))).await {
-            Ok(got) => got.map_err(failure::of_connection),
-            Err(_) => Err(failure::no_connection()),
-        }
+        let got = timeout_at(deadline, poll_fn(|context| waiting.poll(context))).await;
+        // Late: there is no time left for anybody to go on with it.
+        waiting.get = None;
+        got.map_err(|_| failure::no_connection())?.map_err(failure::of_connection)
     }
 }
 
@@ -160,7 +160,8 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let (Some(get), Ok(runtime)) = (self.get.take(), Handle::try_current()) {
-            runtime.spawn(timeout_at(self.deadline, get));
+            let deadline = self.deadline;
+            runtime.spawn(async move { timeout_at(deadline, get).await.map(drop) });
         }
     }
 }

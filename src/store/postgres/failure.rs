@@ -93,27 +93,57 @@ fn refused(code: &SqlState) -> (StoreErrorKind, Again) {
 
 /// Of looking for a connection: nothing was sent.
 pub(super) fn of_connection(error: PoolError) -> Failure {
-    let said = match &error {
-        PoolError::Backend(error) => error.as_db_error().map(DbError::code),
-        _ => None,
+    let (kind, again) = match &error {
+        PoolError::Backend(error) => unconnected(error.code(), error),
+        _ => (StoreErrorKind::Unavailable, Again::No),
     };
-    let again = if said == Some(&SqlState::CANNOT_CONNECT_NOW) { Again::Soon } else { Again::No };
-    Failure { error: StoreError::new(StoreErrorKind::Unavailable).with_source(error), again }
+    Failure { error: StoreError::new(kind).with_source(error), again }
+}
+
+fn unconnected(code: Option<&SqlState>, error: &dyn std::fmt::Display) -> (StoreErrorKind, Again) {
+    let kind = match code.and_then(|code| code.code().get(..2)) {
+        // Who may not, or to a database that there is not.
+        Some("28" | "3D" | "42") => StoreErrorKind::Refused,
+        // The driver has no other word for a password that the URL lacks.
+        None if error.to_string().starts_with("invalid configuration") => StoreErrorKind::Refused,
+        _ => StoreErrorKind::Unavailable,
+    };
+    (kind, if code == Some(&SqlState::CANNOT_CONNECT_NOW) { Again::Soon } else { Again::No })
 }
 
 /// The time for a connection is over: nothing was sent.
 pub(super) fn no_connection() -> Failure {
-    Failure { error: StoreError::new(StoreErrorKind::Unavailable), again: Again::No }
+    Failure { error: late(StoreErrorKind::Unavailable), again: Again::No }
 }
 
 /// The time for an answer is over.
 pub(super) fn no_answer(access: Access) -> Failure {
-    Failure { error: StoreError::new(access.lost()), again: Again::No }
+    Failure { error: late(access.lost()), again: Again::No }
+}
+
+fn late(kind: StoreErrorKind) -> StoreError {
+    StoreError::new(kind).with_source(std::io::Error::from(std::io::ErrorKind::TimedOut))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_is_refused_where_no_time_heals_it() {
+        let kind = |code: Option<&str>, text| {
+            let code = code.map(SqlState::from_code);
+            unconnected(code.as_ref(), &text)
+        };
+        let (refused, unavailable) = (StoreErrorKind::Refused, StoreErrorKind::Unavailable);
+        for code in ["28P01", "28000", "3D000", "42501"] {
+            assert_eq!(kind(Some(code), "db error"), (refused, Again::No), "{code}");
+        }
+        assert_eq!(kind(None, "invalid configuration"), (refused, Again::No));
+        assert_eq!(kind(None, "error connecting to server"), (unavailable, Again::No));
+        assert_eq!(kind(Some("53300"), "db error"), (unavailable, Again::No));
+        assert_eq!(kind(Some("57P03"), "db error"), (unavailable, Again::Soon));
+    }
 
     #[test]
     fn r10_only_what_did_nothing_is_sent_again() {

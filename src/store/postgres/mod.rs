@@ -18,7 +18,7 @@
 //! | `fields` | the fields: a JSON object whose values are the values' JSON, as strings |
 //! | `keep` | fields that outlive a change of identity: a JSON object of `"sign_in"` and `"always"` |
 //! | `created`, `identity_changed`, `verifier_changed`, `touched` | when each of these was last so |
-//! | `expires` | when the session ends; never read after that, removed by a [sweep](crate::store::Sweep) |
+//! | `expires` | when the session ends; never used after that, removed by a [sweep](crate::store::Sweep) |
 //!
 //! A text whose bytes are not UTF-8, hold a NUL or begin with a backslash is `\x` and its bytes in hexadecimal.
 //!

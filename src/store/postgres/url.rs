@@ -16,7 +16,10 @@ const DRIVERS_KEEPALIVE: Duration = Duration::from_secs(2 * 60 * 60);
 /// What to connect to, and how.
 pub(super) fn parse(url: &str) -> Result<(Config, Connector), ConnectError> {
     if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Err(ConnectError::UnknownScheme(&["postgres:", "postgresql:"]));
+        return Err(match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => ConnectError::InvalidUrl("after `postgres:` comes `//`"),
+            _ => ConnectError::UnknownScheme(&["postgres:", "postgresql:"]),
+        });
     }
     let (place, options) = url.split_once('?').unwrap_or((url, ""));
     let (mut mode, mut authorities) = (None, None);
@@ -45,6 +48,11 @@ pub(super) fn parse(url: &str) -> Result<(Config, Connector), ConnectError> {
             percent_decode_str(file).decode_utf8().map_err(|_| ConnectError::InvalidUrl("`sslrootcert` is no text"))
         })
         .transpose()?;
+    if authorities.is_some() && matches!(mode, None | Some("disable" | "prefer")) {
+        return Err(ConnectError::InvalidUrl(
+            "with `sslrootcert` comes `sslmode=verify-full`: else nothing is verified",
+        ));
+    }
     let connector = match mode.unwrap_or("prefer") {
         "disable" => {
             config.ssl_mode(SslMode::Disable);
@@ -134,11 +142,14 @@ mod tests {
 
     #[test]
     fn r26_a_url_that_is_refused_is_not_shown() {
-        for url in ["", "mysql://u:hunter2@h/d", "host=h password=hunter2", "postgres:hunter2"] {
+        for url in ["", "mysql://u:hunter2@h/d", "host=h password=hunter2"] {
             assert!(matches!(parse(url), Err(ConnectError::UnknownScheme(_))), "{url}");
         }
         for url in [
+            "postgres:hunter2",
             "postgres://u:hunter2@h:port/d",
+            "postgres://u:hunter2@h/d?sslrootcert=/nowhere",
+            "postgres://u:hunter2@h/d?sslmode=prefer&sslrootcert=/nowhere",
             "postgres://u:hunter2@h/d?sslmode=often",
             "postgres://u:hunter2@h/d?unknown=1",
             "postgres://u:hunter2@h/d?sslmode=require&sslrootcert=/nowhere",

@@ -18,7 +18,7 @@ use super::refusal::{Refusal, is_mistake};
 use super::renewed::Held;
 use super::script::Script;
 use super::sentinel::Sentinel;
-use super::server::{Address, Failure, Replies, Server, Wait, problem};
+use super::server::{Address, Failure, Replies, Server, Wait, late, problem};
 use super::unexpected;
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -343,7 +343,7 @@ impl Connection {
             match found.await {
                 Ok(Ok(primaries)) => return Ok(primaries),
                 Ok(Err(error)) => attempt.pause(error).await?,
-                Err(_) => return Err(StoreError::new(StoreErrorKind::Unavailable)),
+                Err(_) => return Err(StoreError::new(StoreErrorKind::Unavailable).with_source(late())),
             }
         }
     }

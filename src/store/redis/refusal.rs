@@ -38,8 +38,9 @@ impl Refusal {
 
 /// Whether it is for the operator to mend: no attempt of the next seconds would fare better.
 pub(super) fn is_mistake(error: &RedisError) -> bool {
-    // Of a server that is no cluster, one that is no sentinel, and of `SELECT`.
-    const SAID: [&str; 3] = ["cluster support disabled", "unknown command", "DB index is out of range"];
+    // Of a server that is no cluster, one that is no sentinel, and of `SELECT`, whose own code the driver leaves out.
+    const SAID: [&str; 4] =
+        ["cluster support disabled", "unknown command", "DB index is out of range", "has no permissions"];
     let is_said = |detail: &str| SAID.iter().any(|said| detail.contains(said));
     matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig)
         || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))

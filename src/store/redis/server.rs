@@ -184,9 +184,8 @@ impl Own {
         };
         let since = Instant::now();
         let mut waiting = Waiting { own: self, since, is_answered: false };
-        let mut connection = live.socket.connection.clone();
         let until = wait.until(deadline, since, self.patience);
-        let answer = timeout_at(until, connection.send_packed_commands(pipeline, 0, pipeline.len())).await;
+        let answer = timeout_at(until, live.socket.ask(pipeline)).await;
         waiting.is_answered = answer.is_ok();
         match answer {
             Ok(Ok(replies)) => {
@@ -236,10 +235,10 @@ impl Own {
             });
         let socket = Socket::open(&self.client, config, self.patience).await?;
         if self.role == Role::Primary {
-            let role = ::redis::cmd("ROLE");
-            let mut connection = socket.connection.clone();
-            let answer = timeout(self.patience, role.query_async::<Value>(&mut connection)).await;
-            match answer.map_err(|_| late())? {
+            let mut role = Pipeline::with_capacity(1);
+            role.cmd("ROLE");
+            let answer = timeout(self.patience, socket.ask(&role)).await.map_err(|_| late())?;
+            match answer.and_then(|mut replies| replies.pop().unwrap_or(Value::Nil).extract_error()) {
                 Ok(Value::Array(role)) if role.first().is_some_and(|role| text(role) != Some("master")) => {
                     return Err((ErrorKind::Client, "the server is no primary").into());
                 }
@@ -280,6 +279,6 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-fn late() -> RedisError {
+pub(super) fn late() -> RedisError {
     io::Error::from(io::ErrorKind::TimedOut).into()
 }

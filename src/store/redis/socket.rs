@@ -3,21 +3,45 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::tcp::{TcpSettings, socket2::SockRef};
-use ::redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisResult};
+use ::redis::{AsyncConnectionConfig, Client, ConnectionAddr, Pipeline, RedisConnectionInfo, RedisResult, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use super::server::late;
+
+/// So many calls under way at least make it worth while to wait for more.
+const MANY: usize = 8;
 
 /// A connection, and the task that carries its commands, which ends with this.
 pub(super) struct Socket {
-    pub(super) connection: MultiplexedConnection,
+    connection: MultiplexedConnection,
+    calls: Arc<Calls>,
     _driver: JoinSet<()>,
+}
+
+/// How many calls have begun, and how many of them are over.
+#[derive(Default)]
+struct Calls {
+    begun: AtomicUsize,
+    over: AtomicUsize,
+}
+
+/// A call that is under way.
+struct UnderWay<'a>(&'a Calls);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.over.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Socket {
@@ -38,12 +62,12 @@ impl Socket {
                 _ => {
                     let config = config.set_connection_timeout(None);
                     let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-                    Ok(Self { connection, _driver: JoinSet::new() })
+                    Ok(Self { connection, calls: Arc::default(), _driver: JoinSet::new() })
                 }
             }
         })
         .await
-        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        .unwrap_or_else(|_| Err(late()))
     }
 
     async fn over<S>(stream: S, settings: &RedisConnectionInfo, config: AsyncConnectionConfig) -> RedisResult<Self>
@@ -51,23 +75,34 @@ impl Socket {
         S: Unpin + AsyncRead + AsyncWrite + Send + 'static,
     {
         let (connection, driver) = MultiplexedConnection::new_with_config(settings, stream, config).await?;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(gathering(driver));
-        Ok(Self { connection, _driver: tasks })
+        let (calls, mut tasks) = (Arc::<Calls>::default(), JoinSet::new());
+        tasks.spawn(gathering(driver, Arc::clone(&calls)));
+        Ok(Self { connection, calls, _driver: tasks })
+    }
+
+    /// The answers to all commands, errors of the server too.
+    pub(super) async fn ask(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut connection = self.connection.clone();
+        self.calls.begun.fetch_add(1, Ordering::Relaxed);
+        let _under_way = UnderWay(&self.calls);
+        connection.send_packed_commands(pipeline, 0, pipeline.len()).await
     }
 }
 
-/// Whoever asks wakes the driver, which would run next and send this one command. So it lets the others of this turn ask first,
-/// and one call to the system sends all of it.
-async fn gathering(driver: impl Future<Output = ()>) {
-    let (mut driver, mut is_yielding) = (pin!(driver), false);
+/// Whoever asks wakes the driver, which would run next and send this one command, with a call to the system. Where there are
+/// many, it goes to the end of the queue once, and finds the commands of the others.
+async fn gathering(driver: impl Future<Output = ()>, calls: Arc<Calls>) {
+    let mut driver = pin!(driver);
+    let (mut known, mut has_waited) = (0, false);
     poll_fn(|context| {
-        is_yielding = !is_yielding;
-        if is_yielding {
-            // It is not ready at first, and wakes this task.
-            let _ = pin!(yield_now()).poll(context);
+        let begun = calls.begun.load(Ordering::Relaxed);
+        let under_way = begun.wrapping_sub(calls.over.load(Ordering::Relaxed));
+        if begun != known && under_way >= MANY && !has_waited {
+            has_waited = true;
+            context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        (known, has_waited) = (begun, false);
         driver.as_mut().poll(context)
     })
     .await;
@@ -97,45 +132,60 @@ async fn tcp(host: &str, port: u16, settings: &TcpSettings) -> io::Result<TcpStr
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tokio::sync::mpsc;
+    use tokio::sync::{Barrier, mpsc};
+    use tokio::task::yield_now;
 
     use super::*;
 
-    #[test]
-    fn what_is_asked_in_one_turn_goes_out_together() {
+    /// How many commands the driver found each time, where so many callers ask at once.
+    fn found(callers: usize) -> Vec<usize> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let sizes = runtime.block_on(async {
+        runtime.block_on(async {
             let (sender, mut receiver) = mpsc::unbounded_channel();
-            let sizes = Arc::new(Mutex::new(Vec::new()));
-            let taken = Arc::clone(&sizes);
+            let (calls, sizes) = (Arc::<Calls>::default(), Arc::new(Mutex::new(Vec::new())));
+            let found = Arc::clone(&sizes);
             let driver = poll_fn(move |context| {
                 let mut size = 0;
                 loop {
                     match receiver.poll_recv(context) {
                         Poll::Ready(Some(())) => size += 1,
                         end => {
-                            taken.lock().unwrap().push(size);
+                            found.lock().unwrap().push(size);
                             return end.map(drop);
                         }
                     }
                 }
             });
-            let driving = tokio::spawn(gathering(driver));
-            yield_now().await;
+            let driving = tokio::spawn(gathering(driver, Arc::clone(&calls)));
+            while sizes.lock().unwrap().is_empty() {
+                yield_now().await;
+            }
             let asking = tokio::spawn(async move {
                 let mut tasks = JoinSet::new();
-                for _ in 0..20 {
-                    let sender = sender.clone();
-                    tasks.spawn(async move { sender.send(()).unwrap() });
+                calls.begun.fetch_add(callers, Ordering::Relaxed);
+                let barrier = Arc::new(Barrier::new(callers));
+                for _ in 0..callers {
+                    let (sender, barrier) = (sender.clone(), Arc::clone(&barrier));
+                    tasks.spawn(async move {
+                        sender.send(()).unwrap();
+                        // As callers wait for their answers.
+                        barrier.wait().await;
+                    });
                 }
                 while tasks.join_next().await.is_some() {}
             });
             asking.await.unwrap();
             driving.await.unwrap();
-            Arc::try_unwrap(sizes).unwrap().into_inner().unwrap()
-        });
-        let sizes: Vec<_> = sizes.into_iter().filter(|size| *size > 0).collect();
-        assert_eq!(sizes, [20]);
+            let sizes = sizes.lock().unwrap();
+            sizes.iter().copied().filter(|size| *size > 0).collect()
+        })
+    }
+
+    #[test]
+    fn what_many_ask_goes_out_together() {
+        let (many, few) = (found(20), found(MANY - 1));
+        assert_eq!((many.iter().sum::<usize>(), few.iter().sum::<usize>()), (20, MANY - 1));
+        assert!(many.len() < few.len(), "{many:?} {few:?}");
     }
 
     #[test]

@@ -32,7 +32,14 @@ const SENTINEL_PORT: u16 = 26_379;
 const PORT: u16 = 6_379;
 
 pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
-    let (scheme, rest) = url.split_once("://").ok_or(ConnectError::UnknownScheme(SCHEMES))?;
+    let Some((scheme, rest)) = url.split_once("://") else {
+        let is_known = SCHEMES.iter().any(|scheme| url.starts_with(scheme));
+        return Err(if is_known {
+            ConnectError::InvalidUrl("after `redis:` comes `//`")
+        } else {
+            ConnectError::UnknownScheme(SCHEMES)
+        });
+    };
     if !cfg!(feature = "redis-tls") && scheme.starts_with("rediss") {
         return Err(ConnectError::UnknownScheme(SCHEMES));
     }
@@ -41,6 +48,10 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
         info.map(ours).map_err(|_| ConnectError::InvalidUrl("it is not `redis://user:password@host:port/database`"))
     };
     match scheme {
+        // The driver passes over what it does not know: a database of another than the one that was meant is not opened.
+        "redis" | "rediss" if rest.contains('?') => Err(ConnectError::InvalidUrl(
+            "its database is behind a `/`, as in `redis://host/3`, and nothing comes after a `?`",
+        )),
         "redis" | "rediss" | "redis+unix" => single(url).map(Target::Single),
         "redis+cluster" | "rediss+cluster" => {
             let parts = Parts::of(rest)?;
@@ -191,10 +202,19 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_url_is_said_without_it() {
-        for url in ["http://app:hunter2@one", "hunter2", "redis://app:hunter2@one/three", "redis://:hunter2@"] {
+        for url in [
+            "http://app:hunter2@one",
+            "hunter2",
+            "redis://app:hunter2@one/three",
+            "redis://:hunter2@",
+            "redis:hunter2",
+            "redis://:hunter2@one?db=3",
+        ] {
             let problem = problem(url);
             assert!(!problem.is_empty() && !problem.contains("hunter2"), "{problem}");
         }
         assert!(problem("amqp://one").contains("`redis+cluster:`"));
+        assert!(problem("redis:one").contains("comes `//`"));
+        assert!(problem("redis://one?db=3").contains("behind a `/`"));
     }
 }

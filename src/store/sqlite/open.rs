@@ -132,14 +132,17 @@ impl Opening {
     }
 
     fn prepare_writer(&self, connection: &mut Connection, is_file: bool) -> Result<(), ConnectError> {
-        if !connection.is_autocommit() || connection.is_readonly("main").map_err(failure::of_statement)? {
-            return Err(StoreError::new(StoreErrorKind::Refused).into());
+        if !connection.is_autocommit() {
+            return Err(refused("the connection is within a transaction"));
+        }
+        if connection.is_readonly("main").map_err(failure::of_statement)? {
+            return Err(refused("the file is read-only"));
         }
         self.prepare(connection).map_err(failure::of_statement)?;
         // A file that is refused stays as it is.
         self.statements.is_missing(connection)?;
         if is_file && self.log_ahead(connection).map_err(failure::of_statement)? != "wal" {
-            return Err(StoreError::new(StoreErrorKind::Refused).into());
+            return Err(refused("the file cannot have a log beside it"));
         }
         let synchronous = match self.options.synchronous {
             Synchronous::Full => "FULL",
@@ -206,10 +209,17 @@ fn open_file(path: &Path) -> Result<Connection, ConnectError> {
     match options.open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(unavailable(std::io::Error::new(ErrorKind::NotFound, "its folder is not there")));
+        }
         Err(error) => return Err(unavailable(error)),
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(path, flags).map_err(failure::of_statement)?)
+}
+
+fn refused(why: &'static str) -> ConnectError {
+    StoreError::new(StoreErrorKind::Refused).with_source(std::io::Error::other(why)).into()
 }
 
 fn unavailable(error: std::io::Error) -> ConnectError {

@@ -29,8 +29,8 @@ struct State<T> {
 const MOST: usize = 16_384;
 /// How often a full queue is searched for items that are over: each time takes all of them.
 const SEARCH: Duration = Duration::from_millis(100);
-/// So many items are left for a [`MOMENT`] to a thread that is awake: to wake another one would cost more than they do. Where it
-/// has not come back by then, the next item wakes another.
+/// So many items are left for a [`MOMENT`] to a thread that is awake: to wake another one would cost more than they do. They wait
+/// for the one that it is at, at most: a thread that finds that this took longer is [away](Away) until it comes back.
 const FEW: usize = 64;
 pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
@@ -143,6 +143,11 @@ impl<T> Queue<T> {
         let items = std::mem::take(&mut self.lock().items);
         // Outside of the lock: whoever waits for them wakes up.
         drop(items);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().items.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

@@ -19,8 +19,12 @@ fn is_schema<T>(connected: Result<T, ConnectError>, word: &str) {
 }
 
 fn is_unavailable<T>(connected: Result<T, ConnectError>) {
+    is(StoreErrorKind::Unavailable, connected);
+}
+
+fn is<T>(kind: StoreErrorKind, connected: Result<T, ConnectError>) {
     match connected.map(|_| ()) {
-        Err(ConnectError::Store(error)) => assert_eq!(error.kind(), StoreErrorKind::Unavailable),
+        Err(ConnectError::Store(error)) => assert_eq!(error.kind(), kind),
         other => panic!("{other:?}"),
     }
 }
@@ -216,7 +220,8 @@ async fn tls_is_as_the_url_says() {
     }
     assert!(connect("sslmode=prefer").await.is_ok());
     assert!(connect("").await.is_ok());
-    is_unavailable(connect("sslmode=disable").await);
+    // The server takes nobody without.
+    is(StoreErrorKind::Refused, connect("sslmode=disable").await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
