@@ -1,8 +1,11 @@
 //! What can go wrong. Messages are lower case and never hold a secret, a session id, a field's value or a driver's message
 //! (R26).
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+use std::sync::Arc;
 
 /// Makes an error that says which rule was broken, and nothing of the value that broke it.
 macro_rules! rule_error {
@@ -352,7 +355,37 @@ pub enum StoreErrorKind {
 /// ```
 pub struct StoreError {
     kind: StoreErrorKind,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<BoxError>,
+}
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What a driver says, and why in words that hold nothing of what the driver was told (R26).
+#[derive(Debug)]
+struct Explained {
+    reason: Cow<'static, str>,
+    source: Option<BoxError>,
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl StdError for Explained {}
+
+/// The system's error behind another one, in the words of the standard library.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) fn system_reason<'a>(error: &'a (dyn StdError + 'static)) -> Option<String> {
+    let errors = std::iter::successors(Some(error), |&error| error.source());
+    let system = |error: &'a (dyn StdError + 'static)| {
+        // As the driver for Redis has it.
+        let shared = || error.downcast_ref::<Arc<dyn StdError + Send + Sync>>()?.downcast_ref::<std::io::Error>();
+        error.downcast_ref::<std::io::Error>().or_else(shared)
+    };
+    let kind = errors.filter_map(system).last()?.kind();
+    (kind != std::io::ErrorKind::Other).then(|| kind.to_string())
 }
 
 impl StoreError {
@@ -377,8 +410,26 @@ impl StoreError {
     /// ```
     #[cold]
     #[must_use]
-    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn with_source(self, source: impl Into<BoxError>) -> Self {
         Self { source: Some(source.into()), ..self }
+    }
+
+    /// With a reason, in front of the driver's error: whoever opens a store reads it in the [`ConnectError`]. It holds nothing of
+    /// a driver's message (R26).
+    ///
+    /// ```
+    /// # use http_session::error::{ConnectError, StoreError, StoreErrorKind};
+    /// let error = StoreError::new(StoreErrorKind::Refused).with_reason("there is no such bucket");
+    /// assert_eq!(ConnectError::from(error).to_string(), "the session store refused the call: there is no such bucket");
+    /// ```
+    #[cold]
+    #[must_use]
+    pub fn with_reason(self, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { source: Some(Box::new(Explained { reason: reason.into(), source: self.source })), ..self }
+    }
+
+    fn explained(&self) -> Option<&Explained> {
+        self.source.as_ref()?.downcast_ref()
     }
 
     /// The kind.
@@ -413,7 +464,11 @@ impl fmt::Display for StoreError {
 
 impl StdError for StoreError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
+        let source = match self.explained() {
+            Some(explained) => explained.source.as_ref(),
+            None => self.source.as_ref(),
+        };
+        source.map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
     }
 }
 
@@ -423,16 +478,16 @@ impl From<InvalidEntry> for StoreError {
     }
 }
 
-/// Why a store could not be opened. It never holds the URL, which may hold a password (R26). Where the driver or the server
-/// has given a reason, that is the [`source`](StdError::source), which may name hosts and users. `Display` leaves it out, and
-/// `Debug`, which a `main` that returns the error shows, has it: for the start of the program, not for a log of requests.
+/// Why a store could not be opened, with the reason where it is known. It never holds the URL, which may hold a password, and
+/// nothing of a driver's message, which may hold it too (R26). That is the [`source`](StdError::source), for code that knows
+/// what it prints.
 ///
 /// ```
 /// use http_session::error::ConnectError;
 ///
 /// let error = ConnectError::InvalidUrl("a file of its own has no name");
 /// assert_eq!(error.to_string(), "the URL of the session store is not valid: a file of its own has no name");
-/// assert!(ConnectError::UnknownScheme(&["memory:"]).to_string().contains("it has `memory:`; crate features add others"));
+/// assert!(ConnectError::UnknownScheme(&[]).to_string().contains("it has none"));
 /// ```
 #[non_exhaustive]
 pub enum ConnectError {
@@ -459,30 +514,42 @@ impl fmt::Display for ConnectError {
                 for (place, scheme) in known.iter().enumerate() {
                     write!(f, "{} `{scheme}`", if place == 0 { "" } else { "," })?;
                 }
-                f.write_str("; crate features add others: `memory`, `postgres`, `redis`, `redis-tls`, `sqlite`")
+                if !MISSING_FEATURES.is_empty() {
+                    write!(f, "; others come with the crate features {}", MISSING_FEATURES.join(", "))?;
+                }
+                Ok(())
             }
             Self::InvalidUrl(why) => write!(f, "the URL of the session store is not valid: {why}"),
             Self::InvalidOptions(why) => write!(f, "the options of the session store are not valid: {why}"),
             Self::Schema(why) => write!(f, "the table of the session store does not fit: {why}"),
-            Self::Store(error) => error.fmt(f),
+            Self::Store(error) => {
+                fmt::Display::fmt(error, f)?;
+                if let Some(explained) = error.explained() {
+                    write!(f, ": {explained}")?;
+                }
+                Ok(())
+            }
         }
     }
 }
 
-/// The sentence, and the reasons.
+const MISSING_FEATURES: &[&str] = &[
+    #[cfg(not(feature = "memory"))]
+    "`memory`",
+    #[cfg(not(feature = "sqlite"))]
+    "`sqlite`",
+    #[cfg(not(feature = "redis"))]
+    "`redis`",
+    #[cfg(not(feature = "redis-tls"))]
+    "`redis-tls`",
+    #[cfg(not(feature = "postgres"))]
+    "`postgres`",
+];
+
+/// The sentence, since a `main` that returns the error shows this.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut all = self.to_string();
-        let mut reason = self.source();
-        while let Some(source) = reason {
-            let text = source.to_string();
-            // Drivers say the same again.
-            if !all.contains(&text) {
-                all = format!("{all}: {text}");
-            }
-            reason = source.source();
-        }
-        f.write_str(&all)
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -491,6 +558,16 @@ impl StdError for ConnectError {
         match self {
             Self::Store(error) => error.source(),
             _ => None,
+        }
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl ConnectError {
+    pub(crate) fn map_store(self, map: impl FnOnce(StoreError) -> StoreError) -> Self {
+        match self {
+            Self::Store(error) => Self::Store(map(error)),
+            other => other,
         }
     }
 }

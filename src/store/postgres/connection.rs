@@ -135,9 +135,14 @@ impl Connections {
         let pool = self.pool.clone();
         let mut waiting = Waiting { get: Some(Box::pin(async move { pool.get().await })), deadline };
         let got = timeout_at(deadline, poll_fn(|context| waiting.poll(context))).await;
-        // Late: there is no time left for anybody to go on with it.
-        waiting.get = None;
-        got.map_err(|_| failure::no_connection())?.map_err(failure::of_connection)
+        match got {
+            Ok(got) => got.map_err(failure::of_connection),
+            Err(_) => {
+                // There is no time left for anybody to go on with it.
+                waiting.get = None;
+                Err(failure::no_connection())
+            }
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! What an error of the driver or the server means, and whether the statement may be sent again.
 
+use std::error::Error as _;
+use std::fmt::Display;
+
 use deadpool_postgres::PoolError;
 use deadpool_postgres::tokio_postgres::Error;
 use deadpool_postgres::tokio_postgres::error::{DbError, Severity, SqlState};
 
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::{StoreError, StoreErrorKind, system_reason};
 
 /// What is lost when an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +103,12 @@ pub(super) fn of_connection(error: PoolError) -> Failure {
     Failure { error: StoreError::new(kind).with_source(error), again }
 }
 
-fn unconnected(code: Option<&SqlState>, error: &dyn std::fmt::Display) -> (StoreErrorKind, Again) {
+fn unconnected(code: Option<&SqlState>, error: &dyn Display) -> (StoreErrorKind, Again) {
     let kind = match code.and_then(|code| code.code().get(..2)) {
         // Who may not, or to a database that there is not.
         Some("28" | "3D" | "42") => StoreErrorKind::Refused,
-        // The driver has no other word for a password that the URL lacks.
-        None if error.to_string().starts_with("invalid configuration") => StoreErrorKind::Refused,
+        // The driver has no other words for a password that the URL lacks, and for a server that does not prove that it knows it.
+        None if is_one_of(error, &["invalid configuration", "authentication error"]) => StoreErrorKind::Refused,
         _ => StoreErrorKind::Unavailable,
     };
     (kind, if code == Some(&SqlState::CANNOT_CONNECT_NOW) { Again::Soon } else { Again::No })
@@ -121,6 +124,39 @@ pub(super) fn no_answer(access: Access) -> Failure {
     Failure { error: late(access.lost()), again: Again::No }
 }
 
+/// The driver does not give its kinds away otherwise.
+fn is_one_of(error: &dyn Display, kinds: &[&str]) -> bool {
+    let text = error.to_string();
+    kinds.iter().any(|kind| text.starts_with(kind))
+}
+
+/// With the reason, for whoever opens a store. In words of ours (R26).
+pub(super) fn explained(error: StoreError) -> StoreError {
+    let Some(first) = error.source() else { return error };
+    let mut sources = std::iter::successors(Some(first), |&error| error.source());
+    let driver = sources.find_map(|source| source.downcast_ref::<Error>());
+    let is = |kind| driver.is_some_and(|driver| is_one_of(driver, &[kind]));
+    let reason = match driver.and_then(Error::code).map(SqlState::code) {
+        Some("28P01") => "the user or the password is wrong".into(),
+        Some("28000") => "the server does not take this user over this connection, perhaps without tls".into(),
+        Some("3D000") => "there is no such database".into(),
+        Some("42501") => "the role lacks a right".into(),
+        Some("53300") => "the server has as many connections as it takes".into(),
+        Some("57P03") => "the server is starting or ending".into(),
+        Some(other) => format!("the server answers {other}"),
+        None if is("invalid configuration") => "the URL lacks a password, a user or a host".into(),
+        None if is("authentication error") => "the user or the password is wrong".into(),
+        None if is("error performing TLS handshake") => {
+            "tls did not come about: the server has none, or a certificate that is not trusted".into()
+        }
+        None => match system_reason(first) {
+            Some(reason) => reason,
+            None => return error,
+        },
+    };
+    error.with_reason(reason)
+}
+
 fn late(kind: StoreErrorKind) -> StoreError {
     StoreError::new(kind).with_source(std::io::Error::from(std::io::ErrorKind::TimedOut))
 }
@@ -130,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_refused_where_no_time_heals_it() {
+    fn a_connection_is_refused_where_somebody_has_to_change_something() {
         let kind = |code: Option<&str>, text| {
             let code = code.map(SqlState::from_code);
             unconnected(code.as_ref(), &text)

@@ -8,7 +8,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 
 use super::connection::{Connections, Connector};
 use super::schema::{DEFAULT_TABLE, Tables};
-use super::{PostgresStore, url};
+use super::{PostgresStore, failure, url};
 use crate::error::{ConnectError, StoreError, StoreErrorKind};
 use crate::store::Sweep;
 
@@ -210,7 +210,8 @@ impl PostgresOptions {
         let tables = Tables::new(&self.table)?;
         let Self { prepared, time_limit, .. } = self;
         let connections = Connections { pool, connector, time_limit, prepared };
-        tables.prepare(&connections, self.existing).await?;
+        let made = tables.prepare(&connections, self.existing).await;
+        made.map_err(|error| error.map_store(failure::explained))?;
         Ok(PostgresStore::open(connections, &tables, self.sweep))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::redis::{ErrorKind, RedisResult, Value};
 use tokio::time::Instant;
 
+use super::refusal::is_mistake;
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait, text};
 
@@ -80,14 +81,17 @@ impl Cluster {
         addresses.dedup();
         let count = addresses.len().max(1);
         addresses.rotate_left(self.turn.fetch_add(1, Ordering::Relaxed) % count);
-        let mut problem = (ErrorKind::ClusterConnectionNotFound, "no server of the cluster was named").into();
+        let mut problem = None;
         for address in addresses {
             match self.ask_for_slots(&address).await {
                 Ok(slots) => return Ok(slots),
-                Err(error) => problem = error,
+                // One that answers wrongly is no reason to give up while others may come back.
+                Err(error) if problem.as_ref().is_none_or(is_mistake) => problem = Some(error),
+                Err(_) => {}
             }
         }
-        Err(problem)
+        Err(problem
+            .unwrap_or_else(|| (ErrorKind::ClusterConnectionNotFound, "no server of the cluster was named").into()))
     }
 
     async fn ask_for_slots(&self, address: &Address) -> RedisResult<Slots> {

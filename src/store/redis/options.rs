@@ -9,6 +9,7 @@ use ::redis::aio::ConnectionManager;
 
 use super::cluster::Cluster;
 use super::connection::Connection;
+use super::refusal::explained;
 use super::sentinel::Sentinel;
 use super::server::{Role, Template};
 use super::url::{self, Target};
@@ -151,7 +152,7 @@ impl RedisOptions {
             }
         };
         let store = self.store(connection)?;
-        store.load_scripts().await?;
+        store.load_scripts().await.map_err(explained)?;
         Ok(store)
     }
 

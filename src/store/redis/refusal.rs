@@ -1,8 +1,11 @@
 //! What a server says when it does not do what it was asked for: then nothing has happened.
 
+use std::borrow::Cow;
+use std::error::Error as _;
+
 use ::redis::{ErrorKind, RedisError};
 
-use crate::error::StoreErrorKind;
+use crate::error::{StoreError, StoreErrorKind, system_reason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -36,15 +39,56 @@ impl Refusal {
     }
 }
 
-/// Whether it is for the operator to mend: no attempt of the next seconds would fare better.
+/// Whether somebody has to change something: no attempt of the next seconds would fare better.
 pub(super) fn is_mistake(error: &RedisError) -> bool {
-    // Of a server that is no cluster, one that is no sentinel, and of `SELECT`, whose own code the driver leaves out.
-    const SAID: [&str; 4] =
-        ["cluster support disabled", "unknown command", "DB index is out of range", "has no permissions"];
-    let is_said = |detail: &str| SAID.iter().any(|said| detail.contains(said));
-    matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig)
-        || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"))
-        || error.code() == Some("ERR") && error.detail().is_some_and(is_said)
+    mistake(error).is_some()
+}
+
+/// What that is. In words of ours: a server may repeat what it was sent, and that may be a password (R26).
+fn mistake(error: &RedisError) -> Option<&'static str> {
+    // The driver leaves out the code of what `SELECT` is answered.
+    const SAID: [(&str, &str); 5] = [
+        ("cluster support disabled", "the server is not part of a cluster, as `redis+cluster:` says"),
+        (
+            "not allowed in cluster mode",
+            "the server is part of a cluster, which has one database: use `redis+cluster:`",
+        ),
+        (
+            "unknown command",
+            "the server lacks a command: it is too old, a proxy, or no sentinel as `redis+sentinel:` says",
+        ),
+        ("DB index is out of range", "the server has no such database"),
+        ("has no permissions", "the user may not use a command"),
+    ];
+    match (error.kind(), error.code()) {
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS")) => Some("the user or the password is wrong"),
+        (_, Some("NOAUTH")) => Some("the server asks for a password"),
+        (_, Some("NOPERM")) => Some("the user may not use a command or a key"),
+        (ErrorKind::RESP3NotSupported, _) => Some("the server is older than Redis 6"),
+        (ErrorKind::InvalidClientConfig, _) => Some("the driver refuses the options"),
+        (_, Some("ERR")) => {
+            let detail = error.detail()?;
+            SAID.iter().find(|(said, _)| detail.contains(said)).map(|(_, meaning)| *meaning)
+        }
+        _ => None,
+    }
+}
+
+/// With the reason, for whoever opens a store.
+pub(super) fn explained(error: StoreError) -> StoreError {
+    let Some(source) = error.source().and_then(|source| source.downcast_ref::<RedisError>()) else { return error };
+    let reason = mistake(source).map(Cow::Borrowed).or_else(|| match source.code() {
+        // Of which the texts are short, and the server's own.
+        Some(code) => Some(Cow::Owned(format!("the server answers {code}"))),
+        None if source.kind() == ErrorKind::MasterNameNotFoundBySentinel => {
+            Some(Cow::Borrowed("the sentinels do not know the service"))
+        }
+        None => system_reason(source).map(Cow::Owned),
+    });
+    match reason {
+        Some(reason) => error.with_reason(reason),
+        None => error,
+    }
 }
 
 /// The code of an error, also of one inside of a script: up to 6.2 it stands in the middle of the text, perhaps after a dash,

@@ -7,6 +7,7 @@ use ::redis::{ErrorKind, Pipeline, RedisError, RedisResult};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::refusal::is_mistake;
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait};
 
@@ -102,15 +103,16 @@ impl Sentinel {
     /// The first answer counts, so that those that are silent cost nothing.
     async fn find(&self) -> RedisResult<Arc<Server>> {
         let mut asked = self.ask_all();
-        let mut problem = (ErrorKind::EmptySentinelList, "no sentinel was named").into();
+        let mut problem = None;
         while let Some(answer) = asked.join_next().await {
             match answer {
                 Ok(Ok(address)) => return self.server(&address),
-                Ok(Err(error)) => problem = error,
-                Err(_) => {}
+                // One that answers wrongly is no reason to give up while others may come back.
+                Ok(Err(error)) if problem.as_ref().is_none_or(is_mistake) => problem = Some(error),
+                Ok(Err(_)) | Err(_) => {}
             }
         }
-        Err(problem)
+        Err(problem.unwrap_or_else(|| (ErrorKind::EmptySentinelList, "no sentinel was named").into()))
     }
 
     fn server(&self, address: &Address) -> RedisResult<Arc<Server>> {

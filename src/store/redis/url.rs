@@ -35,7 +35,7 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
     let Some((scheme, rest)) = url.split_once("://") else {
         let is_known = SCHEMES.iter().any(|scheme| url.starts_with(scheme));
         return Err(if is_known {
-            ConnectError::InvalidUrl("after `redis:` comes `//`")
+            ConnectError::InvalidUrl("after `redis:`, or what it has instead, comes `//`")
         } else {
             ConnectError::UnknownScheme(SCHEMES)
         });
@@ -48,10 +48,13 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
         info.map(ours).map_err(|_| ConnectError::InvalidUrl("it is not `redis://user:password@host:port/database`"))
     };
     match scheme {
-        // The driver passes over what it does not know: a database of another than the one that was meant is not opened.
-        "redis" | "rediss" if rest.contains('?') => Err(ConnectError::InvalidUrl(
-            "its database is behind a `/`, as in `redis://host/3`, and nothing comes after a `?`",
+        // The driver passes over what it does not know, and would open another database than the one that was meant.
+        "redis" | "rediss" if rest.contains(['?', '#']) => Err(ConnectError::InvalidUrl(
+            "its database is behind a `/`, as in `redis://host/3`; in a password `?` is `%3F`, and `#` is `%23`",
         )),
+        "redis+unix" if !has_options(rest, &["db", "user", "pass"]) => {
+            Err(ConnectError::InvalidUrl("only `db`, `user` and `pass` come after the `?`"))
+        }
         "redis" | "rediss" | "redis+unix" => single(url).map(Target::Single),
         "redis+cluster" | "rediss+cluster" => {
             let parts = Parts::of(rest)?;
@@ -68,6 +71,13 @@ pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
         "redis+sentinel" | "rediss+sentinel" => sentinel(scheme, &Parts::of(rest)?, single),
         _ => Err(ConnectError::UnknownScheme(SCHEMES)),
     }
+}
+
+/// Whether nothing else comes after the `?`.
+fn has_options(rest: &str, known: &[&str]) -> bool {
+    let options = rest.split_once('?').map_or("", |(_, options)| options);
+    let mut names = options.split('&').filter(|option| !option.is_empty()).map(|option| option.split('=').next());
+    names.all(|name| name.is_some_and(|name| known.contains(&name))) && !rest.contains('#')
 }
 
 fn sentinel(
@@ -216,5 +226,8 @@ mod tests {
         assert!(problem("amqp://one").contains("`redis+cluster:`"));
         assert!(problem("redis:one").contains("comes `//`"));
         assert!(problem("redis://one?db=3").contains("behind a `/`"));
+        assert!(problem("redis://:pw@one#3").contains("`%23`"));
+        assert!(problem("redis+unix:///run/redis.sock?database=3").contains("`db`"));
+        assert!(problem("redis+unix:///run/redis.sock?db=3&user=app&pass=a").is_empty());
     }
 }

@@ -39,8 +39,24 @@ pub(super) fn of_opening(error: ConnectError) -> ConnectError {
     let code = error.source().and_then(|source| source.downcast_ref::<Error>()?.sqlite_error_code());
     match code {
         Some(ErrorCode::NotADatabase) => ConnectError::Schema("its file is no database of SQLite, or an encrypted one"),
-        _ => error,
+        Some(code) => error.map_store(|error| match reason(code) {
+            Some(reason) => error.with_reason(reason),
+            None => error,
+        }),
+        None => error,
     }
+}
+
+const fn reason(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::CannotOpen => "the file, or one beside it, cannot be opened",
+        ErrorCode::ReadOnly => "the file or its folder is read-only",
+        ErrorCode::PermissionDenied => "the process may not use the file",
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another process keeps the file locked",
+        ErrorCode::DiskFull => "the disk is full",
+        ErrorCode::SystemIoFailure => "the disk fails",
+        _ => return None,
+    })
 }
 
 /// Of the beginning of a transaction, for one of the calls that it concerns.

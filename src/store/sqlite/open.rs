@@ -107,9 +107,9 @@ impl Opening {
         let others = if file.is_some() { self.options.connections.saturating_sub(1) } else { 0 };
         let reads = Arc::new(Jobs::new(others));
         let mut readers = Vec::new();
-        for _ in 0..others {
+        for number in 0..others {
             let Some(file) = &file else { break };
-            let reader = Reader { table: self.table(self.open_reader(file)?), jobs: Arc::clone(&reads) };
+            let reader = Reader { number, table: self.table(self.open_reader(file)?), jobs: Arc::clone(&reads) };
             readers.push(reader);
         }
         let writes = Arc::new(Jobs::new(1));
@@ -210,7 +210,10 @@ fn open_file(path: &Path) -> Result<Connection, ConnectError> {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(unavailable(std::io::Error::new(ErrorKind::NotFound, "its folder is not there")));
+            return Err(StoreError::new(StoreErrorKind::Refused)
+                .with_source(error)
+                .with_reason("its folder is not there")
+                .into());
         }
         Err(error) => return Err(unavailable(error)),
     }
@@ -219,11 +222,12 @@ fn open_file(path: &Path) -> Result<Connection, ConnectError> {
 }
 
 fn refused(why: &'static str) -> ConnectError {
-    StoreError::new(StoreErrorKind::Refused).with_source(std::io::Error::other(why)).into()
+    StoreError::new(StoreErrorKind::Refused).with_reason(why).into()
 }
 
 fn unavailable(error: std::io::Error) -> ConnectError {
-    StoreError::new(StoreErrorKind::Unavailable).with_source(error).into()
+    let reason = error.kind().to_string();
+    StoreError::new(StoreErrorKind::Unavailable).with_source(error).with_reason(reason).into()
 }
 
 /// What a wait for a lock may be.

@@ -6,21 +6,18 @@ use std::time::{Duration, Instant};
 
 /// First in, first out; taken many at once. There is room for [`MOST`].
 pub(super) struct Queue<T> {
-    /// Threads that take items.
-    threads: usize,
     state: Mutex<State<T>>,
     ready: Condvar,
 }
 
 struct State<T> {
     items: VecDeque<T>,
-    /// Threads that sleep, and how many of them have been woken.
+    /// Of each thread when it took items last, if it is to come back soon.
+    taken: Box<[Option<Instant>]>,
+    /// Threads that sleep, how many of them have been woken, and when the last of these was.
     asleep: usize,
     woken: usize,
-    /// Those of the others that are [away](Away).
-    away: usize,
-    /// When the last of the others was woken, or took items.
-    seen: Option<Instant>,
+    called: Option<Instant>,
     is_closed: bool,
     searched: Option<Instant>,
 }
@@ -29,49 +26,47 @@ struct State<T> {
 const MOST: usize = 16_384;
 /// How often a full queue is searched for items that are over: each time takes all of them.
 const SEARCH: Duration = Duration::from_millis(100);
-/// So many items are left for a [`MOMENT`] to a thread that is awake: to wake another one would cost more than they do. They wait
-/// for the one that it is at, at most: a thread that finds that this took longer is [away](Away) until it comes back.
+/// So many items are left to a thread that has been woken or has taken some less than a [`MOMENT`] ago: to wake another one would
+/// cost more than they do. They wait for the one that it is at, at most: when that took longer, it [passes](Queue::pass_on) them on.
 const FEW: usize = 64;
 pub(super) const MOMENT: Duration = Duration::from_millis(1);
 
 impl<T> State<T> {
     /// Whether a thread has to be woken, and then it is.
-    fn wakes(&mut self, threads: usize) -> bool {
-        let idle = self.asleep.saturating_sub(self.woken);
-        if idle == 0 || self.items.is_empty() {
+    fn wakes(&mut self) -> bool {
+        if self.asleep <= self.woken || self.items.is_empty() {
             return false;
         }
-        let is_soon = |seen: Instant| seen.elapsed() < MOMENT;
-        if idle + self.away < threads && self.items.len() < FEW && self.seen.is_some_and(is_soon) {
+        let is_recent = |moment: &Option<Instant>| moment.is_some_and(|moment| moment.elapsed() < MOMENT);
+        let is_near = self.woken > 0 && is_recent(&self.called) || self.taken.iter().any(is_recent);
+        if is_near && self.items.len() < FEW {
             return false;
         }
         self.woken += 1;
-        self.seen = Some(Instant::now());
+        self.called = Some(Instant::now());
         true
     }
-}
 
-/// A thread that does not come back in a moment, as long as this is there: others take what waits.
-pub(super) struct Away<'a, T>(&'a Queue<T>);
-
-impl<T> Drop for Away<'_, T> {
-    fn drop(&mut self) {
-        self.0.lock().away -= 1;
+    fn set_taken(&mut self, thread: usize, moment: Option<Instant>) {
+        if let Some(taken) = self.taken.get_mut(thread) {
+            *taken = moment;
+        }
     }
 }
 
 impl<T> Queue<T> {
-    pub(super) const fn new(threads: usize) -> Self {
+    /// For so many threads that take items.
+    pub(super) fn new(threads: usize) -> Self {
         let state = State {
             items: VecDeque::new(),
+            taken: vec![None; threads].into(),
             asleep: 0,
             woken: 0,
-            away: 0,
-            seen: None,
+            called: None,
             is_closed: false,
             searched: None,
         };
-        Self { threads, state: Mutex::new(state), ready: Condvar::new() }
+        Self { state: Mutex::new(state), ready: Condvar::new() }
     }
 
     /// Gives the item back if nobody will ever take it, or if there is no room even without those that are over.
@@ -89,26 +84,26 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// For a thread that has taken items.
-    pub(super) fn away(&self) -> Away<'_, T> {
+    /// From a thread that has taken items and does not come back soon: others take what waits.
+    pub(super) fn pass_on(&self, thread: usize) {
         let mut state = self.lock();
-        state.away += 1;
+        state.set_taken(thread, None);
         self.wake(state);
-        Away(self)
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State<T>>) {
-        let wakes = state.wakes(self.threads);
+        let wakes = state.wakes();
         drop(state);
         if wakes {
             self.ready.notify_one();
         }
     }
 
-    /// Waits for items, or until that moment, and takes up to `most` of them. `false` at the end: the queue is closed and
-    /// empty.
-    pub(super) fn take(&self, items: &mut Vec<T>, most: usize, until: Option<Instant>) -> bool {
+    /// Waits for items, or until that moment, and takes up to `most` of them for a thread, which has a number below that of the
+    /// threads. `false` at the end: the queue is closed and empty.
+    pub(super) fn take(&self, thread: usize, items: &mut Vec<T>, most: usize, until: Option<Instant>) -> bool {
         let mut state = self.lock();
+        state.set_taken(thread, None);
         while state.items.is_empty() {
             if state.is_closed {
                 return false;
@@ -125,7 +120,7 @@ impl<T> Queue<T> {
             state.asleep -= 1;
             state.woken = state.woken.saturating_sub(1);
         }
-        state.seen = Some(Instant::now());
+        state.set_taken(thread, Some(Instant::now()));
         let taken = state.items.len().min(most);
         items.extend(state.items.drain(..taken));
         true
@@ -168,11 +163,11 @@ mod tests {
         queue.close();
         assert_eq!(queue.push(5, |_| false), Err(5));
         let mut items = Vec::new();
-        assert!(queue.take(&mut items, 3, None));
+        assert!(queue.take(0, &mut items, 3, None));
         assert_eq!(items, [0, 1, 2]);
-        assert!(queue.take(&mut items, 3, None));
+        assert!(queue.take(0, &mut items, 3, None));
         assert_eq!(items, [0, 1, 2, 3, 4]);
-        assert!(!queue.take(&mut items, 3, None));
+        assert!(!queue.take(0, &mut items, 3, None));
     }
 
     #[test]
@@ -186,38 +181,58 @@ mod tests {
         std::thread::sleep(SEARCH);
         queue.push(7, |number| *number > 9).unwrap();
         let mut items = Vec::new();
-        assert!(queue.take(&mut items, MOST, None));
+        assert!(queue.take(0, &mut items, MOST, None));
         assert_eq!(items, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7]);
     }
 
     #[test]
     fn a_few_items_are_left_to_a_thread_that_is_awake_but_not_for_long() {
-        let later = Instant::now() + Duration::from_secs(600);
-        let wakes = |items: usize, asleep, woken, away, seen| {
-            let items = (0..items).collect();
-            State { items, asleep, woken, away, seen, is_closed: false, searched: None }.wakes(2)
+        let (now, before) = (Some(Instant::now() + Duration::from_secs(600)), Instant::now().checked_sub(MOMENT));
+        let wakes = |items: usize, asleep, woken, called, taken: [Option<Instant>; 2]| {
+            let (items, taken) = ((0..items).collect(), taken.into());
+            State { items, taken, asleep, woken, called, is_closed: false, searched: None }.wakes()
         };
-        assert!(wakes(1, 2, 0, 0, Some(later)), "all sleep");
-        assert!(!wakes(1, 2, 1, 0, Some(later)), "one is about to come");
-        assert!(!wakes(FEW - 1, 1, 0, 0, Some(later)), "one is awake");
-        assert!(wakes(FEW, 1, 0, 0, Some(later)), "they are many");
-        assert!(wakes(1, 1, 0, 0, Instant::now().checked_sub(MOMENT)), "it does not come back");
-        assert!(wakes(1, 1, 0, 1, Some(later)), "it has said so");
-        assert!(!wakes(0, 1, 0, 1, None), "there are none");
-        assert!(!wakes(FEW, 1, 1, 1, None) && !wakes(FEW, 0, 0, 1, None), "nobody sleeps");
+        assert!(wakes(1, 2, 0, now, [None, None]), "all sleep");
+        assert!(!wakes(1, 2, 1, now, [None, None]), "one is about to come");
+        assert!(wakes(1, 2, 1, before, [None, None]), "it has not come");
+        assert!(!wakes(FEW - 1, 1, 0, None, [now, None]), "one has just taken some");
+        assert!(wakes(FEW, 1, 0, None, [now, None]), "they are many");
+        assert!(wakes(1, 1, 0, now, [before, None]), "it has not come back");
+        assert!(wakes(1, 1, 0, now, [None, None]), "it has passed them on");
+        assert!(!wakes(0, 2, 0, None, [None, None]), "there are none");
+        assert!(!wakes(FEW, 1, 1, None, [None, None]) && !wakes(FEW, 0, 0, None, [None, None]), "nobody sleeps");
+    }
+
+    #[test]
+    fn what_another_one_took_says_nothing_of_a_thread_that_does_not_come_back() {
+        let queue = Queue::new(2);
+        let mut items = Vec::new();
+        queue.push(0, |_| false).unwrap();
+        assert!(queue.take(0, &mut items, 1, None));
+        std::thread::sleep(MOMENT);
+        // The other takes one, and sleeps.
+        queue.push(1, |_| false).unwrap();
+        assert!(queue.take(1, &mut items, 1, None));
+        assert!(queue.take(1, &mut items, 1, Some(Instant::now())));
+        let mut state = queue.lock();
+        state.asleep = 1;
+        state.items.push_back(2);
+        assert!(state.wakes());
     }
 
     #[test]
     fn no_item_is_forgotten() {
         use std::sync::mpsc;
-        let queue = Queue::new(2);
+        let queue = &Queue::new(2);
         std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
+            for thread in 0..2 {
+                scope.spawn(move || {
                     let mut items: Vec<mpsc::Sender<()>> = Vec::new();
-                    while queue.take(&mut items, 3, None) {
+                    while queue.take(thread, &mut items, 3, None) {
                         for item in items.drain(..) {
-                            let _away = rand::random::<bool>().then(|| queue.away());
+                            if rand::random() {
+                                queue.pass_on(thread);
+                            }
                             item.send(()).unwrap();
                         }
                     }
@@ -244,12 +259,12 @@ mod tests {
     fn a_wait_ends_at_its_moment_with_an_item_or_at_the_end() {
         let queue = Queue::new(1);
         let mut items = Vec::new();
-        assert!(queue.take(&mut items, 1, Some(Instant::now() + Duration::from_millis(1))));
+        assert!(queue.take(0, &mut items, 1, Some(Instant::now() + Duration::from_millis(1))));
         assert!(items.is_empty());
         std::thread::scope(|scope| {
             let taker = scope.spawn(|| {
                 let mut items = Vec::new();
-                while queue.take(&mut items, 1, None) {}
+                while queue.take(0, &mut items, 1, None) {}
                 items
             });
             queue.push(7, |_| false).unwrap();

@@ -14,6 +14,8 @@ const BATCH: usize = 32;
 const KEPT: Duration = Duration::from_micros(200);
 
 pub(super) struct Reader {
+    /// From zero on.
+    pub(super) number: usize,
     pub(super) table: Table,
     pub(super) jobs: Arc<Jobs>,
 }
@@ -23,7 +25,7 @@ impl Reader {
     pub(super) fn run(self) {
         let _abandoning = Abandoning(Arc::clone(&self.jobs));
         let (mut batch, mut answered) = (Vec::new(), Vec::new());
-        while self.jobs.take(&mut batch, BATCH, None) {
+        while self.jobs.take(self.number, &mut batch, BATCH, None) {
             batch.retain(|job| !job.is_abandoned());
             // None of the others shall wait for them.
             batch.sort_by_key(|job| job.access() == Access::Scan);
@@ -42,11 +44,12 @@ impl Reader {
     /// Keeps answers for a short while. Where a call takes long, those before it are answered, and what waits is left to others.
     fn read(&self, batch: &mut Vec<BoxedJob>, answered: &mut Vec<BoxedJob>) {
         let began = Instant::now();
-        let (mut since, mut away) = (began, None);
-        for mut job in batch.drain(..) {
+        let mut since = began;
+        let mut jobs = batch.drain(..);
+        while let Some(mut job) = jobs.next() {
             if job.access() == Access::Scan {
                 deliver(answered);
-                away.get_or_insert_with(|| self.jobs.away());
+                self.jobs.pass_on(self.number);
             }
             answer(&mut job, &self.table);
             answered.push(job);
@@ -55,8 +58,8 @@ impl Reader {
                 deliver(answered);
                 since = now;
             }
-            if now - began >= MOMENT {
-                away.get_or_insert_with(|| self.jobs.away());
+            if now - began >= MOMENT && jobs.len() > 0 {
+                self.jobs.pass_on(self.number);
             }
         }
     }
@@ -113,7 +116,8 @@ mod tests {
             let (begun, has_begun) = mpsc::channel();
             let work = move |_: &Table| {
                 begun.send(()).unwrap();
-                Ok(held.recv().is_ok())
+                // Else a list that is in the way would be so for ever.
+                Ok(held.recv_timeout(Duration::from_secs(30)).is_ok())
             };
             let queue = Arc::clone(&jobs);
             let list = runtime.spawn(async move { ask(&queue, deadline, Access::Scan, work).await });
@@ -129,7 +133,8 @@ mod tests {
             }
             let threads: Vec<_> = tables
                 .into_iter()
-                .map(|table| Reader { table, jobs: Arc::clone(&jobs) })
+                .zip(0..)
+                .map(|(table, number)| Reader { number, table, jobs: Arc::clone(&jobs) })
                 .map(|reader| std::thread::spawn(move || reader.run()))
                 .collect();
             runtime.block_on(first).unwrap().unwrap();
@@ -155,7 +160,7 @@ mod tests {
         other.connection.execute_batch(sql).unwrap();
 
         let jobs = Arc::new(Jobs::new(1));
-        let reader = Reader { table, jobs: Arc::clone(&jobs) };
+        let reader = Reader { number: 0, table, jobs: Arc::clone(&jobs) };
         let thread = std::thread::spawn(move || reader.run());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let late = ask(&jobs, Instant::now(), Access::Scan, |table| table.count(0));

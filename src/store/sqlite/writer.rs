@@ -37,7 +37,7 @@ impl Writer {
         let _abandoning = Abandoning(Arc::clone(&self.jobs));
         let mut batch = Vec::new();
         let mut sweep_at = self.next_sweep();
-        while self.jobs.take(&mut batch, BATCH, sweep_at) {
+        while self.jobs.take(0, &mut batch, BATCH, sweep_at) {
             self.read(&mut batch);
             self.write(&mut batch);
             if sweep_at.is_some_and(|at| at <= Instant::now()) && !self.sweep_some() {

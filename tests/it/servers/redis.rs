@@ -34,6 +34,12 @@ impl Options {
         self
     }
 
+    /// As many proxies are, and old servers.
+    pub fn without(mut self, command: &str) -> Self {
+        self.settings.extend(["--rename-command".to_owned(), command.to_owned(), String::new()]);
+        self
+    }
+
     /// Each write is on the disk before it is acknowledged.
     pub fn durable(self) -> Self {
         self.setting("appendonly", "yes").setting("appendfsync", "always")
