@@ -34,7 +34,7 @@ pub use ::rusqlite as driver;
 
 use self::job::{Access, Jobs, ask};
 pub use self::options::{SqliteOptions, Synchronous};
-use self::table::{Asked, Table, Texts};
+use self::table::{Asked, Found, Table, Texts};
 use super::{
     ConditionalCommit, Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Merged, Page,
     SessionStore, Touched, Updated,
@@ -193,7 +193,7 @@ impl fmt::Debug for SqliteStore {
 impl SessionStore for SqliteStore {
     async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
         let id = id.clone();
-        self.read(move |table| table.load(&id)).await
+        self.read(move |table| table.load(&id)).await?.map(Found::row).transpose()
     }
 
     async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {

@@ -29,7 +29,7 @@ const SEARCH: Duration = Duration::from_millis(100);
 /// So many items are left to a thread that has been woken or has taken some less than a [`MOMENT`] ago: to wake another one would
 /// cost more than they do. They wait for the one that it is at, at most: when that took longer, it [passes](Queue::pass_on) them on.
 const FEW: usize = 64;
-pub(super) const MOMENT: Duration = Duration::from_millis(1);
+pub(super) const MOMENT: Duration = Duration::from_millis(3);
 
 impl<T> State<T> {
     /// Whether a thread has to be woken, and then it is.

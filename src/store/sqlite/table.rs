@@ -28,6 +28,20 @@ pub(super) struct Table {
 
 type Answer<T> = Result<T, StoreError>;
 
+/// A row whose fields are not read yet: whoever asked does that, while the thread goes on.
+pub(super) struct Found {
+    entry: Entry,
+    texts: Texts,
+    now: Duration,
+}
+
+impl Found {
+    pub(super) fn row(self) -> Answer<Row> {
+        let fields = text::parse(&self.texts.fields, &self.texts.keep)?;
+        Ok(Entry { fields, ..self.entry }.row(self.now))
+    }
+}
+
 /// Fields as the table has them.
 #[derive(Clone, PartialEq)]
 pub(super) struct Texts {
@@ -65,11 +79,17 @@ impl Asked {
 }
 
 impl Table {
-    pub(super) fn load(&self, id: &SessionId) -> Answer<Option<Row>> {
+    pub(super) fn load(&self, id: &SessionId) -> Answer<Option<Found>> {
         let now = self.now();
-        let read = |row: &rusqlite::Row<'_>| whole(row, |keep, fields| text::parse(fields, keep));
-        let found = self.find(&self.statements.load, id, now, read)?;
-        Ok(found.map(|entry| entry.row(now)))
+        let read = |row: &rusqlite::Row<'_>| {
+            let mut texts = Texts { keep: String::new(), fields: String::new() };
+            let entry = whole(row, |keep, fields| {
+                texts = Texts { keep: keep.to_owned(), fields: fields.to_owned() };
+                Ok(Fields::EMPTY)
+            })?;
+            Ok(Found { entry, texts, now })
+        };
+        self.find(&self.statements.load, id, now, read)
     }
 
     pub(super) fn insert(&self, id: &SessionId, row: &Row, texts: &Texts, lifetime: Lifetime) -> Answer<Inserted> {
@@ -228,13 +248,13 @@ impl Table {
         self.prepare(sql)?.execute(params).map_err(failure::of_statement)
     }
 
-    fn find(
+    fn find<T>(
         &self,
         sql: &str,
         id: &SessionId,
         now: Duration,
-        read: impl FnOnce(&rusqlite::Row<'_>) -> Result<Entry, InvalidEntry>,
-    ) -> Answer<Option<Entry>> {
+        read: impl FnOnce(&rusqlite::Row<'_>) -> Result<T, InvalidEntry>,
+    ) -> Answer<Option<T>> {
         let mut statement = self.prepare(sql)?;
         let mut rows = statement.query((key(id), milliseconds(now))).map_err(failure::of_statement)?;
         let found = rows.next().map_err(failure::of_statement)?;
