@@ -355,38 +355,33 @@ pub enum StoreErrorKind {
 /// ```
 pub struct StoreError {
     kind: StoreErrorKind,
+    reason: Option<Cow<'static, str>>,
     source: Option<BoxError>,
 }
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What a driver says, and why in words that hold nothing of what the driver was told (R26).
-#[derive(Debug)]
-struct Explained {
-    reason: Cow<'static, str>,
-    source: Option<BoxError>,
-}
-
-impl fmt::Display for Explained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
+/// The system's error behind a driver's, in words that hold nothing of what the driver was told (R26).
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub(crate) fn system_reason<'a>(error: &'a (dyn StdError + 'static)) -> Option<Cow<'static, str>> {
+    use std::io::{Error, ErrorKind};
+    let system = |error: &'a (dyn StdError + 'static)| {
+        // As the driver for Redis has it.
+        let shared = || error.downcast_ref::<Arc<dyn StdError + Send + Sync>>()?.downcast_ref::<Error>();
+        error.downcast_ref::<Error>().or_else(shared)
+    };
+    let error = std::iter::successors(Some(error), |&error| error.source()).filter_map(system).last()?;
+    match error.kind() {
+        ErrorKind::InvalidData => Some(NO_TLS.into()),
+        // The system's resolver has no kind for it.
+        _ if error.to_string().starts_with("failed to lookup address") => Some("the host's name is not known".into()),
+        ErrorKind::Other => None,
+        kind => Some(kind.to_string().into()).filter(|text| text != "uncategorized error"),
     }
 }
 
-impl StdError for Explained {}
-
-/// The system's error behind another one, in the words of the standard library.
 #[cfg(any(feature = "redis", feature = "postgres"))]
-pub(crate) fn system_reason<'a>(error: &'a (dyn StdError + 'static)) -> Option<String> {
-    let errors = std::iter::successors(Some(error), |&error| error.source());
-    let system = |error: &'a (dyn StdError + 'static)| {
-        // As the driver for Redis has it.
-        let shared = || error.downcast_ref::<Arc<dyn StdError + Send + Sync>>()?.downcast_ref::<std::io::Error>();
-        error.downcast_ref::<std::io::Error>().or_else(shared)
-    };
-    let kind = errors.filter_map(system).last()?.kind();
-    (kind != std::io::ErrorKind::Other).then(|| kind.to_string())
-}
+pub(crate) const NO_TLS: &str = "tls did not come about: the server has none, or a certificate that is not trusted";
 
 impl StoreError {
     /// An error of a kind, for authors of stores.
@@ -398,7 +393,7 @@ impl StoreError {
     #[cold]
     #[must_use]
     pub const fn new(kind: StoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self { kind, reason: None, source: None }
     }
 
     /// With the driver's error. It is neither logged nor shown to the client.
@@ -414,8 +409,7 @@ impl StoreError {
         Self { source: Some(source.into()), ..self }
     }
 
-    /// With a reason, in front of the driver's error: whoever opens a store reads it in the [`ConnectError`]. It holds nothing of
-    /// a driver's message (R26).
+    /// With a reason: whoever opens a store reads it in the [`ConnectError`]. It holds nothing of a driver's message (R26).
     ///
     /// ```
     /// # use http_session::error::{ConnectError, StoreError, StoreErrorKind};
@@ -425,11 +419,7 @@ impl StoreError {
     #[cold]
     #[must_use]
     pub fn with_reason(self, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { source: Some(Box::new(Explained { reason: reason.into(), source: self.source })), ..self }
-    }
-
-    fn explained(&self) -> Option<&Explained> {
-        self.source.as_ref()?.downcast_ref()
+        Self { reason: Some(reason.into()), ..self }
     }
 
     /// The kind.
@@ -464,11 +454,7 @@ impl fmt::Display for StoreError {
 
 impl StdError for StoreError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source = match self.explained() {
-            Some(explained) => explained.source.as_ref(),
-            None => self.source.as_ref(),
-        };
-        source.map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
+        self.source.as_ref().map(|source| -> &(dyn StdError + 'static) { source.as_ref() })
     }
 }
 
@@ -524,10 +510,7 @@ impl fmt::Display for ConnectError {
             Self::Schema(why) => write!(f, "the table of the session store does not fit: {why}"),
             Self::Store(error) => {
                 fmt::Display::fmt(error, f)?;
-                if let Some(explained) = error.explained() {
-                    write!(f, ": {explained}")?;
-                }
-                Ok(())
+                error.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
             }
         }
     }

@@ -7,7 +7,7 @@ use deadpool_postgres::PoolError;
 use deadpool_postgres::tokio_postgres::Error;
 use deadpool_postgres::tokio_postgres::error::{DbError, Severity, SqlState};
 
-use crate::error::{StoreError, StoreErrorKind, system_reason};
+use crate::error::{NO_TLS, StoreError, StoreErrorKind, system_reason};
 
 /// What is lost when an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +124,11 @@ pub(super) fn no_answer(access: Access) -> Failure {
     Failure { error: late(access.lost()), again: Again::No }
 }
 
+/// Whether it is what a server of PostgreSQL answers, and not what somebody else may.
+fn is_code(code: &str) -> bool {
+    code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 /// The driver does not give its kinds away otherwise.
 fn is_one_of(error: &dyn Display, kinds: &[&str]) -> bool {
     let text = error.to_string();
@@ -143,14 +148,15 @@ pub(super) fn explained(error: StoreError) -> StoreError {
         Some("42501") => "the role lacks a right".into(),
         Some("53300") => "the server has as many connections as it takes".into(),
         Some("57P03") => "the server is starting or ending".into(),
-        Some(other) => format!("the server answers {other}"),
-        None if is("invalid configuration") => "the URL lacks a password, a user or a host".into(),
-        None if is("authentication error") => "the user or the password is wrong".into(),
-        None if is("error performing TLS handshake") => {
-            "tls did not come about: the server has none, or a certificate that is not trusted".into()
+        Some(code) if is_code(code) => format!("the server answers {code}"),
+        Some(_) => return error,
+        None if is("invalid configuration") => "the URL lacks a password, a user or a host, or has too many".into(),
+        None if is("authentication error") => {
+            "the server asks for another kind of proof, or cannot prove itself".into()
         }
+        None if is("error performing TLS handshake") => NO_TLS.into(),
         None => match system_reason(first) {
-            Some(reason) => reason,
+            Some(reason) => reason.into_owned(),
             None => return error,
         },
     };

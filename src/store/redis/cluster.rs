@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::redis::{ErrorKind, RedisResult, Value};
 use tokio::time::Instant;
 
-use super::refusal::is_mistake;
+use super::refusal::is_worse;
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait, text};
 
@@ -85,8 +85,7 @@ impl Cluster {
         for address in addresses {
             match self.ask_for_slots(&address).await {
                 Ok(slots) => return Ok(slots),
-                // One that answers wrongly is no reason to give up while others may come back.
-                Err(error) if problem.as_ref().is_none_or(is_mistake) => problem = Some(error),
+                Err(error) if problem.as_ref().is_none_or(|known| is_worse(known, &error)) => problem = Some(error),
                 Err(_) => {}
             }
         }

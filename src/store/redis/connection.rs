@@ -97,11 +97,13 @@ struct Attempt {
     redirect: Option<Arc<Server>>,
     asking: bool,
     load_script: bool,
+    /// Why the one before failed: it says more than that there was no time for this one.
+    problem: Option<RedisError>,
 }
 
 impl Attempt {
     const fn until(deadline: Instant) -> Self {
-        Self { deadline, pauses: 0, redirect: None, asking: false, load_script: false }
+        Self { deadline, pauses: 0, redirect: None, asking: false, load_script: false, problem: None }
     }
 
     /// What is sent, and which of the answers are those to the call's commands: the first, and each so many on.
@@ -129,6 +131,10 @@ impl Attempt {
 
     /// Waits a moment; the error where there is no time left for another attempt, or none would help.
     async fn pause(&mut self, error: RedisError) -> Result<(), StoreError> {
+        let error = match self.problem.take() {
+            Some(problem) if error.is_timeout() => problem,
+            _ => error,
+        };
         if is_mistake(&error) {
             return Err(StoreError::new(StoreErrorKind::Refused).with_source(error));
         }
@@ -139,6 +145,7 @@ impl Attempt {
         if Instant::now() + pause >= self.deadline {
             return Err(StoreError::new(StoreErrorKind::Unavailable).with_source(error));
         }
+        self.problem = Some(error);
         sleep(pause).await;
         Ok(())
     }
@@ -294,7 +301,7 @@ impl Connection {
                 }
             }
         });
-        found.await.unwrap_or_else(|_| Err((ErrorKind::Io, "nobody said in time which server it is").into()))
+        found.await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Where nobody has to be asked.
@@ -343,7 +350,10 @@ impl Connection {
             match found.await {
                 Ok(Ok(primaries)) => return Ok(primaries),
                 Ok(Err(error)) => attempt.pause(error).await?,
-                Err(_) => return Err(StoreError::new(StoreErrorKind::Unavailable).with_source(late())),
+                Err(_) => {
+                    let problem = attempt.problem.unwrap_or_else(late);
+                    return Err(StoreError::new(StoreErrorKind::Unavailable).with_source(problem));
+                }
             }
         }
     }

@@ -44,6 +44,12 @@ pub(super) fn is_mistake(error: &RedisError) -> bool {
     mistake(error).is_some()
 }
 
+/// Whether, of what two of several servers said, the first is to be forgotten: one that answers wrongly is no reason to give up
+/// while others may come back, and one that is gone says less than any that answers.
+pub(super) fn is_worse(known: &RedisError, other: &RedisError) -> bool {
+    is_mistake(known) || known.is_io_error() && !is_mistake(other)
+}
+
 /// What that is. In words of ours: a server may repeat what it was sent, and that may be a password (R26).
 fn mistake(error: &RedisError) -> Option<&'static str> {
     // The driver leaves out the code of what `SELECT` is answered.
@@ -64,7 +70,7 @@ fn mistake(error: &RedisError) -> Option<&'static str> {
         (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS")) => Some("the user or the password is wrong"),
         (_, Some("NOAUTH")) => Some("the server asks for a password"),
         (_, Some("NOPERM")) => Some("the user may not use a command or a key"),
-        (ErrorKind::RESP3NotSupported, _) => Some("the server is older than Redis 6"),
+        (ErrorKind::RESP3NotSupported, _) => Some("the server lacks a command: it is too old, or a proxy"),
         (ErrorKind::InvalidClientConfig, _) => Some("the driver refuses the options"),
         (_, Some("ERR")) => {
             let detail = error.detail()?;
@@ -78,12 +84,15 @@ fn mistake(error: &RedisError) -> Option<&'static str> {
 pub(super) fn explained(error: StoreError) -> StoreError {
     let Some(source) = error.source().and_then(|source| source.downcast_ref::<RedisError>()) else { return error };
     let reason = mistake(source).map(Cow::Borrowed).or_else(|| match source.code() {
-        // Of which the texts are short, and the server's own.
-        Some(code) => Some(Cow::Owned(format!("the server answers {code}"))),
+        // Where it is one: a proxy may begin with other words.
+        Some(code) if code.len() <= 16 && code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            Some(Cow::Owned(format!("the server answers {code}")))
+        }
+        Some(_) => None,
         None if source.kind() == ErrorKind::MasterNameNotFoundBySentinel => {
             Some(Cow::Borrowed("the sentinels do not know the service"))
         }
-        None => system_reason(source).map(Cow::Owned),
+        None => system_reason(source),
     });
     match reason {
         Some(reason) => error.with_reason(reason),

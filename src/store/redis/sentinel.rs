@@ -7,7 +7,7 @@ use ::redis::{ErrorKind, Pipeline, RedisError, RedisResult};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::refusal::is_mistake;
+use super::refusal::is_worse;
 use super::renewed::{Held, Renewed};
 use super::server::{Address, Failure, Server, Template, Wait};
 
@@ -107,8 +107,7 @@ impl Sentinel {
         while let Some(answer) = asked.join_next().await {
             match answer {
                 Ok(Ok(address)) => return self.server(&address),
-                // One that answers wrongly is no reason to give up while others may come back.
-                Ok(Err(error)) if problem.as_ref().is_none_or(is_mistake) => problem = Some(error),
+                Ok(Err(error)) if problem.as_ref().is_none_or(|known| is_worse(known, &error)) => problem = Some(error),
                 Ok(Err(_)) | Err(_) => {}
             }
         }

@@ -52,9 +52,9 @@ const fn reason(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::CannotOpen => "the file, or one beside it, cannot be opened",
         ErrorCode::ReadOnly => "the file or its folder is read-only",
         ErrorCode::PermissionDenied => "the process may not use the file",
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another process keeps the file locked",
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "somebody keeps the file locked",
         ErrorCode::DiskFull => "the disk is full",
-        ErrorCode::SystemIoFailure => "the disk fails",
+        ErrorCode::SystemIoFailure => "the disk, or the file system, fails",
         _ => return None,
     })
 }

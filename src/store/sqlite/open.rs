@@ -226,8 +226,13 @@ fn refused(why: &'static str) -> ConnectError {
 }
 
 fn unavailable(error: std::io::Error) -> ConnectError {
-    let reason = error.kind().to_string();
-    StoreError::new(StoreErrorKind::Unavailable).with_source(error).with_reason(reason).into()
+    let (kind, reason) = match error.kind() {
+        kind @ (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            (StoreErrorKind::Refused, kind.to_string())
+        }
+        kind => (StoreErrorKind::Unavailable, kind.to_string()),
+    };
+    StoreError::new(kind).with_source(error).with_reason(reason).into()
 }
 
 /// What a wait for a lock may be.

@@ -61,7 +61,13 @@ async fn r26_tls_keeps_every_rule_and_trusts_nobody_else() {
     let (store, peer) = (options().connect(&redis.url()).await, options().connect(&redis.url()).await);
     keeps_every_rule(store.unwrap(), peer.unwrap()).await;
 
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_secs(1);
     let distrustful = RedisStore::options().time_limit(limit).connect(&redis.url()).await;
-    assert_eq!(distrustful.unwrap_err().to_string(), "the session store is unavailable");
+    let said = distrustful.unwrap_err().to_string();
+    assert!(
+        said.ends_with(
+            "is unavailable: tls did not come about: the server has none, or a certificate that is not trusted"
+        ),
+        "{said}"
+    );
 }
