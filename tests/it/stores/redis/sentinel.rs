@@ -5,15 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http_session::error::StoreError;
 use http_session::error::StoreErrorKind::{Unavailable, Unknown};
 use http_session::store::{EnumerateSessions as _, Updated};
 use http_session::{RedisStore, SessionId, SessionStore as _};
 use tokio::task::JoinSet;
 
-use super::{increment, recovered, stored, within};
+use super::{LONG, one_more, recovered, row, stored, within};
 use crate::servers::{Redis, Reply, Sentinel, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(1);
+
+/// Adds one. A failover may lose rows, as the chapter says: where a replica is promoted that is not whole yet, or a server that
+/// has just been started again. Then the visitor comes anew, and the answer is `Missing`.
+async fn visit(store: &RedisStore, id: &SessionId) -> Result<Updated, StoreError> {
+    let Some(row) = store.load(id).await? else {
+        let _ = store.insert(id, &row(), LONG).await?;
+        return Ok(Updated::Missing);
+    };
+    store.update(id, &one_more(&row), LONG).await
+}
 
 /// Writes to all of them, until it is told to stop; which errors there were.
 fn writers(store: &RedisStore, ids: &[SessionId], stop: &Arc<AtomicBool>) -> JoinSet<()> {
@@ -23,7 +34,7 @@ fn writers(store: &RedisStore, ids: &[SessionId], stop: &Arc<AtomicBool>) -> Joi
         writers.spawn(async move {
             let mut kinds = HashSet::new();
             while !stop.load(Ordering::Relaxed) {
-                if let Err(error) = within(2 * LIMIT, increment(&store, &id)).await {
+                if let Err(error) = within(2 * LIMIT, visit(&store, &id)).await {
                     kinds.insert(error.kind());
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -50,7 +61,7 @@ async fn another_primary_is_followed() {
 
     let killed = sentinel.kill_master();
     for id in &ids {
-        let _ = recovered(async || increment(&store, id).await).await;
+        let _ = recovered(async || visit(&store, id).await).await;
     }
     // The store follows the first sentinel that knows; most have to, else the one that is started again is the primary still.
     assert_ne!(sentinel.master(), killed);
@@ -64,14 +75,15 @@ async fn another_primary_is_followed() {
     });
     let sentinel = sentinel.await.unwrap();
     for id in &ids {
-        let _ = recovered(async || increment(&store, id).await).await;
+        let _ = recovered(async || visit(&store, id).await).await;
     }
     stop.store(true, Ordering::Relaxed);
     while let Some(ended) = running.join_next().await {
         ended.unwrap();
     }
     for id in &ids {
-        assert_eq!(increment(&store, id).await.unwrap(), Updated::Applied { renewed: true });
+        let _ = visit(&store, id).await.unwrap();
+        assert_eq!(visit(&store, id).await.unwrap(), Updated::Applied { renewed: true });
     }
     drop(sentinel);
 }
