@@ -80,7 +80,7 @@ pub(super) async fn open(place: Place, options: SqliteOptions) -> Result<SqliteS
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, ConnectError> {
-    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(unavailable)
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(of_system)
 }
 
 struct Opening {
@@ -209,13 +209,7 @@ fn open_file(path: &Path) -> Result<Connection, ConnectError> {
     match options.open(path) {
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(StoreError::new(StoreErrorKind::Refused)
-                .with_source(error)
-                .with_reason("its folder is not there")
-                .into());
-        }
-        Err(error) => return Err(unavailable(error)),
+        Err(error) => return Err(of_system(error)),
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Ok(Connection::open_with_flags(path, flags).map_err(failure::of_statement)?)
@@ -225,8 +219,9 @@ fn refused(why: &'static str) -> ConnectError {
     StoreError::new(StoreErrorKind::Refused).with_reason(why).into()
 }
 
-fn unavailable(error: std::io::Error) -> ConnectError {
+fn of_system(error: std::io::Error) -> ConnectError {
     let (kind, reason) = match error.kind() {
+        ErrorKind::NotFound => (StoreErrorKind::Refused, "its folder is not there".to_owned()),
         kind @ (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             (StoreErrorKind::Refused, kind.to_string())
         }
