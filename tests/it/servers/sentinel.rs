@@ -86,6 +86,17 @@ impl Sentinel {
         master.expect("waited for it")
     }
 
+    /// Waits until all sentinels name the master that most of them name: the store asks any of them.
+    pub fn wait_until_agreed(&self) {
+        let port = self.nodes[self.master()].port().to_string();
+        let named = Reply::Array(["127.0.0.1", &port].map(bulk).to_vec());
+        for sentinel in &self.sentinels {
+            wait_until("all sentinels name the master", || {
+                sentinel.command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER]) == named
+            });
+        }
+    }
+
     /// Makes the replica the master, as an operator would, and waits until it is.
     pub fn failover(&self) {
         let before = self.master();

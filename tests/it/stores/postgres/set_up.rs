@@ -159,6 +159,7 @@ async fn r26_what_cannot_be_reached_is_said_without_the_url() {
     let wrong = server.url().replace("hunter2", "hunter3");
     let refused = table.options().connect(&wrong).await.unwrap_err();
     assert!(!format!("{refused} {refused:?}").contains("hunter"), "{refused:?}");
+    assert!(std::error::Error::source(&refused).is_some());
     assert!(format!("{refused:?}").contains("the user or the password is wrong"), "{refused:?}");
     is(StoreErrorKind::Refused, Err::<(), _>(refused));
     is(StoreErrorKind::Refused, table.options().connect(&(server.url() + "elsewhere")).await);

@@ -11,7 +11,7 @@ use http_session::store::{EnumerateSessions as _, Updated};
 use http_session::{RedisStore, SessionId, SessionStore as _};
 use tokio::task::JoinSet;
 
-use super::{LONG, one_more, recovered, row, stored, within};
+use super::{LONG, increment, one_more, recovered, row, stored, within};
 use crate::servers::{Redis, Reply, Sentinel, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(1);
@@ -60,11 +60,13 @@ async fn another_primary_is_followed() {
     let mut running = writers(&store, &ids, &stop);
 
     let killed = sentinel.kill_master();
+    // Nobody else is there yet, and the replica had all rows.
     for id in &ids {
-        let _ = recovered(async || visit(&store, id).await).await;
+        let _ = recovered(async || increment(&store, id).await).await;
     }
-    // The store follows the first sentinel that knows; most have to, else the one that is started again is the primary still.
+    // The store follows the first sentinel that knows; all have to, else the one that is started again is the primary still.
     assert_ne!(sentinel.master(), killed);
+    sentinel.wait_until_agreed();
     sentinel.restart(killed);
     sentinel.wait_until_whole();
 
@@ -99,6 +101,7 @@ async fn who_only_counts_finds_another_primary_too() {
     assert_eq!(store.len().await.unwrap(), 1);
     let _killed = sentinel.kill_master();
     assert_eq!(recovered(async || store.len().await).await, 1);
+    sentinel.wait_until_agreed();
     assert_eq!(store.ids(None, 10).await.unwrap().ids, [id]);
     store.clear().await.unwrap();
     assert_eq!(store.len().await.unwrap(), 0);
