@@ -11,9 +11,9 @@ use std::time::Duration;
 use http_session::SessionId;
 use http_session::clock::{Clock, ManualClock};
 use http_session::error::{StoreError, StoreErrorKind};
-use http_session::record::{Epoch, Lifetime, Patch, Row};
+use http_session::record::{Epoch, Lifetime, Patch, Record};
 use http_session::store::conformance::Suite;
-use http_session::store::{ConditionalCommit, Destroyed, Entry, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{Destroyed, Entry, Inserted, SessionStore, Touched, Updated};
 
 /// Bytes, and the version that a replacement must name.
 type Object = (u64, Vec<u8>);
@@ -90,15 +90,15 @@ fn lost(kind: StoreErrorKind, error: io::Error) -> StoreError {
 }
 
 impl SessionStore for BucketStore {
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
-        self.ask(id, |entry, now| entry.as_ref().map(|entry| entry.row(now))).await
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
+        self.ask(id, |entry, now| entry.as_ref().map(|entry| entry.record(now))).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
         let ask = |entry: &mut Option<Entry>, now| match entry {
             Some(_) => Inserted::Taken,
             None => {
-                *entry = Some(Entry::new(row, lifetime, now));
+                *entry = Some(Entry::new(record, lifetime, now));
                 Inserted::Inserted
             }
         };
@@ -125,13 +125,11 @@ impl SessionStore for BucketStore {
 }
 
 /// Every write names the version that it has read.
-impl ConditionalCommit for BucketStore {}
-
 #[tokio::main]
 async fn main() {
     let clock = ManualClock::new();
     let bucket = Bucket::new(clock.clone());
-    let suite = Suite::new(BucketStore::new(bucket.clone())).conditional();
+    let suite = Suite::new(BucketStore::new(bucket.clone()));
     // A second store on the same bucket, as another process has one.
     let suite = suite.peer(BucketStore::new(bucket)).clock(move |by| clock.advance(by));
     suite.run().await.assert();

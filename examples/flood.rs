@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Keep, Lifetime, Row, VerifierHash};
+use http_session::record::{Extent, Keep, Lifetime, Record, VerifierHash};
 use http_session::store::{EnumerateSessions, SessionStore};
 use http_session::{MemoryStore, SessionId};
 
@@ -25,11 +25,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for visitor in 1..=VISITORS {
         // Never the same id twice, and no order that the store could profit from.
         let id = SessionId::try_from(format!("{:022}", visitor.wrapping_mul(0x9E37_79B9_7F4A_7C15)).as_str())?;
-        let mut row = Row::new(VerifierHash([7; 32]));
+        let mut record = Record::new(VerifierHash([7; 32]));
         let views = visitor.to_string();
-        row.fields =
+        record.fields =
             [("views", Keep::No, views.as_bytes()), ("theme", Keep::Always, b"\"dark\"")].into_iter().collect();
-        let _ = store.insert(&id, &row, lifetime).await?;
+        let _ = store.insert(&id, &record, lifetime).await?;
         if visitor % 1_000_000 == 0 {
             report(&store, visitor, start).await?;
         }

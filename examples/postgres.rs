@@ -10,7 +10,8 @@ use std::env;
 
 use axum::Router;
 use axum::routing::get;
-use http_session::{PostgresStore, Secret, Session, SessionConfig};
+use http_session::{Secret, Session, SessionConfig};
+use http_session_postgres::PostgresStore;
 use tokio::net::TcpListener;
 
 #[derive(Session)]

@@ -12,7 +12,8 @@ use axum::routing::get;
 use axum::{Router, serve};
 use http_session::error::StoreError;
 use http_session::store::{EnumerateSessions as _, Indexed};
-use http_session::{RedisStore, Session, SessionConfig, secret};
+use http_session::{Session, SessionConfig, secret};
+use http_session_redis::RedisStore;
 use tokio::net::TcpListener;
 
 type Sessions = SessionConfig<Indexed<RedisStore>>;

@@ -13,7 +13,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
-use http_session::{Csrf, Secret, Session, SessionConfig, SqliteStore};
+use http_session::{Csrf, Secret, Session, SessionConfig};
+use http_session_sqlite::SqliteStore;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, COOKIE, LOCATION};
 use hyper::http::request::Parts;

@@ -5,7 +5,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use crate::csrf::Csrf;
-use crate::error::{CsrfRejection, SaveError, SessionRejection, SignInNotRecent, StoreError};
+use crate::error::{CsrfRejection, SaveError, SessionRejection, SignInNotRecent};
 use crate::session::{Session, SessionData};
 
 /// No session, no handler (R18): the response is the rejection's. The session is loaded when it is extracted.
@@ -36,8 +36,7 @@ impl<State: Send + Sync, T: SessionData> FromRequestParts<State> for Session<T> 
 }
 
 /// A handler that can do without: `None` when the store failed, the stored session cannot be read, or the path is outside of
-/// the cookie's. A missing layer is a mistake of the program all the same, and so is one that
-/// [cannot serve](SessionRejection::OverwritingStore) this type.
+/// the cookie's. A missing layer is a mistake of the program all the same.
 ///
 /// ```
 /// # use http_session::Session;
@@ -93,11 +92,5 @@ impl IntoResponse for SessionRejection {
 impl IntoResponse for SignInNotRecent {
     fn into_response(self) -> Response {
         (http::StatusCode::FORBIDDEN, self.to_string()).into_response()
-    }
-}
-
-impl IntoResponse for StoreError {
-    fn into_response(self) -> Response {
-        (http::StatusCode::SERVICE_UNAVAILABLE, self.to_string()).into_response()
     }
 }

@@ -1,7 +1,7 @@
 //! Stage 6: what a request did, and the policy, decide what happens in the store and what cookie goes out.
 //!
 //! Pure and total: [`decide`] has no wildcard arm, so the table in its source is the documentation, and a new fact or
-//! policy does not compile before every row has an answer. It is checked against every recorded outcome of the real
+//! policy does not compile before every record has an answer. It is checked against every recorded outcome of the real
 //! express-session and, exhaustively, against the invariants at the end of this file.
 
 /// What the request's session is based on.
@@ -24,7 +24,7 @@ pub(crate) enum Intent {
     Keep,
     /// A new verifier.
     Rotate,
-    /// Begin afresh, in a new row.
+    /// Begin afresh, in a new record.
     Regenerate,
     /// express: the handler took the session off the request.
     Unset,
@@ -116,10 +116,10 @@ pub enum Resave {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SaveUninitialized {
-    /// No: no row and no cookie before there is something to keep. express: `saveUninitialized: false`.
+    /// No: no record and no cookie before there is something to keep. express: `saveUninitialized: false`.
     #[default]
     Never,
-    /// Yes: a row and a cookie for every visitor. express: `saveUninitialized: true`.
+    /// Yes: a record and a cookie for every visitor. express: `saveUninitialized: true`.
     Always,
 }
 
@@ -135,9 +135,9 @@ pub enum SaveUninitialized {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unset {
-    /// The row stays as it was. express: `unset: 'keep'`.
+    /// The record stays as it was. express: `unset: 'keep'`.
     Keep,
-    /// The row is destroyed. express: `unset: 'destroy'`.
+    /// The record is destroyed. express: `unset: 'destroy'`.
     #[default]
     Destroy,
 }
@@ -271,7 +271,7 @@ pub(crate) const fn permits_everything(facts: Facts, policy: Policy) -> bool {
     matches!(permitted(facts, policy), Permitted::Everything)
 }
 
-/// The decision. Rows in the order of [`Origin`], then [`Intent`].
+/// The decision. Records in the order of [`Origin`], then [`Intent`].
 pub(crate) const fn decide(facts: Facts, policy: Policy) -> Decision {
     match facts.origin {
         // A new session that a `save` has stored is a stored one whose cookie is still to be sent.

@@ -102,11 +102,8 @@ mod decide;
 pub mod csrf;
 
 // What the stages work with
-pub mod clock;
 pub mod config;
 pub mod error;
-mod id;
-pub mod record;
 pub mod store;
 mod sync;
 
@@ -131,7 +128,6 @@ pub use self::config::{
 pub use self::cookie::{CookieDomain, CookieName, CookiePath, Priority, SameSite, SessionCookie};
 #[doc(inline)]
 pub use self::csrf::{Csrf, CsrfToken, TrustedOrigin};
-pub use self::id::SessionId;
 #[doc(inline)]
 pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, Ticket, merge};
 #[cfg(feature = "memory")]
@@ -139,15 +135,7 @@ pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, Sign
 pub use self::store::MemoryStore;
 #[doc(inline)]
 pub use self::store::SessionStore;
-#[cfg(feature = "postgres")]
-#[doc(inline)]
-pub use self::store::{PostgresOptions, PostgresStore};
-#[cfg(feature = "redis")]
-#[doc(inline)]
-pub use self::store::{RedisOptions, RedisStore};
-#[cfg(feature = "sqlite")]
-#[doc(inline)]
-pub use self::store::{SqliteOptions, SqliteStore};
+pub use http_session_store::{SessionId, clock, record};
 
 #[cfg(feature = "derive")]
 pub use http_session_macros::Session;
@@ -163,10 +151,9 @@ pub mod __private {
     pub use crate::record::{Field, Keep};
     pub use crate::session::data::{
         DefaultValue, FieldCodec, FieldDefault, FieldReader, FieldWriter, HasIdentity, JsonDeserializer, JsonResult,
-        JsonSerializer, SessionData, StorableIn, Unreadable, decode, decode_with, encode, encode_with, merge_field,
-        reject_change,
+        JsonSerializer, SessionData, Unreadable, decode, decode_with, encode, encode_with, merge_field, reject_change,
     };
-    pub use crate::store::{ConditionalCommit, SessionStore};
+    pub use crate::store::SessionStore;
     pub use serde::Serialize;
     pub use serde::de::DeserializeOwned;
     pub use std::vec::Vec;

@@ -4,11 +4,11 @@
 #[cfg(all(test, shuttle))]
 mod tests;
 
-#[cfg(all(test, shuttle))]
-pub(crate) use shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-#[cfg(all(test, shuttle))]
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(shuttle)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
-#[cfg(not(all(test, shuttle)))]
-pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-#[cfg(not(all(test, shuttle)))]
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard};

@@ -4,9 +4,9 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 16 | selector: the name of the row, no secret (R1) |
+//! | 16 | selector: the name of the record, no secret (R1) |
 //! | 8 | epoch, big endian (R4) |
-//! | 16 | verifier: the secret of which the row keeps a hash (R1) |
+//! | 16 | verifier: the secret of which the record keeps a hash (R1) |
 //! | 32 | HMAC-SHA256 |
 //!
 //! The MAC covers the fingerprint, after its length, and the first 40 bytes. Its key is derived from the secret, for this
@@ -25,8 +25,8 @@ use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::Zeroizing;
 
 use crate::config::Secret;
-use crate::id::SELECTOR_BYTES;
 use crate::record::{Epoch, VerifierHash};
+use crate::store::SELECTOR_BYTES;
 
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
@@ -216,20 +216,20 @@ pub(crate) fn with_length(mac: HmacSha256, part: &[u8]) -> HmacSha256 {
     mac.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
 }
 
-impl VerifierHash {
-    /// What the row keeps of a verifier. A plain hash will do: 128 random bits cannot be guessed.
-    pub(crate) fn of(verifier: &[u8; VERIFIER_BYTES]) -> Self {
-        Self(Sha256::digest(verifier).into())
-    }
+/// What a record keeps of a verifier. A plain hash is enough: 128 random bits cannot be guessed.
+pub(crate) fn verifier_hash(verifier: &[u8; VERIFIER_BYTES]) -> VerifierHash {
+    VerifierHash(Sha256::digest(verifier).into())
+}
 
-    /// Equality in constant time. [`NONE`](Self::NONE) matches nothing; that a row has it is no secret.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
-        let (ours, theirs) = (self.0.as_chunks().0.iter(), other.0.as_chunks().0);
-        let words =
-            ours.zip(theirs).map(|(ours, theirs)| u64::from_ne_bytes(*ours).ct_eq(&u64::from_ne_bytes(*theirs)));
-        let equal = words.fold(Choice::from(1), |all, equal| all & equal);
-        *self != Self::NONE && bool::from(equal)
-    }
+/// Compares in constant time. The hash of a tombstone, [`VerifierHash::NONE`], matches nothing; that a record has it is not a
+/// secret.
+pub(crate) fn hashes_match(stored: &VerifierHash, presented: &VerifierHash) -> bool {
+    let (stored_words, presented_words) = (stored.0.as_chunks().0.iter(), presented.0.as_chunks().0);
+    let words = stored_words.zip(presented_words);
+    let equal = words.fold(Choice::from(1), |all, (stored, presented)| {
+        all & u64::from_ne_bytes(*stored).ct_eq(&u64::from_ne_bytes(*presented))
+    });
+    *stored != VerifierHash::NONE && bool::from(equal)
 }
 
 #[cfg(test)]

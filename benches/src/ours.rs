@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_session::error::StoreError;
-use http_session::record::{Epoch, Lifetime, Patch, Row};
-use http_session::store::{ConditionalCommit, Destroyed, Inserted, Touched, Updated};
+use http_session::record::{Epoch, Lifetime, Patch, Record};
+use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use http_session::{MemoryStore, Secret, Session, SessionConfig, SessionId, SessionStore};
 use tower::{Layer as _, service_fn};
 
@@ -24,7 +24,7 @@ pub(crate) fn waiting() -> Waiting {
 }
 
 /// `sessions.service(handler)`.
-pub(crate) fn service<S: ConditionalCommit>(case: Case, store: S) -> Program {
+pub(crate) fn service<S: SessionStore>(case: Case, store: S) -> Program {
     program(case, store, |case, sessions| {
         call(sessions.service(move |request: Request<Body>, mut session: Session<Visit>| async move {
             drop(request);
@@ -35,7 +35,7 @@ pub(crate) fn service<S: ConditionalCommit>(case: Case, store: S) -> Program {
 }
 
 /// `sessions.layer()`.
-pub(crate) fn layer<S: ConditionalCommit>(case: Case, store: S) -> Program {
+pub(crate) fn layer<S: SessionStore>(case: Case, store: S) -> Program {
     program(case, store, |case, sessions| match case {
         Case::Untouched => call(sessions.layer().layer(service_fn(|request: Request<Body>| async {
             drop(request);
@@ -51,7 +51,7 @@ pub(crate) fn layer<S: ConditionalCommit>(case: Case, store: S) -> Program {
 }
 
 /// A program whose browser has a session already: stored, signed in, confirmed and touched.
-fn program<S: ConditionalCommit>(case: Case, store: S, make: impl Fn(Case, &SessionConfig<S>) -> Call) -> Program {
+fn program<S: SessionStore>(case: Case, store: S, make: impl Fn(Case, &SessionConfig<S>) -> Call) -> Program {
     let builder = SessionConfig::builder().secret(Secret::random()).store(store);
     let sessions = match case {
         Case::Rolling => builder.max_age(Duration::from_secs(3600)).rolling().build(),
@@ -96,17 +96,15 @@ async fn wait() {
     .await;
 }
 
-impl ConditionalCommit for Waiting {}
-
 impl SessionStore for Waiting {
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         wait().await;
         self.0.load(id).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
         wait().await;
-        self.0.insert(id, row, lifetime).await
+        self.0.insert(id, record, lifetime).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {

@@ -7,18 +7,17 @@ use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
 use crate::bounds::{bounds, local};
-use crate::model::{FieldModel, Kind, SessionModel, fresh_parameter};
+use crate::model::{FieldModel, Kind, SessionModel};
 use crate::options::{DefaultValue, Keep, Merge};
 
 /// All of the derive's code for a struct without mistakes.
 pub(crate) fn expand(model: &SessionModel) -> TokenStream {
     let expansion = Expansion::new(model);
     let session_data = expansion.session_data();
-    let storable = expansion.storable_in();
     let identity = expansion.has_identity();
     let codecs = model.fields.iter().map(|field| expansion.codec_of(field));
     let defaults = model.fields.iter().map(|field| expansion.default_of(field));
-    quote! { #session_data #storable #identity #(#codecs #defaults)* }
+    quote! { #session_data #identity #(#codecs #defaults)* }
 }
 
 /// What stands beside the messages about a struct with mistakes, so that its uses give no further ones.
@@ -27,8 +26,6 @@ pub(crate) fn fallback(model: &SessionModel) -> TokenStream {
     let private = quote!(#krate::__private);
     let ident = &model.ident;
     let (parameters, arguments, where_clause) = model.generics.split_for_impl();
-    let store = fresh_parameter(&model.generics);
-    let with_store = with_parameter(model, &quote!(#store: #private::SessionStore));
     let has_identity = model.identity().map(|(_, inner)| {
         quote! {
             impl #parameters #private::HasIdentity for #ident #arguments #where_clause {
@@ -46,7 +43,6 @@ pub(crate) fn fallback(model: &SessionModel) -> TokenStream {
             fn encode(&self, _: &mut #private::FieldWriter<'_>) {}
             fn encode_identity(&self, _: &mut #private::FieldWriter<'_>) {}
         }
-        impl #with_store #private::StorableIn<#store> for #ident #arguments #where_clause {}
         #has_identity
     }
 }
@@ -187,27 +183,6 @@ impl<'a> Expansion<'a> {
         })
     }
 
-    /// A session with an identity or a merge rule needs a store that commits conditionally.
-    fn storable_in(&self) -> TokenStream {
-        let Self { model, private, where_clause } = self;
-        let merges = |field: &FieldModel| {
-            field.options.merge.as_ref().is_some_and(|given| !matches!(given.value, Merge::Replace))
-        };
-        let capability = if model.identity().is_some() || model.stored().any(merges) {
-            quote!(ConditionalCommit)
-        } else {
-            quote!(SessionStore)
-        };
-        let ident = &model.ident;
-        let store = fresh_parameter(&model.generics);
-        let parameters = with_parameter(model, &quote!(#store: #private::#capability));
-        let (_, arguments, _) = model.generics.split_for_impl();
-        quote! {
-            #[automatically_derived]
-            impl #parameters #private::StorableIn<#store> for #ident #arguments #where_clause {}
-        }
-    }
-
     fn has_identity(&self) -> Option<TokenStream> {
         let Self { model, private, .. } = self;
         let (field, inner) = model.identity()?;
@@ -295,14 +270,4 @@ fn stored_type(field: &FieldModel) -> Option<&Type> {
         Kind::Identity(inner) => Some(inner),
         Kind::Skipped => None,
     }
-}
-
-/// The struct's parameters as an impl declares them, with one more in front.
-fn with_parameter(model: &SessionModel, parameter: &TokenStream) -> TokenStream {
-    let mut generics = model.generics.clone();
-    let lifetimes = generics.lifetimes().count();
-    let parameter = syn::parse_quote!(#parameter);
-    generics.params.insert(lifetimes, parameter);
-    let (parameters, _, _) = generics.split_for_impl();
-    quote!(#parameters)
 }

@@ -1,7 +1,7 @@
 //! What the user declared: the struct with its options, names worked out.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Fields, GenericArgument, Generics, Path, PathArguments, Type, parse_quote};
 
@@ -216,14 +216,4 @@ fn mentions(tokens: TokenStream, parameters: &[&Ident]) -> bool {
         TokenTree::Group(group) => mentions(group.stream(), parameters),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
-}
-
-/// A name for a type parameter of ours that no parameter of the user has.
-pub(crate) fn fresh_parameter(generics: &Generics) -> Ident {
-    let taken = |name: &Ident| generics.type_params().any(|parameter| parameter.ident == *name);
-    let mut name = format_ident!("SessionStoreType");
-    while taken(&name) {
-        name = format_ident!("{name}_");
-    }
-    name
 }

@@ -309,5 +309,4 @@ fn mistakes_leave_a_stub_that_answers_for_the_struct() {
     let text = code.to_string();
     assert!(text.contains("compile_error"));
     assert!(text.contains("SessionData for Visit < 'a , T > where T : Send"), "{text}");
-    assert!(text.contains("StorableIn < SessionStoreType > for Visit"), "{text}");
 }

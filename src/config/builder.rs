@@ -286,7 +286,7 @@ impl<K, S, L> Builder<K, S, L> {
 
     /// Replaces a verifier older than this, under the same identity (OWASP: renewal timeout). Off by default (R6). The one
     /// before stays valid until the next renewal, so no request that is under way is lost. Native format only: express
-    /// rows have no verifier.
+    /// records have no verifier.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -435,7 +435,7 @@ impl<K, S, L> Builder<K, S, L> {
     }
 
     /// The largest record, in bytes: 64 KiB. Counts the fields with their names, the identity, and the session's own cookie
-    /// attributes ([`Row::size`](crate::record::Row::size)). Over it the commit fails and the response is a 500 (R14). A record
+    /// attributes ([`Record::size`](crate::record::Record::size)). Over it the commit fails and the response is a 500 (R14). A record
     /// that is larger already may be written as long as it does not grow.
     ///
     /// ```
@@ -557,7 +557,7 @@ impl<K, S, L> Builder<K, S, L> {
 
 impl<K, S, L> Builder<K, S, L> {
     /// The finished configuration. Compiles when secret and store are given, `rolling` has its `max_age`, and the store keeps
-    /// rows of the format.
+    /// records of the format.
     ///
     /// ```
     /// # use http_session::{MemoryStore, Secret, SessionConfig};
@@ -606,7 +606,7 @@ impl SessionConfig<NoStore> {
 
     /// Begins a configuration with the defaults and the wire format of express-session 1.x: cookie `connect.sid` without
     /// Secure and SameSite, `resave` and `saveUninitialized` on, `unset: 'keep'`, changes committed whatever the status, a
-    /// row for a day, no absolute end, a touch with every request, no removal cookie. Rotation is a new id: what R1, R2 and R4
+    /// record for a day, no absolute end, a touch with every request, no removal cookie. Rotation is a new id: what R1, R2 and R4
     /// promise of the native format holds only in part. A session's own cookie attributes may only narrow the configured ones;
     /// [`StoredAttributes::Exact`] takes them as express-session does.
     ///

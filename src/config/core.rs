@@ -18,11 +18,11 @@ use crate::cookie::session_cookie::{Refused, exact, narrow};
 use crate::cookie::set_cookie::{self, Expiry};
 use crate::csrf::CsrfKeys;
 use crate::decide::Origin;
-use crate::id::{SELECTOR_BYTES, SessionId};
 use crate::record::{Epoch, IdentityChange, RawJson};
 use crate::session::changes::{Live, Verifier};
 use crate::session::slot::Slot;
 use crate::store::{ErasedIndex, ErasedStore};
+use crate::store::{SELECTOR_BYTES, SessionId};
 use crate::telemetry::{self, TagKey};
 use crate::token::express::ExpressKeys;
 use crate::token::{Keys, TEXT_BYTES, Token, TokenText};
@@ -153,7 +153,7 @@ impl Core {
     /// Time left, by what was loaded or written last.
     pub(crate) fn time_left(&self, live: &Live) -> Duration {
         match live.origin {
-            Origin::Found => live.row.expires_in,
+            Origin::Found => live.record.expires_in,
             Origin::New | Origin::Late | Origin::Tossed => {
                 self.first_lifetime(live).time_left(Duration::ZERO, Duration::ZERO)
             }
@@ -181,7 +181,7 @@ impl Core {
         self.own_cookie(slot, cookie.as_ref())
     }
 
-    /// What a row keeps of these attributes.
+    /// What a record keeps of these attributes.
     fn cookie_json(&self, slot: &Slot, cookie: &SessionCookie) -> Option<RawJson> {
         cookie.to_json(&SessionCookie::implied(&self.settings.attributes, slot.received.transport))
     }
@@ -190,7 +190,7 @@ impl Core {
     pub(crate) fn take_cookie(&self, slot: &Slot, mut cookie: SessionCookie, before: &SessionCookie) {
         let narrows = self.settings.stored_attributes == StoredAttributes::Narrow;
         if narrows && self.settings.attributes.secure == SecureRule::Auto && before.secure && !cookie.secure {
-            telemetry::cookie_refused(self, slot.row_id().as_ref());
+            telemetry::cookie_refused(self, slot.record_id().as_ref());
             cookie.secure = true;
         }
         let json = self.cookie_json(slot, &cookie);
@@ -207,7 +207,7 @@ impl Core {
         self.cookie_json(slot, &self.begun_cookie(slot))
     }
 
-    /// The attributes with which the session of another identity begins in the same row: it keeps Secure where it had it.
+    /// The attributes with which the session of another identity begins in the same record: it keeps Secure where it had it.
     pub(crate) fn fresh_cookie(&self, slot: &Slot, cookie: &RawJson) -> Option<RawJson> {
         let mut fresh = self.begun_cookie(slot);
         fresh.secure |= self.own_cookie(slot, Some(cookie)).secure;
@@ -328,7 +328,7 @@ impl Core {
             return Expiry::BrowserSession;
         };
         let age = if live.identity_change == IdentityChange::Unchanged && live.is_stored() {
-            live.row.absolute_age()
+            live.record.absolute_age()
         } else {
             Duration::ZERO
         };

@@ -16,7 +16,7 @@ impl<S: SessionStore> SessionConfig<S> {
     /// read as `T` is left out, with an event `session.field.undecodable` (R16).
     ///
     /// # Errors
-    /// The store failed, or one of the rows is none that it can read ([`StoreErrorKind::Corrupt`]).
+    /// The store failed, or one of the records is none that it can read ([`StoreErrorKind::Corrupt`]).
     ///
     /// ```
     /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};
@@ -45,9 +45,9 @@ impl<S: SessionStore> SessionConfig<S> {
     where
         S: HasIndex,
     {
-        let rows = self.core.rows_of(&json::<T>(identity)?).await?;
-        let open = |(id, row)| DetachedSession::open(Arc::clone(&self.core), id, row).ok();
-        Ok(rows.into_iter().filter_map(open).collect())
+        let records = self.core.records_of(&json::<T>(identity)?).await?;
+        let open = |(id, record)| DetachedSession::open(Arc::clone(&self.core), id, record).ok();
+        Ok(records.into_iter().filter_map(open).collect())
     }
 
     /// Ends all sessions of a user, and answers how many there were: after a new password, or when an account is closed. A
@@ -128,7 +128,7 @@ impl<S: SessionStore> SessionConfig<S> {
     }
 }
 
-/// The identity as a row has it.
+/// The identity as a record has it.
 fn json<T: HasIdentity>(identity: &T::Identity) -> Result<RawJson, StoreError> {
     let mut json = Vec::new();
     T::identity_json(identity, &mut json).map_err(|_| StoreError::new(StoreErrorKind::Refused))?;

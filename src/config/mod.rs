@@ -27,9 +27,9 @@ pub use crate::decide::{CommitOn, Removal, Resave, SaveUninitialized, Unset};
 pub use crate::token::express::IdShape;
 
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::SessionId;
 use crate::session::immediate::Call;
 use crate::session::{DetachedSession, SessionData};
+use crate::store::SessionId;
 use crate::store::SessionStore;
 
 /// A finished configuration: cheap to clone, shared by all services made of it.
@@ -90,9 +90,9 @@ impl<S: SessionStore> SessionConfig<S> {
     /// # Ok(()) }
     /// ```
     pub async fn load<T: SessionData>(&self, id: &SessionId) -> Result<Option<DetachedSession<T>>, StoreError> {
-        let row = self.core.load_row(id).await?;
-        match row {
-            Some(row) if !row.is_tombstone() => DetachedSession::open(Arc::clone(&self.core), id.clone(), row)
+        let record = self.core.load_record(id).await?;
+        match record {
+            Some(record) if !record.is_tombstone() => DetachedSession::open(Arc::clone(&self.core), id.clone(), record)
                 .map(Some)
                 .map_err(|_| StoreError::new(StoreErrorKind::Corrupt)),
             Some(_) | None => Ok(None),
@@ -114,7 +114,7 @@ impl<S: SessionStore> SessionConfig<S> {
     /// ```
     pub async fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
         let (core, id) = (Arc::clone(&self.core), id.clone());
-        Call::new(async move { core.destroy_row(&id, None).await }).await.map(drop)
+        Call::new(async move { core.destroy_record(&id, None).await }).await.map(drop)
     }
 }
 

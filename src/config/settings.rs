@@ -18,7 +18,7 @@ use crate::session::changes::Verifier;
 use crate::store::ErasedIndex;
 use crate::token::express::IdShape;
 
-/// The format of cookies and rows.
+/// The format of cookies and records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Native,
@@ -26,15 +26,15 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What a row keeps of a verifier. In the express format the id is the credential, and rows have none.
+    /// What a record keeps of a verifier. In the express format the id is the credential, and records have none.
     pub(crate) fn verifier_hash(self, verifier: &Verifier) -> VerifierHash {
         match self {
-            Self::Native => VerifierHash::of(verifier),
+            Self::Native => crate::token::verifier_hash(verifier),
             Self::Express => VerifierHash([1; 32]),
         }
     }
 
-    /// Whether rotation is a new row.
+    /// Whether rotation is a new record.
     pub(crate) const fn renames(self) -> bool {
         matches!(self, Self::Express)
     }
@@ -64,7 +64,7 @@ impl Lifetimes {
         Lifetime { idle: self.idle, absolute: self.absolute, extent }
     }
 
-    /// A session that dies at once would have a cookie and no row (R12).
+    /// A session that dies at once would have a cookie and no record (R12).
     pub(crate) fn at_least_a_moment(self) -> Self {
         Self { idle: self.idle.max(MOMENT), absolute: self.absolute.max(MOMENT) }
     }

@@ -1,4 +1,4 @@
-//! A session's own cookie attributes: what a handler sees, what the row keeps, and how far they may go (R21).
+//! A session's own cookie attributes: what a handler sees, what the record keeps, and how far they may go (R21).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -42,7 +42,7 @@ pub struct SessionCookie {
     /// [`Session::expires_in`](crate::session::Session::expires_in).
     #[doc(alias = "maxAge")]
     pub max_age: Option<Duration>,
-    /// The whole length, to which a rolling session returns (express: `originalMaxAge`). This is what the row keeps, to the
+    /// The whole length, to which a rolling session returns (express: `originalMaxAge`). This is what the record keeps, to the
     /// millisecond, and what later requests find in both. Follows a new `max_age` by itself.
     #[doc(alias = "originalMaxAge")]
     pub original_max_age: Option<Duration>,
@@ -100,7 +100,7 @@ impl SessionCookie {
         }
     }
 
-    /// What a row need not keep, since the configuration says it at every request. A `Secure` that came of the transport is
+    /// What a record need not keep, since the configuration says it at every request. A `Secure` that came of the transport is
     /// none of it: it must be kept, so that the session never loses it (R19).
     pub(crate) fn implied(attributes: &Attributes, transport: Option<Transport>) -> Self {
         Self { secure: attributes.resolve(None).secure, ..Self::configured(&attributes.resolve(transport)) }
@@ -113,7 +113,7 @@ impl SessionCookie {
         }
     }
 
-    /// What the row keeps: the member names of express-session's `cookie` object, only what differs from what is
+    /// What the record keeps: the member names of express-session's `cookie` object, only what differs from what is
     /// [`implied`](Self::implied). `None` when nothing does.
     pub(crate) fn to_json(&self, implied: &Self) -> Option<RawJson> {
         if self == implied {
@@ -137,7 +137,7 @@ impl SessionCookie {
         }
     }
 
-    /// The attributes that a row keeps, over the ones configured for this request.
+    /// The attributes that a record keeps, over the ones configured for this request.
     ///
     /// Takes any bytes: a member that cannot be read stays as configured and is told as refused, unknown ones are passed
     /// over, and of one that is there twice the last counts (R15).

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::Mac as _;
 
 use crate::config::{Core, Secret};
-use crate::id::SessionId;
-use crate::record::{Epoch, RawJson, Row};
+use crate::record::{Epoch, RawJson, Record};
 use crate::session::slot::Slot;
+use crate::store::SessionId;
 use crate::token::{HmacSha256, MAC_BYTES, derived, with_length};
 
 pub(super) const NONCE_BYTES: usize = 16;
@@ -33,20 +33,20 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// The session whose cookie was presented.
-    pub(crate) fn presented(core: &Core, id: SessionId, row: &Row) -> Self {
-        Self::new(core, id, row.epoch, row.identity.clone())
+    pub(crate) fn presented(core: &Core, id: SessionId, record: &Record) -> Self {
+        Self::new(core, id, record.epoch, record.identity.clone())
     }
 
     /// The session as the response's cookie will name it, if the response stores what the request did so far.
     pub(super) fn upcoming(slot: &Slot) -> Option<Self> {
         let renames = slot.core.settings.format.renames();
-        let begins_row = slot.with(|live| live.begins_row() || (renames && live.rotates()))?;
-        let id = if begins_row { slot.new_id()? } else { slot.id()? };
+        let begins_record = slot.with(|live| live.begins_record() || (renames && live.rotates()))?;
+        let id = if begins_record { slot.new_id()? } else { slot.id()? };
         slot.with(|live| {
-            let epoch = match (begins_row, live.rotates()) {
+            let epoch = match (begins_record, live.rotates()) {
                 (true, _) => Epoch::default(),
-                (false, true) => live.row.epoch.next(),
-                (false, false) => live.row.epoch,
+                (false, true) => live.record.epoch.next(),
+                (false, false) => live.record.epoch,
             };
             Self::new(&slot.core, id, epoch, live.identity.clone())
         })
@@ -54,7 +54,7 @@ impl Subject {
 
     fn new(core: &Core, id: SessionId, epoch: Epoch, identity: Option<RawJson>) -> Self {
         if core.settings.format.renames() {
-            // Each rotation has an id of its own; there is nothing else that two readers of a row would agree on.
+            // Each rotation has an id of its own; there is nothing else that two readers of a record would agree on.
             Self { id, epoch: Epoch::default(), identity: None }
         } else {
             Self { id, epoch, identity }

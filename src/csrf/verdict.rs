@@ -134,7 +134,7 @@ mod tests {
         by_origin(relation, source).unwrap_or_else(|| by_token(proof))
     }
 
-    /// Each row of the manual's table: `Sec-Fetch-Site`, then `Origin` own, trusted, foreign, null, absent.
+    /// Each record of the manual's table: `Sec-Fetch-Site`, then `Origin` own, trusted, foreign, null, absent.
     #[test]
     fn r24_the_manuals_table() {
         let table = include_str!("../guide/csrf.md");
@@ -146,8 +146,8 @@ mod tests {
         };
         let names = ["`same-origin`", "`same-site`", "`cross-site`", "`none`", "anything else", "absent"];
         for (relation, name) in RELATIONS.into_iter().zip(names) {
-            let row = format!("| {name} | {} |", SOURCES.map(|source| word(relation, source)).join(" | "));
-            assert!(table.contains(&row), "{row}");
+            let record = format!("| {name} | {} |", SOURCES.map(|source| word(relation, source)).join(" | "));
+            assert!(table.contains(&record), "{record}");
         }
     }
 

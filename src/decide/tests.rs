@@ -102,8 +102,8 @@ fn for_all(origin: Origin, check: impl Fn(Facts, &Decisions)) {
         for sign in SIGNS {
             for bits in 0..1 << FLAGS {
                 let facts = flags(Facts { intent, sign, ..facts(origin) }, bits);
-                for (status, row) in STATUSES.into_iter().zip(&mut decisions) {
-                    for (&policy, decision) in ALL.iter().zip(row) {
+                for (status, record) in STATUSES.into_iter().zip(&mut decisions) {
+                    for (&policy, decision) in ALL.iter().zip(record) {
                         *decision = decide(Facts { status, ..facts }, policy);
                     }
                 }
@@ -258,13 +258,13 @@ fn a_read_stays_a_read(facts: Facts, policy: Policy, decision: Decision) -> bool
 }
 
 /// What a setting is for, and nothing else, depends on it.
-fn each_setting_has_its_own_effect(facts: Facts, row: &[Decision; POLICIES]) -> bool {
+fn each_setting_has_its_own_effect(facts: Facts, record: &[Decision; POLICIES]) -> bool {
     let first_write = facts.origin == Origin::New && !facts.saved;
     let pairs = |bit: usize| (0..POLICIES).filter(move |index| index & bit == 0).map(move |index| (index, index | bit));
-    let same = |bit: usize| pairs(bit).all(|(without, with)| row[without] == row[with]);
-    pairs(ROLLING).all(|(without, with)| row[without].store == row[with].store)
-        && pairs(CAN_TOUCH).all(|(without, with)| row[without].cookie == row[with].cookie)
-        && pairs(REMOVAL).all(|(with, without)| row[without].store == row[with].store)
+    let same = |bit: usize| pairs(bit).all(|(without, with)| record[without] == record[with]);
+    pairs(ROLLING).all(|(without, with)| record[without].store == record[with].store)
+        && pairs(CAN_TOUCH).all(|(without, with)| record[without].cookie == record[with].cookie)
+        && pairs(REMOVAL).all(|(with, without)| record[without].store == record[with].store)
         && (facts.intent == Intent::Unset || same(UNSET))
         && (first_write || same(SAVE_UNINITIALIZED))
 }
@@ -272,7 +272,7 @@ fn each_setting_has_its_own_effect(facts: Facts, row: &[Decision; POLICIES]) -> 
 /// What a failure commits, a success commits too.
 fn better_responses_commit_more(decisions: &Decisions) -> bool {
     let [success, refused, failed] = decisions;
-    let writes = |row: &[Decision; POLICIES], index: usize| writes_everything(row[index]);
+    let writes = |record: &[Decision; POLICIES], index: usize| writes_everything(record[index]);
     (0..POLICIES).filter(|index| index & COMMIT_ON == 0).all(|index| {
         (!writes(failed, index) || writes(refused, index)) && (!writes(refused, index) || writes(success, index))
     })
@@ -282,9 +282,9 @@ fn each_follows_the_rules(origin: Origin) {
     for_all(origin, |facts, decisions| {
         assert!(each_setting_has_its_own_effect(facts, &decisions[0]), "{facts:?}");
         assert!(better_responses_commit_more(decisions), "{facts:?}");
-        for (status, row) in STATUSES.into_iter().zip(decisions) {
+        for (status, record) in STATUSES.into_iter().zip(decisions) {
             let facts = Facts { status, ..facts };
-            for (index, &decision) in row.iter().enumerate() {
+            for (index, &decision) in record.iter().enumerate() {
                 if index & COMMIT_ON != 0 && status != Status::Success {
                     assert!(decision == decisions[0][index], "{facts:?}: the status counts");
                     continue;

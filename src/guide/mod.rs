@@ -58,16 +58,6 @@ pub mod events {}
 #[doc = include_str!("rules.md")]
 pub mod rules {}
 
-#[cfg(feature = "postgres")]
-#[doc = include_str!("store_postgres.md")]
-///
-/// # The migration
-///
-/// ```sql
-#[doc = include_str!("../store/postgres/schema.sql")]
-/// ```
-pub mod store_postgres {}
-
 #[doc = include_str!("testing.md")]
 pub mod testing {}
 
@@ -79,14 +69,6 @@ pub mod stores {}
 #[doc = include_str!("../../examples/bucket_store.rs")]
 #[doc = "```"]
 pub mod store_authors {}
-
-#[cfg(feature = "redis")]
-#[doc = include_str!("store_redis.md")]
-pub mod store_redis {}
-
-#[cfg(feature = "sqlite")]
-#[doc = include_str!("store_sqlite.md")]
-pub mod store_sqlite {}
 
 #[doc = include_str!("from_express.md")]
 pub mod from_express {}

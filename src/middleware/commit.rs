@@ -14,10 +14,10 @@ use crate::decide::{
     permits_everything,
 };
 use crate::error::StoreErrorKind;
-use crate::id::SessionId;
 use crate::record::{Epoch, Patch, VerifierChange};
 use crate::session::changes::{Ended, Ending, Live, Presented, Verifier};
 use crate::session::slot::{Slot, State};
+use crate::store::SessionId;
 use crate::store::{Destroyed, Touched};
 use crate::telemetry::{self, CommitOutcome};
 
@@ -59,7 +59,7 @@ impl Core {
             touch_due: stored && !live.passive && (live.touch || self.touch_is_due(live)),
             renewal_due: live.origin == Origin::Found
                 && !live.saved
-                && self.settings.renew_after.is_some_and(|period| live.row.ages.verifier >= period),
+                && self.settings.renew_after.is_some_and(|period| live.record.ages.verifier >= period),
             resign: live.resign,
             current,
             sendable: delivery == Delivery::Response && self.sendable(slot, live),
@@ -73,8 +73,8 @@ impl Core {
             return true;
         }
         let lifetime = self.lifetime(live);
-        let left = live.row.expires_in;
-        if left >= lifetime.time_left(Duration::ZERO, live.row.absolute_age()) {
+        let left = live.record.expires_in;
+        if left >= lifetime.time_left(Duration::ZERO, live.record.absolute_age()) {
             return false;
         }
         // By the idle lifetime alone: near the absolute end a touch gains less, and is due all the same.
@@ -84,8 +84,8 @@ impl Core {
 
     /// Whether the session still has the short life of one whose cookie never came back (R14).
     fn is_first_return(&self, live: &Live) -> bool {
-        let ages = live.row.ages;
-        live.origin == Origin::Found && live.row.identity.is_none() && ages.touched == ages.created
+        let ages = live.record.ages;
+        live.origin == Origin::Found && live.record.identity.is_none() && ages.touched == ages.created
     }
 }
 
@@ -94,7 +94,7 @@ enum CookieNow {
     Nothing,
     /// None: the session was ended or rotated elsewhere, and this request's changes are dropped (R11).
     Dropped,
-    /// The verifier, and the epoch of its row.
+    /// The verifier, and the epoch of its record.
     Set(Verifier, Epoch),
     Remove,
 }
@@ -128,7 +128,7 @@ impl Plan {
     pub(crate) fn new(slot: Arc<Slot>, status: Status, delivery: Delivery) -> Result<Self, Commitment> {
         let handles = slot.handles();
         if handles > 0 {
-            telemetry::handle_alive(&slot.core, slot.row_id().as_ref(), handles);
+            telemetry::handle_alive(&slot.core, slot.record_id().as_ref(), handles);
         }
         let mut state = slot.lock();
         let live = match &mut *state {
@@ -142,7 +142,7 @@ impl Plan {
             live.discard();
         }
         let facts = slot.core.facts(&slot, live, status, delivery);
-        // A rolling cookie goes with the row's life, which a passive request does not prolong (R7).
+        // A rolling cookie goes with the record's life, which a passive request does not prolong (R7).
         let policy = slot.core.settings.policy;
         let policy = Policy { rolling: policy.rolling && !live.passive, ..policy };
         let decision = decide(facts, policy);
@@ -153,7 +153,7 @@ impl Plan {
             }
         };
         if !permits_everything(facts, policy) {
-            // What the response discards decides neither how long the row lives nor what a cookie looks like.
+            // What the response discards decides neither how long the record lives nor what a cookie looks like.
             live.discard_cookie();
         }
         if decision == Decision::NOTHING
@@ -200,7 +200,7 @@ impl Plan {
         let Self { slot, live, facts, failure, .. } = self;
         // A verifier that is in the store goes out, whatever became of the rest (R12), unless the connection is not for it.
         if let (CookieNow::Nothing, Some(verifier), true) = (&cookie, live.stored_verifier, facts.sendable) {
-            cookie = CookieNow::Set(verifier, live.row.epoch);
+            cookie = CookieNow::Set(verifier, live.record.epoch);
         }
         let cookie = match cookie {
             CookieNow::Set(verifier, epoch) => {
@@ -213,7 +213,7 @@ impl Plan {
             CookieNow::Remove if slot.core.settings.policy.removal == Removal::Cookie => {
                 // The browser has the cookie as it was sent.
                 live.cookie =
-                    live.endings.first().map_or_else(|| live.row.cookie.clone(), |ending| ending.cookie.clone());
+                    live.endings.first().map_or_else(|| live.record.cookie.clone(), |ending| ending.cookie.clone());
                 Some(slot.core.removal_cookie(slot, live))
             }
             CookieNow::Nothing | CookieNow::Dropped | CookieNow::Remove => None,
@@ -256,7 +256,7 @@ async fn carry_out(slot: &Slot, live: &mut Live, facts: Facts, decision: Decisio
         StoreAction::Nothing => Ok(standing(live, decision.cookie)),
         StoreAction::Insert => {
             let verifier = core.insert(slot, live, Duration::ZERO).await?;
-            Ok(CookieNow::Set(verifier, live.row.epoch))
+            Ok(CookieNow::Set(verifier, live.record.epoch))
         }
         StoreAction::Replace => replace(slot, live).await,
         StoreAction::Update(write) => update(slot, live, facts, decision, write).await,
@@ -277,7 +277,7 @@ fn standing(live: &Live, cookie: CookieAction) -> CookieNow {
         Presented::Nothing | Presented::Previous => None,
     };
     match (cookie, live.stored_verifier.or(verifier)) {
-        (CookieAction::Set, Some(verifier)) => CookieNow::Set(verifier, live.row.epoch),
+        (CookieAction::Set, Some(verifier)) => CookieNow::Set(verifier, live.record.epoch),
         (CookieAction::Remove, _) => CookieNow::Remove,
         (CookieAction::Nothing, _) | (CookieAction::Set, None) => CookieNow::Nothing,
     }
@@ -287,7 +287,7 @@ async fn touch(core: &Core, live: &mut Live, cookie: CookieAction) -> Result<Coo
     let Some(id) = &live.id else {
         return Ok(CookieNow::Nothing);
     };
-    match core.touch_row(id, live.row.epoch, core.lifetime(live)).await {
+    match core.touch_record(id, live.record.epoch, core.lifetime(live)).await {
         Ok(Touched::Applied) => Ok(standing(live, cookie)),
         Ok(Touched::Missing | Touched::Superseded) => {
             live.stored_verifier = None;
@@ -327,19 +327,19 @@ async fn update(
     let mut patch = match write {
         Write::Everything => live.patch(),
         Write::SignOut => live.sign_out_patch(),
-        Write::Renewal => Patch::unchanged(&live.row),
+        Write::Renewal => Patch::unchanged(&live.record),
     };
     let renews = !rotates && facts.renewal_due && facts.current;
     let mut verifier = Verifier::default();
     if rotates || renews {
         let (drawn, new) = core.draw_verifier();
         verifier = drawn;
-        let renewal = VerifierChange::Renew { current: live.row.verifier, new };
+        let renewal = VerifierChange::Renew { current: live.record.verifier, new };
         patch.verifier = if rotates { VerifierChange::Rotate(new) } else { renewal };
     }
     core.relink(live, &id).await?;
     let entry = core.enter(live, live.entering().filter(|_| write == Write::Everything), &id).await?;
-    let renewed = match core.update(&id, &live.row, patch, core.lifetime(live)).await? {
+    let renewed = match core.update(&id, &live.record, patch, core.lifetime(live)).await? {
         Written::Applied { renewed, .. } => renewed,
         Written::Missing | Written::Superseded => return gone(slot, live, &id).await,
     };
@@ -348,10 +348,10 @@ async fn update(
         return Err(failure);
     }
     if rotates {
-        return Ok(CookieNow::Set(verifier, live.row.epoch.next()));
+        return Ok(CookieNow::Set(verifier, live.record.epoch.next()));
     }
     Ok(match (renews, renewed) {
-        (true, true) => CookieNow::Set(verifier, live.row.epoch),
+        (true, true) => CookieNow::Set(verifier, live.record.epoch),
         (true, false) => CookieNow::Nothing,
         (false, _) => standing(live, decision.cookie),
     })
@@ -364,13 +364,13 @@ async fn gone(slot: &Slot, live: &mut Live, id: &SessionId) -> Result<CookieNow,
     match live.sign {
         Sign::Unchanged => Ok(CookieNow::Dropped),
         // A visitor signs in: a new session, with what this request wrote.
-        Sign::In if live.row.identity.is_none() => {
+        Sign::In if live.record.identity.is_none() => {
             live.keep_own_fields(slot.core.first_cookie(slot));
             let verifier = slot.core.insert(slot, live, Duration::ZERO).await?;
-            Ok(CookieNow::Set(verifier, live.row.epoch))
+            Ok(CookieNow::Set(verifier, live.record.epoch))
         }
         Sign::In => Err(Failure::Conflict),
-        Sign::Out | Sign::OutIn => match (slot.core.end(id, live.row.epoch, None).await?, live.sign) {
+        Sign::Out | Sign::OutIn => match (slot.core.end(id, live.record.epoch, None).await?, live.sign) {
             (Ended::Superseded, _) | (_, Sign::OutIn) => Err(Failure::Conflict),
             (Ended::Destroyed, _) => {
                 telemetry::signed_out(&slot.core, id);
@@ -390,16 +390,16 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     let carries_on = live.intent != Intent::Regenerate && live.sign == Sign::Unchanged;
     if let (Some(follows), true) = (&follows, carries_on) {
         // The copy is as fresh as it can be: what others wrote since it was loaded goes along.
-        match core.load_row(&follows.id).await? {
-            Some(row) if row.epoch == live.row.epoch => {
-                let merged = live.patch().merge_into(&row.fields);
-                live.adopt(row, merged);
+        match core.load_record(&follows.id).await? {
+            Some(record) if record.epoch == live.record.epoch => {
+                let merged = live.patch().merge_into(&record.fields);
+                live.adopt(record, merged);
             }
             Some(_) | None => {}
         }
     }
-    let age = if carries_on { live.row.absolute_age() } else { Duration::ZERO };
-    let before = (live.id.clone(), live.row.clone(), live.stored_verifier.take());
+    let age = if carries_on { live.record.absolute_age() } else { Duration::ZERO };
+    let before = (live.id.clone(), live.record.clone(), live.stored_verifier.take());
     let verifier = match core.insert(slot, live, age).await {
         Ok(verifier) => verifier,
         Err(failure) => {
@@ -409,7 +409,7 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
     };
     let left = async {
         for (id, epoch) in tossed {
-            let _ = core.destroy_row(&id, Some(epoch)).await?;
+            let _ = core.destroy_record(&id, Some(epoch)).await?;
         }
         match &follows {
             Some(follows) => leave(core, live, follows).await,
@@ -421,23 +421,23 @@ async fn replace(slot: &Slot, live: &mut Live) -> Result<CookieNow, Failure> {
         if let (Some(id), Some(follows)) = (&live.id, &follows) {
             telemetry::replaced(core, id, &follows.id, live.sign);
         }
-        return Ok(CookieNow::Set(verifier, live.row.epoch));
+        return Ok(CookieNow::Set(verifier, live.record.epoch));
     }
     if let Some(id) = &live.id {
         // As far as it can be done; its cookie never leaves.
-        let _ = core.destroy_row(id, None).await;
+        let _ = core.destroy_record(id, None).await;
     }
     match left {
         Ok(Left::Alone) => {
             live.keep_own_fields(core.first_cookie(slot));
             let verifier = core.insert(slot, live, Duration::ZERO).await?;
-            Ok(CookieNow::Set(verifier, live.row.epoch))
+            Ok(CookieNow::Set(verifier, live.record.epoch))
         }
         Ok(Left::GoOn | Left::Lost) => Ok(CookieNow::Dropped),
         Err(failure) => {
             if !matches!(failure, Failure::Conflict) {
-                // The old row is there yet, and so is what an awaited call stored of it.
-                (live.id, live.row, live.stored_verifier) = before;
+                // The old record is there yet, and so is what an awaited call stored of it.
+                (live.id, live.record, live.stored_verifier) = before;
             }
             Err(failure)
         }
@@ -458,7 +458,7 @@ async fn leave(core: &Core, live: &Live, follows: &Ending) -> Result<Left, Failu
     let answer = if follows.identity && (!carries_on || matches!(live.sign, Sign::Out | Sign::OutIn)) {
         core.end(&follows.id, follows.claimed, follows.loaded).await
     } else {
-        core.destroy_row(&follows.id, follows.loaded).await.map(|destroyed| match destroyed {
+        core.destroy_record(&follows.id, follows.loaded).await.map(|destroyed| match destroyed {
             Destroyed::Destroyed => Ended::Destroyed,
             Destroyed::Missing | Destroyed::Superseded => Ended::Superseded,
         })

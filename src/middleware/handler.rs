@@ -15,8 +15,8 @@ use super::{Reception, ResponseFuture, SessionBody, receive};
 use crate::config::{Core, SessionConfig};
 use crate::cookie::set_cookie::vary_cookie;
 use crate::error::SessionRejection;
-use crate::session::slot::{Slot, Writes};
-use crate::session::{Session, SessionData, StorableIn};
+use crate::session::slot::Slot;
+use crate::session::{Session, SessionData};
 use crate::store::SessionStore;
 
 mod sealed {
@@ -158,7 +158,6 @@ impl<S: SessionStore> SessionConfig<S> {
     where
         H: Fn(Request<B>, A) -> Answer,
         A: SessionArgument,
-        A::Data: StorableIn<S>,
         Answer: HandlerAnswer,
     {
         SessionHandler { handler: Arc::new(handler), core: Arc::clone(&self.core), argument: PhantomData }
@@ -172,7 +171,7 @@ impl<H, A> SessionHandler<H, A> {
         A: SessionArgument,
         Answer: Future<Output = Result<Response<R>, E>>,
     {
-        let (request, reception) = receive(&self.core, Writes::Conditional, request);
+        let (request, reception) = receive(&self.core, request);
         let (slot, commits) = match reception {
             Reception::Slot(slot) => (slot, Commits::Here),
             Reception::Served(slot) => (slot, Commits::Outside),

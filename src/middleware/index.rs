@@ -2,11 +2,11 @@
 //!
 //! | sign-in | `destroy_all_of` |
 //! |---|---|
-//! | 1. notes the row in the index, and reads the generation | 1. raises the generation |
-//! | 2. writes the row | 2. lists the identity's rows |
-//! | 3. reads the generation again; if it moved, destroys the row | 3. destroys each that is still of the identity |
+//! | 1. notes the record in the index, and reads the generation | 1. raises the generation |
+//! | 2. writes the record | 2. lists the identity's records |
+//! | 3. reads the generation again; if it moved, destroys the record | 3. destroys each that is still of the identity |
 //!
-//! Either the generation is raised before the sign-in reads it for the second time, or the row was written before it was raised
+//! Either the generation is raised before the sign-in reads it for the second time, or the record was written before it was raised
 //! and is listed.
 
 use std::collections::HashSet;
@@ -14,10 +14,10 @@ use std::collections::HashSet;
 use super::write::Failure;
 use crate::config::Core;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::SessionId;
-use crate::record::{RawJson, Row};
+use crate::record::{RawJson, Record};
 use crate::session::changes::Live;
 use crate::session::ticket::Pass;
+use crate::store::SessionId;
 use crate::store::{Destroyed, ErasedIndex, Generation};
 use crate::telemetry;
 
@@ -28,7 +28,7 @@ pub(crate) struct Entry {
 }
 
 impl Core {
-    /// Before a row is written with this identity.
+    /// Before a record is written with this identity.
     pub(crate) async fn enter(
         &self,
         live: &Live,
@@ -53,7 +53,7 @@ impl Core {
         }
     }
 
-    /// After the row was written. Where the sign-in may not stay, its row is destroyed: nobody has its verifier.
+    /// After the record was written. Where the sign-in may not stay, its record is destroyed: nobody has its verifier.
     pub(crate) async fn confirm(&self, entry: Option<Entry>, id: &SessionId) -> Result<(), Failure> {
         let Some(Entry { identity, generation }) = entry else {
             return Ok(());
@@ -66,18 +66,18 @@ impl Core {
             }
             Err(error) => Failure::Store(error),
         };
-        let _ = self.destroy_row(id, None).await?;
+        let _ = self.destroy_record(id, None).await?;
         Err(failure)
     }
 
-    /// Before a row is written whose lifetimes changed: its entry in the index must not end before it does.
+    /// Before a record is written whose lifetimes changed: its entry in the index must not end before it does.
     pub(crate) async fn relink(&self, live: &Live, id: &SessionId) -> Result<(), StoreError> {
         let (Some(index), Some(identity), None, true) =
             (self.index(), &live.identity, live.entering(), live.cookie_changed)
         else {
             return Ok(());
         };
-        if self.own_lifetimes(live.cookie.as_ref()) != self.own_lifetimes(live.row.cookie.as_ref()) {
+        if self.own_lifetimes(live.cookie.as_ref()) != self.own_lifetimes(live.record.cookie.as_ref()) {
             let lifetime = self.lifetime(live).absolute;
             self.link(index, identity, id, lifetime).await?;
         }
@@ -102,8 +102,8 @@ impl Core {
         self.raise_generation(index, identity, generation).await?;
         let mut ended = 0;
         let mut unreadable = None;
-        // Where a rotation is a move, a session may have left its row for one that the list did not have yet. It is in the next
-        // one, because it is written before the old row is destroyed; so the end is a list in which nothing is new.
+        // Where a rotation is a move, a session may have left its record for one that the list did not have yet. It is in the next
+        // one, because it is written before the old record is destroyed; so the end is a list in which nothing is new.
         let mut seen: HashSet<SessionId> = except.cloned().into_iter().collect();
         loop {
             let before = seen.len();
@@ -130,10 +130,10 @@ impl Core {
     async fn end_of(&self, id: &SessionId, identity: &RawJson) -> Result<bool, StoreError> {
         const ATTEMPTS: usize = 16;
         for _ in 0..ATTEMPTS {
-            let Some(row) = self.row_of(id, identity).await? else {
+            let Some(record) = self.record_of(id, identity).await? else {
                 return Ok(false);
             };
-            match self.destroy_row(id, Some(row.epoch)).await? {
+            match self.destroy_record(id, Some(record.epoch)).await? {
                 Destroyed::Destroyed => return Ok(true),
                 Destroyed::Missing => return Ok(false),
                 Destroyed::Superseded => {}
@@ -142,11 +142,11 @@ impl Core {
         Err(StoreError::new(StoreErrorKind::Unavailable))
     }
 
-    /// The row, if it is of this identity; if not, the index may forget it.
-    async fn row_of(&self, id: &SessionId, identity: &RawJson) -> Result<Option<Row>, StoreError> {
-        let row = self.load_row(id).await?;
-        match (row, self.index()) {
-            (Some(row), _) if row.identity.as_ref() == Some(identity) => Ok(Some(row)),
+    /// The record, if it is of this identity; if not, the index may forget it.
+    async fn record_of(&self, id: &SessionId, identity: &RawJson) -> Result<Option<Record>, StoreError> {
+        let record = self.load_record(id).await?;
+        match (record, self.index()) {
+            (Some(record), _) if record.identity.as_ref() == Some(identity) => Ok(Some(record)),
             (_, Some(index)) => {
                 // Only an entry too many, whatever comes of it.
                 let _ = self.unlink(index, identity, id).await;
@@ -156,19 +156,19 @@ impl Core {
         }
     }
 
-    /// The rows of an identity.
-    pub(crate) async fn rows_of(&self, identity: &RawJson) -> Result<Vec<(SessionId, Row)>, StoreError> {
+    /// The records of an identity.
+    pub(crate) async fn records_of(&self, identity: &RawJson) -> Result<Vec<(SessionId, Record)>, StoreError> {
         let Some(index) = self.index() else {
             return Err(StoreError::new(StoreErrorKind::Refused));
         };
-        let mut rows = Vec::new();
+        let mut records = Vec::new();
         let mut page = Page::new(index, identity);
         while let Some(id) = page.next(self).await? {
-            if let Some(row) = self.row_of(&id, identity).await? {
-                rows.push((id, row));
+            if let Some(record) = self.record_of(&id, identity).await? {
+                records.push((id, record));
             }
         }
-        Ok(rows)
+        Ok(records)
     }
 }
 

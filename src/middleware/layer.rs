@@ -7,8 +7,7 @@ use tower_layer::Layer;
 
 use super::SessionService;
 use crate::config::{Core, SessionConfig};
-use crate::session::slot::Writes;
-use crate::store::{ConditionalCommit, SessionStore};
+use crate::store::SessionStore;
 
 /// A tower layer that gives requests a session. Made by [`SessionConfig::layer`].
 ///
@@ -31,15 +30,10 @@ use crate::store::{ConditionalCommit, SessionStore};
 #[derive(Clone)]
 pub struct SessionLayer {
     core: Arc<Core>,
-    writes: Writes,
 }
 
 impl<S: SessionStore> SessionConfig<S> {
     /// A layer for tower and axum.
-    ///
-    /// It does not know the session types of the handlers inside, and some of them may have an identity or merge rules, so it
-    /// needs a store that implements [`ConditionalCommit`]. On others there is
-    /// [`overwriting_layer`](Self::overwriting_layer).
     ///
     /// ```
     /// use http_session::{MemoryStore, Secret, SessionConfig};
@@ -48,26 +42,8 @@ impl<S: SessionStore> SessionConfig<S> {
     /// let app: axum::Router = axum::Router::new().layer(sessions.layer());
     /// ```
     #[must_use]
-    pub fn layer(&self) -> SessionLayer
-    where
-        S: ConditionalCommit,
-    {
-        SessionLayer { core: Arc::clone(&self.core), writes: Writes::Conditional }
-    }
-
-    /// A layer on a store that may only overwrite, such as a [`Basic`](crate::store::Basic) one: of two requests that write at
-    /// the same moment, one is lost. A session type with an identity or with merge rules has no session there
-    /// ([`SessionRejection::OverwritingStore`](crate::error::SessionRejection::OverwritingStore)).
-    ///
-    /// ```
-    /// use http_session::{MemoryStore, Secret, SessionConfig};
-    ///
-    /// let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// let app: axum::Router = axum::Router::new().layer(sessions.overwriting_layer());
-    /// ```
-    #[must_use]
-    pub fn overwriting_layer(&self) -> SessionLayer {
-        SessionLayer { core: Arc::clone(&self.core), writes: Writes::Overwriting }
+    pub fn layer(&self) -> SessionLayer {
+        SessionLayer { core: Arc::clone(&self.core) }
     }
 }
 
@@ -75,7 +51,7 @@ impl<Inner> Layer<Inner> for SessionLayer {
     type Service = SessionService<Inner>;
 
     fn layer(&self, inner: Inner) -> SessionService<Inner> {
-        SessionService::new(inner, Arc::clone(&self.core), self.writes)
+        SessionService::new(inner, Arc::clone(&self.core))
     }
 }
 

@@ -11,12 +11,12 @@ use crate::config::{CookieKeys, Core};
 use crate::csrf::Subject;
 use crate::decide::Origin;
 use crate::error::StoreError;
-use crate::id::SessionId;
-use crate::record::{Epoch, Row, VerifierHash};
+use crate::record::{Epoch, Record, VerifierHash};
 use crate::session::changes::{Live, Presented, Verifier};
 use crate::session::slot::{Slot, State};
+use crate::store::SessionId;
 use crate::telemetry;
-use crate::token::SignedBy;
+use crate::token::{SignedBy, hashes_match};
 
 /// A cookie whose MAC is ours.
 struct Claim {
@@ -39,7 +39,7 @@ impl Slot {
         if !matches!(*self.lock(), State::Unloaded) {
             return;
         }
-        let mut live = Live::new(Origin::New, Row::new(VerifierHash::NONE));
+        let mut live = Live::new(Origin::New, Record::new(VerifierHash::NONE));
         let found = pin!(find(self, &mut live)).instrument(telemetry::load_span()).await;
         telemetry::load_ended(found.as_ref().map(|()| live.origin));
         let loaded = match found {
@@ -62,11 +62,11 @@ impl Slot {
     fn begin(&self, live: &mut Live) {
         if live.origin != Origin::Found {
             live.cookie = self.core.first_cookie(self);
-            live.row.cookie.clone_from(&live.cookie);
+            live.record.cookie.clone_from(&live.cookie);
             live.fresh_cookie.clone_from(&live.cookie);
             return;
         }
-        live.subject = live.id.clone().map(|id| Subject::presented(&self.core, id, &live.row));
+        live.subject = live.id.clone().map(|id| Subject::presented(&self.core, id, &live.record));
         live.fresh_cookie = live.cookie.as_ref().and_then(|cookie| self.core.fresh_cookie(self, cookie));
         if let Some(cookie) = self.core.secured_cookie(self, live.cookie.as_ref()) {
             live.secured = Some(cookie);
@@ -83,15 +83,15 @@ async fn find(slot: &Slot, live: &mut Live) -> Result<(), StoreError> {
         if live.id.as_ref() == Some(&claim.id) || live.tossed.iter().any(|(id, _)| *id == claim.id) {
             continue;
         }
-        let Some(row) = core.load_row(&claim.id).await? else {
+        let Some(record) = core.load_record(&claim.id).await? else {
             telemetry::missing(core, &claim.id);
             continue;
         };
-        match judge(slot, &claim, &row) {
-            Finding::Found(_) if live.origin == Origin::Found => live.tossed.push((claim.id, row.epoch)),
+        match judge(slot, &claim, &record) {
+            Finding::Found(_) if live.origin == Origin::Found => live.tossed.push((claim.id, record.epoch)),
             Finding::Found(presented) => {
                 telemetry::loaded(core, &claim.id);
-                live.found(row);
+                live.found(record);
                 live.id = Some(claim.id);
                 live.presented = presented;
                 live.resign = claim.resign;
@@ -114,10 +114,10 @@ async fn find(slot: &Slot, live: &mut Live) -> Result<(), StoreError> {
 
 /// Two live sessions in one request: one of them was planted (R3).
 fn toss(core: &Core, live: &mut Live) {
-    let first = live.id.take().map(|id| (id, live.row.epoch));
+    let first = live.id.take().map(|id| (id, live.record.epoch));
     let tossed: Vec<_> = first.into_iter().chain(mem::take(&mut live.tossed)).collect();
     tossed.iter().for_each(|(id, _)| telemetry::tossed(core, id));
-    *live = Live::new(Origin::Tossed, Row::new(VerifierHash::NONE));
+    *live = Live::new(Origin::Tossed, Record::new(VerifierHash::NONE));
     live.tossed = tossed;
 }
 
@@ -150,17 +150,17 @@ fn claims(slot: &Slot) -> SmallVec<[Claim; 1]> {
 }
 
 /// Found or superseded (R6). A verifier that was renewed is as good as the current one until the next renewal.
-fn judge(slot: &Slot, claim: &Claim, row: &Row) -> Finding {
+fn judge(slot: &Slot, claim: &Claim, record: &Record) -> Finding {
     let hash = slot.core.settings.format.verifier_hash(&claim.verifier);
-    if row.verifier.matches(&hash) {
+    if hashes_match(&record.verifier, &hash) {
         Finding::Found(Presented::Current(claim.verifier))
-    } else if row.previous.is_some_and(|previous| previous.matches(&hash)) {
+    } else if record.previous.is_some_and(|previous| hashes_match(&previous, &hash)) {
         Finding::Found(Presented::Previous)
     } else {
-        if claim.epoch == row.epoch {
+        if claim.epoch == record.epoch {
             telemetry::outdated(&slot.core, &claim.id);
         }
-        let late = is_late(slot, row.ages.verifier);
+        let late = is_late(slot, record.ages.verifier);
         telemetry::superseded(&slot.core, &claim.id, late);
         Finding::Superseded(if late { Origin::Late } else { Origin::New })
     }

@@ -11,7 +11,7 @@ use crate::config::path::is_loopback;
 use crate::config::transport::transport;
 use crate::cookie::request::values;
 use crate::csrf::Sender;
-use crate::session::slot::{Candidate, Received, Slot, State, Writes};
+use crate::session::slot::{Candidate, Received, Slot, State};
 
 /// The slot that handlers see, as it travels in the request.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub(crate) struct Refusal {
 }
 
 /// Stage 1. Copies what the later stages need; verifies and loads nothing.
-pub(crate) fn receive<B>(core: &Arc<Core>, writes: Writes, mut request: Request<B>) -> (Request<B>, Reception) {
+pub(crate) fn receive<B>(core: &Arc<Core>, mut request: Request<B>) -> (Request<B>, Reception) {
     mark_sensitive(request.headers_mut());
     let outer = request.extensions().get::<CurrentSlot>().map(|current| Arc::clone(current.innermost()));
     if let Some(slot) = outer.as_ref().and_then(|outer| outer.of(core)) {
@@ -73,7 +73,7 @@ pub(crate) fn receive<B>(core: &Arc<Core>, writes: Writes, mut request: Request<
     let transport = transport(request.extensions(), request.headers(), core.settings.proxy.as_ref());
     let sender = Sender::of(&request, &core.settings, transport);
     let mut received =
-        Received { candidates, arrived: core.elapsed(), transport, sender, fingerprint: None, parts: None, writes };
+        Received { candidates, arrived: core.elapsed(), transport, sender, fingerprint: None, parts: None };
     let request = if core.needs_parts() { keep_parts(core, request, &mut received) } else { request };
     let slot = Slot::new(Arc::clone(core), received, outer, state);
     (request, Reception::Slot(slot))

@@ -11,7 +11,6 @@ use super::future::OpenSlot;
 use super::receive::CurrentSlot;
 use super::{Reception, ResponseFuture, SessionBody, receive};
 use crate::config::Core;
-use crate::session::slot::Writes;
 
 /// A service with sessions around an inner one. Made by [`SessionLayer`](super::SessionLayer).
 ///
@@ -29,12 +28,11 @@ use crate::session::slot::Writes;
 pub struct SessionService<Inner> {
     inner: Inner,
     core: Arc<Core>,
-    writes: Writes,
 }
 
 impl<Inner> SessionService<Inner> {
-    pub(super) const fn new(inner: Inner, core: Arc<Core>, writes: Writes) -> Self {
-        Self { inner, core, writes }
+    pub(super) const fn new(inner: Inner, core: Arc<Core>) -> Self {
+        Self { inner, core }
     }
 
     /// The inner service.
@@ -64,7 +62,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut request, reception) = receive(&self.core, self.writes, request);
+        let (mut request, reception) = receive(&self.core, request);
         let slot = match reception {
             Reception::Slot(slot) => {
                 request.extensions_mut().insert(CurrentSlot::new(Arc::clone(&slot)));

@@ -6,8 +6,8 @@ use tracing::Instrument as _;
 
 use crate::config::Core;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use crate::store::SessionId;
 use crate::store::{Destroyed, ErasedIndex, ErasedStore, Generation, Inserted, Touched, Updated, Visit};
 use crate::telemetry::{self, Stopwatch, StoreCall};
 
@@ -23,7 +23,7 @@ impl Core {
         answer
     }
 
-    /// A call that writes a row.
+    /// A call that writes a record.
     async fn write<T>(
         &self,
         call: StoreCall,
@@ -37,23 +37,23 @@ impl Core {
         answer
     }
 
-    /// Reads a row.
-    pub(crate) fn load_row(&self, id: &SessionId) -> impl Future<Output = Result<Option<Row>, StoreError>> {
+    /// Reads a record.
+    pub(crate) fn load_record(&self, id: &SessionId) -> impl Future<Output = Result<Option<Record>, StoreError>> {
         self.visit(StoreCall::Load, || self.store().load(id))
     }
 
-    /// Inserts a row.
-    pub(crate) fn insert_row(
+    /// Inserts a record.
+    pub(crate) fn insert_record(
         &self,
         id: &SessionId,
-        row: &Row,
+        record: &Record,
         lifetime: Lifetime,
     ) -> impl Future<Output = Result<Inserted, StoreError>> {
-        self.write(StoreCall::Insert, id, move |store| store.insert(id, row, lifetime))
+        self.write(StoreCall::Insert, id, move |store| store.insert(id, record, lifetime))
     }
 
-    /// Applies a patch to a row.
-    pub(crate) async fn update_row(
+    /// Applies a patch to a record.
+    pub(crate) async fn update_record(
         &self,
         id: &SessionId,
         patch: &Patch,
@@ -66,8 +66,8 @@ impl Core {
         answer
     }
 
-    /// Prolongs a row's life.
-    pub(crate) async fn touch_row(
+    /// Prolongs a record's life.
+    pub(crate) async fn touch_record(
         &self,
         id: &SessionId,
         epoch: Epoch,
@@ -80,8 +80,8 @@ impl Core {
         answer
     }
 
-    /// Destroys a row, of an epoch if one is given.
-    pub(crate) async fn destroy_row(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+    /// Destroys a record, of an epoch if one is given.
+    pub(crate) async fn destroy_record(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
         let answer = self.write(StoreCall::Destroy, id, |store| store.destroy(id, epoch)).await;
         if let Ok(Destroyed::Destroyed) = answer {
             telemetry::destroyed(self, id);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::config::{Core, OwnLifetimes};
 use crate::decide::Origin;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::SessionId;
-use crate::record::{Epoch, Extent, Fields, Lifetime, Patch, Row, VerifierChange, VerifierHash};
+use crate::record::{Epoch, Extent, Fields, Lifetime, Patch, Record, VerifierChange, VerifierHash};
 use crate::session::changes::{Ended, Flaw, Live, Verifier};
 use crate::session::slot::Slot;
+use crate::store::SessionId;
 use crate::store::{Destroyed, Inserted, Updated};
 use crate::telemetry;
 
@@ -81,7 +81,7 @@ impl Core {
         let own = self.own_lifetimes(live.cookie.as_ref());
         // Given some of its own, or no longer: then the end may move closer too.
         let set = live.cookie_changed
-            && (own != OwnLifetimes::default() || own != self.own_lifetimes(live.row.cookie.as_ref()));
+            && (own != OwnLifetimes::default() || own != self.own_lifetimes(live.record.cookie.as_ref()));
         self.lifetimes(own).lifetime(if set { Extent::Set } else { Extent::Extend })
     }
 
@@ -94,16 +94,16 @@ impl Core {
         }
     }
 
-    /// A new verifier and what the row keeps of it.
+    /// A new verifier and what the record keeps of it.
     pub(crate) fn draw_verifier(&self) -> (Verifier, VerifierHash) {
         let mut verifier = Verifier::default();
         self.random(&mut verifier);
         (verifier, self.settings.format.verifier_hash(&verifier))
     }
 
-    /// Stores a new session: draws until an id is free. Sets the live session's id and row.
+    /// Stores a new session: draws until an id is free. Sets the live session's id and record.
     ///
-    /// `age` is what the session has behind it already: a row that carries on another does not move the absolute end (R7).
+    /// `age` is what the session has behind it already: a record that carries on another does not move the absolute end (R7).
     pub(crate) async fn insert(&self, slot: &Slot, live: &mut Live, age: Duration) -> Result<Verifier, Failure> {
         const ATTEMPTS: usize = 3;
         let lifetime = self.first_lifetime(live);
@@ -115,17 +115,17 @@ impl Core {
                 None => self.generate_id(slot.received.parts.as_deref()).ok_or(Failure::Cookie)?,
             };
             let (verifier, hash) = self.draw_verifier();
-            let row = Row {
+            let record = Record {
                 identity: live.identity.clone(),
                 cookie: live.cookie.clone(),
                 fields: fields.clone(),
-                ..Row::new(hash)
+                ..Record::new(hash)
             };
-            if row.size() > self.settings.record_limit {
+            if record.size() > self.settings.record_limit {
                 return Err(Failure::TooLarge);
             }
             let entry = self.enter(live, live.identity.as_ref(), &id).await?;
-            let answer = match self.insert_row(&id, &row, lifetime).await {
+            let answer = match self.insert_record(&id, &record, lifetime).await {
                 Err(error) if error.kind() == StoreErrorKind::Unknown => {
                     self.settle(&id, hash, error).await.map(|()| Inserted::Inserted)
                 }
@@ -136,7 +136,7 @@ impl Core {
                     self.confirm(entry, &id).await?;
                     telemetry::created(self, &id, &live.identity_change);
                     live.id = Some(id);
-                    live.row = row;
+                    live.record = record;
                     return Ok(verifier);
                 }
                 Inserted::Taken => {}
@@ -147,27 +147,27 @@ impl Core {
 
     /// A write with a new verifier whose answer was lost is settled by one load: our hash there means applied (R10).
     async fn settle(&self, id: &SessionId, hash: VerifierHash, error: StoreError) -> Result<(), StoreError> {
-        let applied = matches!(self.load_row(id).await, Ok(Some(row)) if row.verifier == hash);
+        let applied = matches!(self.load_record(id).await, Ok(Some(record)) if record.verifier == hash);
         telemetry::commit_settled(self, id, applied);
         if applied { Ok(()) } else { Err(error) }
     }
 
-    /// Whether a row with this patch is within the limit. One that does not grow may be written even if it is not: a
+    /// Whether a record with this patch is within the limit. One that does not grow may be written even if it is not: a
     /// lower limit must not keep anybody signed in.
-    pub(crate) fn fits(&self, patch: &Patch, row: &Row) -> bool {
-        let size = patch.size(row);
-        size <= self.settings.record_limit || size <= row.size()
+    pub(crate) fn fits(&self, patch: &Patch, record: &Record) -> bool {
+        let size = patch.size(record);
+        size <= self.settings.record_limit || size <= record.size()
     }
 
-    /// Writes a patch of a row. After a definite conflict it is merged anew from the original and tried again (R10).
+    /// Writes a patch of a record. After a definite conflict it is merged anew from the original and tried again (R10).
     pub(crate) async fn update(
         &self,
         id: &SessionId,
-        row: &Row,
+        record: &Record,
         mut patch: Patch,
         lifetime: Lifetime,
     ) -> Result<Written, Failure> {
-        if !self.fits(&patch, row) {
+        if !self.fits(&patch, record) {
             return Err(Failure::TooLarge);
         }
         let deadline = self.elapsed().saturating_add(self.settings.store_timeout);
@@ -176,15 +176,15 @@ impl Core {
         let mut rebased;
         let mut attempt = patch;
         loop {
-            let answer = self.update_row(id, attempt, lifetime).await;
+            let answer = self.update_record(id, attempt, lifetime).await;
             match answer {
                 Ok(Updated::Applied { renewed }) => {
                     return Ok(Written::Applied { renewed, fields: attempt.result.clone() });
                 }
                 Ok(Updated::Missing) => return Ok(Written::Missing),
                 Ok(Updated::Superseded) => return Ok(Written::Superseded),
-                Ok(Updated::Conflict(row)) => {
-                    rebased = patch.rebase(&row.fields).map_err(|_| Failure::Conflict)?;
+                Ok(Updated::Conflict(record)) => {
+                    rebased = patch.rebase(&record.fields).map_err(|_| Failure::Conflict)?;
                     attempt = &rebased;
                     telemetry::merged(self, id);
                     if self.elapsed() >= deadline {
@@ -217,29 +217,29 @@ impl Core {
         Duration::from_micros(500 + 30 * u64::from(byte[0]))
     }
 
-    /// Whether a row that was to be destroyed is gone. Settles an answer that was lost, where a new verifier depends on it
+    /// Whether a record that was to be destroyed is gone. Settles an answer that was lost, where a new verifier depends on it
     /// (R10).
     pub(crate) async fn is_gone(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let row = self.load_row(id).await?;
-        Ok(row.is_none_or(|row| row.is_tombstone()))
+        let record = self.load_record(id).await?;
+        Ok(record.is_none_or(|record| record.is_tombstone()))
     }
 
-    /// Ends a session for a cookie of the `claimed` epoch, superseded or not, as long as the identity in the row is still
-    /// the one that this epoch had (R6). `loaded` is the row's epoch, if the cookie fitted it.
+    /// Ends a session for a cookie of the `claimed` epoch, superseded or not, as long as the identity in the record is still
+    /// the one that this epoch had (R6). `loaded` is the record's epoch, if the cookie fitted it.
     pub(crate) async fn end(&self, id: &SessionId, claimed: Epoch, loaded: Option<Epoch>) -> Result<Ended, StoreError> {
         const ATTEMPTS: usize = 16;
         let mut loaded = loaded;
         for _ in 0..ATTEMPTS {
             let epoch = match loaded.take() {
                 Some(epoch) => epoch,
-                None => match self.load_row(id).await? {
-                    Some(row) if row.identity.is_none() => return Ok(Ended::Already),
-                    Some(row) if row.identity_epoch > claimed => return Ok(Ended::Superseded),
-                    Some(row) => row.epoch,
+                None => match self.load_record(id).await? {
+                    Some(record) if record.identity.is_none() => return Ok(Ended::Already),
+                    Some(record) if record.identity_epoch > claimed => return Ok(Ended::Superseded),
+                    Some(record) => record.epoch,
                     None => return Ok(Ended::Already),
                 },
             };
-            match self.destroy_row(id, Some(epoch)).await? {
+            match self.destroy_record(id, Some(epoch)).await? {
                 Destroyed::Destroyed => return Ok(Ended::Destroyed),
                 Destroyed::Missing => return Ok(Ended::Already),
                 Destroyed::Superseded => {}

@@ -66,8 +66,10 @@ impl ChangeList {
 
     /// These changes, joined with what other handles of the request have put in place of the base.
     pub(crate) fn merge_into(&self, base: &Fields, current: &Fields) -> Result<Fields, MergeConflict> {
-        let patch =
-            Patch { base: base.clone(), result: self.apply_to(base), touched: self.changed(), ..Patch::default() };
+        let mut patch = Patch::default();
+        patch.base = base.clone();
+        patch.result = self.apply_to(base);
+        patch.touched = self.changed();
         patch.merge_into(current)
     }
 }

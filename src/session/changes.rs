@@ -4,12 +4,9 @@ use smallvec::SmallVec;
 
 use crate::csrf::Subject;
 use crate::decide::{Intent, Origin, Sign};
-use crate::id::SessionId;
-use crate::record::{
-    Clear, Epoch, Field, Fields, IdentityChange, OnConflict, Patch, RawJson, Row, StoredField, VerifierChange,
-    VerifierHash,
-};
+use crate::record::{Clear, Epoch, Field, Fields, IdentityChange, Patch, RawJson, Record, StoredField, VerifierHash};
 use crate::session::ticket::Pass;
+use crate::store::SessionId;
 use crate::token::VERIFIER_BYTES;
 
 /// A verifier in the clear, on its way into a cookie.
@@ -20,7 +17,7 @@ pub(crate) type Verifier = [u8; VERIFIER_BYTES];
 pub(crate) enum Presented {
     /// None.
     Nothing,
-    /// The row's current verifier.
+    /// The record's current verifier.
     Current(Verifier),
     /// The one before, within its grace.
     Previous,
@@ -54,7 +51,7 @@ pub(crate) struct Ending {
     pub(crate) id: SessionId,
     /// The epoch whose identity may be ended (R6).
     pub(crate) claimed: Epoch,
-    /// The row's epoch, if the cookie fitted it.
+    /// The record's epoch, if the cookie fitted it.
     pub(crate) loaded: Option<Epoch>,
     /// Whether somebody was signed in, as far as the request could see.
     pub(crate) identity: bool,
@@ -64,11 +61,11 @@ pub(crate) struct Ending {
     pub(crate) done: Option<Ended>,
 }
 
-/// The session of one request: the row as loaded, the row as it would be written now, and what was asked of it.
+/// The session of one request: the record as loaded, the record as it would be written now, and what was asked of it.
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) origin: Origin,
-    /// The id of the row in the store.
+    /// The id of the record in the store.
     pub(crate) id: Option<SessionId>,
     /// The id under which the next insert will store the session; chosen when somebody asks for it.
     pub(crate) new_id: Option<SessionId>,
@@ -79,12 +76,12 @@ pub(crate) struct Live {
     pub(crate) subject: Option<Subject>,
     /// Signed with a previous secret.
     pub(crate) resign: bool,
-    /// The row as loaded, or as last written by this request: the base of the patch.
-    pub(crate) row: Row,
+    /// The record as loaded, or as last written by this request: the base of the patch.
+    pub(crate) record: Record,
     /// Live sessions that were presented together (R3).
     pub(crate) tossed: Vec<(SessionId, Epoch)>,
 
-    /// The row's fields, less what a change of identity clears.
+    /// The record's fields, less what a change of identity clears.
     pub(crate) base: Fields,
     pub(crate) fields: Fields,
     pub(crate) identity: Option<RawJson>,
@@ -109,8 +106,8 @@ pub(crate) struct Live {
     pub(crate) sign: Sign,
     /// Raised when what older handles computed no longer belongs here (R4).
     pub(crate) view: u32,
-    /// Raised when the request leaves its row behind.
-    pub(crate) rows: u32,
+    /// Raised when the request leaves its record behind.
+    pub(crate) records: u32,
     pub(crate) modified: bool,
     pub(crate) saved: bool,
     pub(crate) flaw: Option<Flaw>,
@@ -124,7 +121,7 @@ pub(crate) struct Live {
 
 impl Live {
     /// An anonymous session on nothing.
-    pub(crate) fn new(origin: Origin, row: Row) -> Self {
+    pub(crate) fn new(origin: Origin, record: Record) -> Self {
         Self {
             origin,
             id: None,
@@ -133,11 +130,11 @@ impl Live {
             presented: Presented::Nothing,
             subject: None,
             resign: false,
-            base: row.fields.clone(),
-            fields: row.fields.clone(),
-            identity: row.identity.clone(),
-            cookie: row.cookie.clone(),
-            row,
+            base: record.fields.clone(),
+            fields: record.fields.clone(),
+            identity: record.identity.clone(),
+            cookie: record.cookie.clone(),
+            record,
             tossed: Vec::new(),
             cookie_changed: false,
             cookie_unsent: false,
@@ -151,7 +148,7 @@ impl Live {
             intent: Intent::Keep,
             sign: Sign::Unchanged,
             view: 0,
-            rows: 0,
+            records: 0,
             modified: false,
             saved: false,
             flaw: None,
@@ -163,13 +160,13 @@ impl Live {
     }
 
     /// A stored session takes the place of a new one.
-    pub(crate) fn found(&mut self, row: Row) {
+    pub(crate) fn found(&mut self, record: Record) {
         self.origin = Origin::Found;
-        self.base = row.fields.clone();
-        self.fields = row.fields.clone();
-        self.identity.clone_from(&row.identity);
-        self.cookie.clone_from(&row.cookie);
-        self.row = row;
+        self.base = record.fields.clone();
+        self.fields = record.fields.clone();
+        self.identity.clone_from(&record.identity);
+        self.cookie.clone_from(&record.cookie);
+        self.record = record;
     }
 
     /// Whether the session is in the store.
@@ -177,17 +174,17 @@ impl Live {
         self.origin == Origin::Found || self.saved
     }
 
-    /// Whether the row is in the store, and stays this session's row under this identity.
+    /// Whether the record is in the store, and stays this session's record under this identity.
     pub(crate) fn is_settled(&self) -> bool {
         self.is_stored() && self.sign == Sign::Unchanged && self.intent <= Intent::Rotate
     }
 
-    /// Whether the handler works on a session that has no row yet: a new one, also beside or after the one presented.
-    pub(crate) fn begins_row(&self) -> bool {
+    /// Whether the handler works on a session that has no record yet: a new one, also beside or after the one presented.
+    pub(crate) fn begins_record(&self) -> bool {
         self.intent == Intent::Regenerate || !self.is_stored()
     }
 
-    /// Whether the response gives the row a new verifier, or the session a new row, if it commits.
+    /// Whether the response gives the record a new verifier, or the session a new record, if it commits.
     pub(crate) fn rotates(&self) -> bool {
         self.intent == Intent::Rotate
     }
@@ -250,7 +247,7 @@ impl Live {
         (self.sign, self.identity_change) = match (&identity, self.sign) {
             (Some(raw), Sign::Out | Sign::OutIn) => (Sign::OutIn, IdentityChange::Set(raw.clone())),
             (Some(raw), Sign::Unchanged | Sign::In) => (Sign::In, IdentityChange::Set(raw.clone())),
-            (None, _) if self.row.identity.is_some() => (Sign::Out, IdentityChange::Removed),
+            (None, _) if self.record.identity.is_some() => (Sign::Out, IdentityChange::Removed),
             // A sign-in of this request that was taken back.
             (None, _) => (Sign::Unchanged, IdentityChange::Unchanged),
         };
@@ -275,7 +272,7 @@ impl Live {
         self.ask(Intent::Rotate);
     }
 
-    /// The identity with which this session's next row is written, if that is a sign-in (R28).
+    /// The identity with which this session's next record is written, if that is a sign-in (R28).
     pub(crate) fn entering(&self) -> Option<&RawJson> {
         match self.identity_change {
             IdentityChange::Set(_) | IdentityChange::Affirmed => self.identity.as_ref(),
@@ -292,17 +289,17 @@ impl Live {
         };
         self.fields = self.fields.iter().filter(stays).collect();
         self.base = self.base.iter().filter(|field| clear.keeps(field.keep)).collect();
-        // A field that was marked in the row, but is not as this request wrote it, goes from the row too.
+        // A field that was marked in the record, but is not as this request wrote it, goes from the record too.
         let (base, now) = (&self.base, &self.fields);
         self.touched.retain(|field| now.find(field.name).is_some() || base.read(field).is_some());
         self.fillers.retain(|(field, _)| clear.keeps(field.keep) || clear == Clear::SignIn);
     }
 
-    /// Nothing is pending: the session is as its row. The one place that knows all that can be pending.
+    /// Nothing is pending: the session is as its record. The one place that knows all that can be pending.
     pub(super) fn reset(&mut self) {
-        self.base = self.row.fields.clone();
-        self.fields = self.row.fields.clone();
-        self.identity.clone_from(&self.row.identity);
+        self.base = self.record.fields.clone();
+        self.fields = self.record.fields.clone();
+        self.identity.clone_from(&self.record.identity);
         self.forget_cookie();
         self.touched.clear();
         self.fillers.clear();
@@ -337,7 +334,7 @@ impl Live {
         }
     }
 
-    /// Begins afresh in a new row (R17). A sign-out that was asked for is done whatever becomes of this (R11).
+    /// Begins afresh in a new record (R17). A sign-out that was asked for is done whatever becomes of this (R11).
     pub(crate) fn regenerate(&mut self, cookie: Option<RawJson>) {
         let sign = self.sign;
         self.reset();
@@ -374,31 +371,31 @@ impl Live {
         Some(Ending { origin: Origin::Late, id, claimed, loaded: None, identity: false, cookie: None, done: None })
     }
 
-    /// The row that this request has, to end it.
+    /// The record that this request has, to end it.
     pub(crate) fn endable(&self) -> Option<Ending> {
         let id = self.id.clone().filter(|_| self.is_stored())?;
         Some(Ending {
             origin: self.origin,
             id,
-            claimed: self.row.epoch,
-            loaded: Some(self.row.epoch),
-            identity: self.row.identity.is_some(),
-            cookie: self.row.cookie.clone(),
+            claimed: self.record.epoch,
+            loaded: Some(self.record.epoch),
+            identity: self.record.identity.is_some(),
+            cookie: self.record.cookie.clone(),
             done: None,
         })
     }
 
-    /// The row is left behind; the request goes on with a session that is not stored.
+    /// The record is left behind; the request goes on with a session that is not stored.
     fn begin_anew(&mut self, cookie: Option<RawJson>) {
-        self.leave_row(cookie);
+        self.leave_record(cookie);
         self.reset();
     }
 
-    fn leave_row(&mut self, cookie: Option<RawJson>) {
+    fn leave_record(&mut self, cookie: Option<RawJson>) {
         if self.origin == Origin::Found {
             self.origin = Origin::New;
         }
-        self.rows = self.rows.wrapping_add(1);
+        self.records = self.records.wrapping_add(1);
         self.saved = false;
         self.id = None;
         self.new_id = None;
@@ -407,10 +404,10 @@ impl Live {
         self.resign = false;
         self.stored_verifier = None;
         self.secured = None;
-        self.row = Row { cookie, ..Row::new(VerifierHash::NONE) };
+        self.record = Record { cookie, ..Record::new(VerifierHash::NONE) };
     }
 
-    /// An awaited sign-out has ended the row. What it keeps, or what began while it was under way, goes on in a new one.
+    /// An awaited sign-out has ended the record. What it keeps, or what began while it was under way, goes on in a new one.
     pub(crate) fn ended(&mut self, view: u32, ended: Ended, cookie: Option<RawJson>) {
         self.endings.extend(self.endable().map(|ending| Ending { done: Some(ended), ..ending }));
         if self.view == view {
@@ -423,7 +420,7 @@ impl Live {
                 self.begin_again();
             }
         } else {
-            self.leave_row(cookie);
+            self.leave_record(cookie);
             self.base = Fields::EMPTY;
             self.clear = Clear::Nothing;
             if self.sign == Sign::OutIn {
@@ -434,7 +431,7 @@ impl Live {
 
     /// The cookie attributes that nobody wrote yet are forgotten; those that are in the store are still to be sent.
     fn forget_cookie(&mut self) {
-        self.cookie.clone_from(&self.row.cookie);
+        self.cookie.clone_from(&self.record.cookie);
         self.cookie_unsent &= !self.cookie_changed;
         self.cookie_changed = false;
     }
@@ -448,33 +445,26 @@ impl Live {
 
     /// The pending patch, without its new verifier.
     pub(crate) fn patch(&self) -> Patch {
-        Patch {
-            epoch: self.row.epoch,
-            base: self.row.fields.clone(),
-            result: self.with_fillers(),
-            touched: self.touched.clone(),
-            filled: self.absent().map(|(field, _)| *field).collect(),
-            clear: self.clear,
-            on_conflict: OnConflict::Merge,
-            identity: self.identity_change.clone(),
-            verifier: VerifierChange::Unchanged,
-            cookie: self.cookie_changed.then(|| self.cookie.clone()),
-            limit: 0,
-        }
+        let mut patch = Patch::unchanged(&self.record);
+        patch.result = self.with_fillers();
+        patch.touched.clone_from(&self.touched);
+        patch.filled = self.absent().map(|(field, _)| *field).collect();
+        patch.clear = self.clear;
+        patch.identity = self.identity_change.clone();
+        patch.cookie = self.cookie_changed.then(|| self.cookie.clone());
+        patch
     }
 
     /// The patch of a sign-out alone: the identity and what goes with it, none of the request's other changes.
     pub(crate) fn sign_out_patch(&self) -> Patch {
-        let kept: Fields = self.row.fields.iter().filter(|field| Clear::Identity.keeps(field.keep)).collect();
-        Patch {
-            epoch: self.row.epoch,
-            base: kept.clone(),
-            result: kept,
-            clear: Clear::Identity,
-            identity: IdentityChange::Removed,
-            cookie: (self.row.cookie != self.fresh_cookie).then(|| self.fresh_cookie.clone()),
-            ..Patch::default()
-        }
+        let kept: Fields = self.record.fields.iter().filter(|field| Clear::Identity.keeps(field.keep)).collect();
+        let mut patch = Patch::unchanged(&self.record);
+        patch.base = kept.clone();
+        patch.result = kept;
+        patch.clear = Clear::Identity;
+        patch.identity = IdentityChange::Removed;
+        patch.cookie = (self.record.cookie != self.fresh_cookie).then(|| self.fresh_cookie.clone());
+        patch
     }
 
     /// The fields as they would be written, required ones included.

@@ -1,10 +1,9 @@
-//! Between the user's struct and the row: what the derive implements, and what its code calls.
+//! Between the user's struct and the record: what the derive implements, and what its code calls.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::MergeConflict;
 use crate::record::{Field, FieldCursor, Fields, RawJson};
-use crate::store::SessionStore;
 use crate::telemetry;
 
 /// A struct that can be a session: written by [`#[derive(Session)]`](derive@crate::Session), never by hand.
@@ -31,13 +30,9 @@ pub trait SessionData: Sized {
     #[doc(hidden)]
     const FIELDS: &'static [Field];
 
-    /// Whether one field is the window on the row's identity (R5).
+    /// Whether one field is the window on the record's identity (R5).
     #[doc(hidden)]
     const HAS_IDENTITY: bool;
-
-    /// Whether only a store that implements [`ConditionalCommit`](crate::store::ConditionalCommit) keeps its promises.
-    #[doc(hidden)]
-    const NEEDS_CONDITIONS: bool = Self::HAS_IDENTITY || has_merge_rule(Self::FIELDS);
 
     #[doc(hidden)]
     fn decode(reader: &mut FieldReader<'_>) -> Result<Self, Unreadable>;
@@ -52,16 +47,6 @@ pub trait SessionData: Sized {
     /// The identity alone, for a handle that watches it while the handler works.
     #[doc(hidden)]
     fn encode_identity(&self, writer: &mut FieldWriter<'_>);
-}
-
-const fn has_merge_rule(mut fields: &[Field]) -> bool {
-    while let [field, rest @ ..] = fields {
-        if field.merge.is_some() {
-            return true;
-        }
-        fields = rest;
-    }
-    false
 }
 
 /// A session with an `#[session(identity)]` field: it can sign in and out (R5). Written by the derive.
@@ -95,40 +80,17 @@ pub trait HasIdentity: SessionData {
     #[doc(hidden)]
     fn identity_mut(&mut self) -> &mut Option<Self::Identity>;
 
-    /// The identity as the row has it.
+    /// The identity as the record has it.
     #[doc(hidden)]
     fn identity_json(identity: &Self::Identity, raw: &mut Vec<u8>) -> JsonResult<()>;
 }
-
-/// Whether a store can keep this session: one with an identity or with merge rules needs
-/// [`ConditionalCommit`](crate::store::ConditionalCommit). Written by the derive.
-///
-/// ```
-/// use http_session::session::StorableIn;
-/// use http_session::{MemoryStore, Session};
-///
-/// #[derive(Session)]
-/// struct Visit {
-///     #[session(merge = "add")]
-///     views: u64,
-/// }
-///
-/// fn fits<T: StorableIn<MemoryStore>>() {}
-/// fits::<Visit>();
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a session: it does not derive `Session`",
-    label = "this type is no session data",
-    note = "write `#[derive(http_session::Session)]` above the struct"
-)]
-pub trait StorableIn<S: SessionStore>: SessionData {}
 
 /// A field that this view cannot do without does not decode: for this view there is no session (R16).
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unreadable(());
 
-/// Hands the row's raw values to the derive's code.
+/// Hands the record's raw values to the derive's code.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct FieldReader<'a> {
@@ -355,7 +317,7 @@ pub fn merge_field<V>(
     };
     let merged = join(base, theirs_value, ours_value)?;
     let mut raw = Vec::new();
-    encode(&merged, &mut raw).map_err(|_| MergeConflict::new())?;
+    encode(&merged, &mut raw).map_err(|_| MergeConflict::refuse())?;
     Ok(raw)
 }
 

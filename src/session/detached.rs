@@ -11,9 +11,9 @@ use super::immediate::{Call, SignedOut};
 use super::slot::{Slot, Window};
 use crate::config::Core;
 use crate::error::{SaveError, SessionRejection, StoreError};
-use crate::id::SessionId;
 use crate::middleware::write::Written;
-use crate::record::{Extent, Patch, Row};
+use crate::record::{Extent, Patch, Record};
+use crate::store::SessionId;
 
 /// A stored session outside of a request: read it, change it, [`save`](Self::save) it.
 ///
@@ -33,21 +33,21 @@ use crate::record::{Extent, Patch, Row};
 #[must_use = "a detached session does nothing until it is saved"]
 pub struct DetachedSession<T: SessionData> {
     value: T,
-    row: Row,
+    record: Record,
     id: SessionId,
     core: Arc<Core>,
 }
 
 impl<T: SessionData> DetachedSession<T> {
     pub(crate) fn of(slot: &Slot) -> Option<Self> {
-        let (id, row) =
-            slot.with(|live| live.id.clone().filter(|_| live.is_settled()).map(|id| (id, live.row.clone())))??;
-        Self::open(Arc::clone(&slot.core), id, row).ok()
+        let (id, record) =
+            slot.with(|live| live.id.clone().filter(|_| live.is_settled()).map(|id| (id, live.record.clone())))??;
+        Self::open(Arc::clone(&slot.core), id, record).ok()
     }
 
-    pub(crate) fn open(core: Arc<Core>, id: SessionId, row: Row) -> Result<Self, SessionRejection> {
-        let window = Window { fields: row.fields.clone(), identity: row.identity.clone(), view: 0 };
-        Ok(Self { value: decode(&window)?, row, id, core })
+    pub(crate) fn open(core: Arc<Core>, id: SessionId, record: Record) -> Result<Self, SessionRejection> {
+        let window = Window { fields: record.fields.clone(), identity: record.identity.clone(), view: 0 };
+        Ok(Self { value: decode(&window)?, record, id, core })
     }
 
     /// The session's id.
@@ -76,7 +76,7 @@ impl<T: SessionData> DetachedSession<T> {
     /// ```
     #[must_use]
     pub const fn expires_in(&self) -> Duration {
-        self.row.expires_in
+        self.record.expires_in
     }
 
     /// Time since a write or a touch last prolonged the session, as it was when the session was loaded.
@@ -90,7 +90,7 @@ impl<T: SessionData> DetachedSession<T> {
     /// ```
     #[must_use]
     pub const fn last_access(&self) -> Duration {
-        self.row.ages.touched
+        self.record.ages.touched
     }
 
     /// Time since the user signed in, as it was when the session was loaded; `None` when nobody is.
@@ -104,7 +104,7 @@ impl<T: SessionData> DetachedSession<T> {
     /// ```
     #[must_use]
     pub fn since_sign_in(&self) -> Option<Duration> {
-        self.row.identity.as_ref().map(|_| self.row.ages.identity)
+        self.record.identity.as_ref().map(|_| self.record.ages.identity)
     }
 
     /// Stores what changed, as one conditional write; a session that was ended or rotated meanwhile is left alone. It is no
@@ -125,7 +125,7 @@ impl<T: SessionData> DetachedSession<T> {
     /// # Ok(()) }
     /// ```
     pub async fn save(&mut self) -> Result<(), SaveError> {
-        let changes = compare(&self.value, &self.row.fields, self.row.identity.as_ref(), T::encode);
+        let changes = compare(&self.value, &self.record.fields, self.record.identity.as_ref(), T::encode);
         if changes.identity.is_some() {
             return Err(SaveError::IdentityPending);
         }
@@ -135,16 +135,14 @@ impl<T: SessionData> DetachedSession<T> {
         if changes.changed().is_empty() {
             return Ok(());
         }
-        let patch = Patch {
-            result: changes.apply_to(&self.row.fields),
-            touched: changes.changed(),
-            ..Patch::unchanged(&self.row)
-        };
-        let (core, id, row) = (Arc::clone(&self.core), self.id.clone(), self.row.clone());
-        let lifetime = core.lifetimes(core.own_lifetimes(row.cookie.as_ref())).lifetime(Extent::Extend).unchanged();
-        match Call::new(async move { core.update(&id, &row, patch, lifetime).await }).await? {
+        let mut patch = Patch::unchanged(&self.record);
+        patch.result = changes.apply_to(&self.record.fields);
+        patch.touched = changes.changed();
+        let (core, id, record) = (Arc::clone(&self.core), self.id.clone(), self.record.clone());
+        let lifetime = core.lifetimes(core.own_lifetimes(record.cookie.as_ref())).lifetime(Extent::Extend).unchanged();
+        match Call::new(async move { core.update(&id, &record, patch, lifetime).await }).await? {
             Written::Applied { fields, .. } => {
-                self.row.fields = fields;
+                self.record.fields = fields;
                 Ok(())
             }
             Written::Missing => Err(SaveError::Missing),
@@ -166,8 +164,8 @@ impl<T: SessionData> DetachedSession<T> {
     /// # Ok(()) }
     /// ```
     pub async fn destroy(self) -> Result<SignedOut, StoreError> {
-        let Self { core, id, row, .. } = self;
-        let end = async move { core.end(&id, row.epoch, Some(row.epoch)).await };
+        let Self { core, id, record, .. } = self;
+        let end = async move { core.end(&id, record.epoch, Some(record.epoch)).await };
         Call::new(end).await.map(SignedOut::from)
     }
 }

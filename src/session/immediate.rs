@@ -17,9 +17,9 @@ use super::changes::{Ended, Flaw, Live};
 use super::slot::Slot;
 use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreError, StoreErrorKind};
-use crate::id::SessionId;
 use crate::middleware::write::{Failure, Written};
-use crate::record::{Clear, OnConflict, Patch, Row, VerifierChange};
+use crate::record::{Clear, OnConflict, Patch, Record, VerifierChange};
+use crate::store::SessionId;
 use crate::store::Updated;
 use crate::telemetry;
 
@@ -201,7 +201,7 @@ impl Slot {
     }
 
     fn report(&self, error: &SaveError) {
-        telemetry::save_failed(&self.core, self.row_id().as_ref(), error);
+        telemetry::save_failed(&self.core, self.record_id().as_ref(), error);
     }
 
     async fn save_now(&self) -> Result<(), SaveError> {
@@ -210,10 +210,10 @@ impl Slot {
             return self.insert_now(live, None).await;
         };
         self.core.relink(&live, &id).await?;
-        match self.core.update(&id, &live.row, live.patch(), self.core.lifetime(&live)).await {
+        match self.core.update(&id, &live.record, live.patch(), self.core.lifetime(&live)).await {
             Ok(Written::Applied { fields, .. }) => {
                 self.with(|now| {
-                    if now.rows == live.rows {
+                    if now.records == live.records {
                         now.written(&live, fields)
                     }
                 });
@@ -229,7 +229,7 @@ impl Slot {
         live.new_id = self.id();
         let inserted = self.core.insert(self, &mut live, Duration::ZERO).await;
         let verifier = inserted.map_err(|failure| self.note_unknown(failure.into()))?;
-        live.fields = live.row.fields.clone();
+        live.fields = live.record.fields.clone();
         self.with(|now| {
             if let Some(changes) = changes.filter(|_| now.view == live.view) {
                 now.take_fields(changes.apply_to(&now.fields), &changes.changed());
@@ -262,19 +262,17 @@ impl Slot {
             live.take_fields(changes.apply_to(&live.fields), &changes.changed());
             return self.insert_now(live, Some(&changes)).await;
         };
-        let patch = Patch {
-            result: changes.apply_to(&live.row.fields),
-            touched: changes.changed(),
-            on_conflict: OnConflict::Refuse,
-            ..Patch::unchanged(&live.row)
-        };
-        if !self.core.fits(&patch, &live.row) {
+        let mut patch = Patch::unchanged(&live.record);
+        patch.result = changes.apply_to(&live.record.fields);
+        patch.touched = changes.changed();
+        patch.on_conflict = OnConflict::Refuse;
+        if !self.core.fits(&patch, &live.record) {
             return Err(SaveError::TooLarge);
         }
-        match self.core.update_row(&id, &patch, self.core.stored_lifetime(&live)).await {
+        match self.core.update_record(&id, &patch, self.core.stored_lifetime(&live)).await {
             Ok(Updated::Applied { .. }) => {
                 self.with(|now| {
-                    if now.rows == live.rows {
+                    if now.records == live.records {
                         now.gated(view, &changes, patch.result)
                     }
                 });
@@ -282,27 +280,27 @@ impl Slot {
             }
             Ok(Updated::Missing) => Err(SaveError::Missing),
             Ok(Updated::Superseded) => Err(SaveError::Superseded),
-            Ok(Updated::Conflict(row)) => {
-                self.adopt(&live, &row);
+            Ok(Updated::Conflict(record)) => {
+                self.adopt(&live, &record);
                 Err(SaveError::Conflict)
             }
             Err(error) => Err(self.note_unknown(error.into())),
         }
     }
 
-    /// Moves what is pending on top of a row that somebody else wrote. The user's merge functions run outside of the lock.
-    fn adopt(&self, live: &Live, row: &Row) {
+    /// Moves what is pending on top of a record that somebody else wrote. The user's merge functions run outside of the lock.
+    fn adopt(&self, live: &Live, record: &Record) {
         loop {
             let Some((patch, fields)) =
-                self.with(|now| (now.rows == live.rows).then(|| (now.patch(), now.fields.clone()))).flatten()
+                self.with(|now| (now.records == live.records).then(|| (now.patch(), now.fields.clone()))).flatten()
             else {
                 return;
             };
-            let merged = patch.merge_into(&row.fields);
+            let merged = patch.merge_into(&record.fields);
             let adopted = self.with(|now| {
-                let is_same = now.rows == live.rows && now.fields.same_block(&fields) && now.clear == patch.clear;
+                let is_same = now.records == live.records && now.fields.same_block(&fields) && now.clear == patch.clear;
                 if is_same {
-                    now.adopt(row.clone(), merged);
+                    now.adopt(record.clone(), merged);
                 }
                 is_same
             });
@@ -324,7 +322,7 @@ impl Slot {
             live.end_claim();
             if live.identity.is_some() {
                 live.change_identity(None);
-            } else if live.intent == Intent::Regenerate && live.row.identity.is_some() {
+            } else if live.intent == Intent::Regenerate && live.record.identity.is_some() {
                 live.sign = Sign::Out;
             }
         });
@@ -340,11 +338,11 @@ impl Slot {
             drop(turn);
             return self.destroy().await;
         }
-        let Some(id) = live.id.as_ref().filter(|_| live.is_stored() && live.row.identity.is_some()) else {
+        let Some(id) = live.id.as_ref().filter(|_| live.is_stored() && live.record.identity.is_some()) else {
             return Ok(if live.endings.is_empty() { SignedOut::NotSignedIn } else { SignedOut::AlreadySignedOut });
         };
         if self.core.settings.format.renames() {
-            let ended = self.core.end(id, live.row.epoch, Some(live.row.epoch)).await?;
+            let ended = self.core.end(id, live.record.epoch, Some(live.record.epoch)).await?;
             if ended == Ended::Destroyed {
                 telemetry::signed_out(&self.core, id);
             }
@@ -352,14 +350,15 @@ impl Slot {
             return Ok(ended.into());
         }
         let (verifier, hash) = self.core.draw_verifier();
-        let patch = Patch { verifier: VerifierChange::Rotate(hash), ..live.sign_out_patch() };
-        match self.core.update(id, &live.row, patch, self.core.lifetime(&live)).await {
+        let mut patch = live.sign_out_patch();
+        patch.verifier = VerifierChange::Rotate(hash);
+        match self.core.update(id, &live.record, patch, self.core.lifetime(&live)).await {
             Ok(Written::Applied { fields, .. }) => {
                 self.with(|now| now.signed_out(&live, verifier, hash, fields));
                 Ok(SignedOut::SignedOut)
             }
             Ok(Written::Missing | Written::Superseded) => {
-                let ended = self.core.end(id, live.row.epoch, None).await?;
+                let ended = self.core.end(id, live.record.epoch, None).await?;
                 self.note_ended(&live, ended);
                 Ok(ended.into())
             }
@@ -373,7 +372,7 @@ impl Slot {
     fn note_ended(&self, live: &Live, ended: Ended) {
         let cookie = self.core.first_cookie(self);
         self.with(|now| {
-            if now.rows == live.rows {
+            if now.records == live.records {
                 now.ended(live.view, ended, cookie);
             }
         });
@@ -408,14 +407,14 @@ impl Slot {
         let Some(id) = live.id.as_ref().filter(|_| live.is_stored()) else {
             return Err(SaveError::Missing);
         };
-        let row = self.core.load_row(id).await?.ok_or(SaveError::Missing)?;
-        if row.epoch != live.row.epoch {
-            return Err(if row.is_tombstone() { SaveError::Missing } else { SaveError::Superseded });
+        let record = self.core.load_record(id).await?.ok_or(SaveError::Missing)?;
+        if record.epoch != live.record.epoch {
+            return Err(if record.is_tombstone() { SaveError::Missing } else { SaveError::Superseded });
         }
         let reloaded = self.with(|now| {
             let same = now.view == live.view;
             if same {
-                now.row = row;
+                now.record = record;
                 now.discard();
             }
             same

@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use cookie_mut::CookieMut;
-pub use data::{HasIdentity, SessionData, StorableIn};
+pub use data::{HasIdentity, SessionData};
 pub use detached::DetachedSession;
 pub use immediate::SignedOut;
 pub use ticket::Ticket;
@@ -37,11 +37,11 @@ use crate::cookie::SessionCookie;
 use crate::csrf::Csrf;
 use crate::decide::Intent;
 use crate::error::{SaveError, SessionRejection, StoreError};
-use crate::id::SessionId;
 use crate::middleware::CurrentSlot;
+use crate::store::SessionId;
 use flush::decode;
 use immediate::Call;
-use slot::{Slot, Window, Writes};
+use slot::{Slot, Window};
 
 /// The session of a request, as your struct.
 ///
@@ -135,7 +135,7 @@ impl<T: SessionData> Session<T> {
         Self::open(slot)
     }
 
-    /// Another view of a handle's session: a library's own fields beside the handler's, in the same row, cookie and commit.
+    /// Another view of a handle's session: a library's own fields beside the handler's, in the same record, cookie and commit.
     ///
     /// ```
     /// use http_session::Session;
@@ -164,9 +164,6 @@ impl<T: SessionData> Session<T> {
 
     /// A window on a slot that is loaded.
     pub(crate) fn open(slot: Arc<Slot>) -> Result<Self, SessionRejection> {
-        if slot.received.writes == Writes::Overwriting && T::NEEDS_CONDITIONS {
-            return Err(SessionRejection::OverwritingStore);
-        }
         let window = slot.window()?;
         let value = decode(&window)?;
         Ok(Self { value, window, mutable: Access::Read, settled: OnceLock::new(), slot: Held::new(slot) })
@@ -201,7 +198,7 @@ impl<T: SessionData> Session<T> {
     /// ```
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.slot.with(|live| live.begins_row()).unwrap_or(true)
+        self.slot.with(|live| live.begins_record()).unwrap_or(true)
     }
 
     /// Time left until the session expires, by the store's clock, as it was when the session was loaded or stored: a touch with
@@ -215,7 +212,7 @@ impl<T: SessionData> Session<T> {
     /// ```
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.slot.with(|live| (!live.begins_row()).then(|| self.slot.core.time_left(live))).flatten()
+        self.slot.with(|live| (!live.begins_record()).then(|| self.slot.core.time_left(live))).flatten()
     }
 
     /// Time since a write or a touch last prolonged the session (connect: `lastAccess`), by the store's clock, as it was when
@@ -231,12 +228,12 @@ impl<T: SessionData> Session<T> {
     #[doc(alias = "lastAccess")]
     #[must_use]
     pub fn last_access(&self) -> Option<Duration> {
-        self.slot.with(|live| (!live.begins_row()).then_some(live.row.ages.touched)).flatten()
+        self.slot.with(|live| (!live.begins_record()).then_some(live.record.ages.touched)).flatten()
     }
 
     /// A new verifier with the response: the cookie that the browser holds now becomes useless, the data stays
     /// (OWASP: renew at each change of privilege). Changes of the identity do this by themselves. In the express format it is a
-    /// new id, in a new row. A session that is not stored has nothing to renew.
+    /// new id, in a new record. A session that is not stored has nothing to renew.
     ///
     /// ```
     /// # #[derive(http_session::Session)] struct Visit { views: u64 }
@@ -250,7 +247,7 @@ impl<T: SessionData> Session<T> {
         self.slot.with(|live| live.ask(Intent::Rotate));
     }
 
-    /// Begins afresh in a new row with a new id: no fields, whatever their marks, and no identity unless a sign-in follows
+    /// Begins afresh in a new record with a new id: no fields, whatever their marks, and no identity unless a sign-in follows
     /// (R17). With the response the new session is stored, even if it is empty, then the old one destroyed (express:
     /// `req.session.regenerate`).
     ///

@@ -9,10 +9,10 @@ use super::immediate::Call;
 use super::slot::Slot;
 use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreErrorKind};
-use crate::id::SessionId;
 use crate::middleware::write::Written;
-use crate::record::{Patch, Row, VerifierChange};
+use crate::record::{Patch, Record, VerifierChange};
 use crate::store::Destroyed;
+use crate::store::SessionId;
 
 impl<T: HasIdentity> Session<T> {
     pub(crate) async fn destroy_others(&mut self) -> Result<usize, SaveError> {
@@ -32,7 +32,7 @@ impl Slot {
         if live.sign != Sign::Unchanged || live.intent > Intent::Rotate {
             return Err(SaveError::IdentityPending);
         }
-        let (id, identity) = match (live.origin, &live.id, &live.row.identity) {
+        let (id, identity) = match (live.origin, &live.id, &live.record.identity) {
             (Origin::Late | Origin::Tossed, _, _) => return Err(SaveError::Superseded),
             (Origin::New | Origin::Found, Some(id), Some(identity)) => (id, identity),
             (Origin::New | Origin::Found, _, _) => return Err(SaveError::NotSignedIn),
@@ -52,8 +52,9 @@ impl Slot {
     /// A new verifier now, and nothing else of the request's changes.
     async fn rotate_now(&self, live: &Live, id: &SessionId) -> Result<(), SaveError> {
         let (verifier, hash) = self.core.draw_verifier();
-        let patch = Patch { verifier: VerifierChange::Rotate(hash), ..Patch::unchanged(&live.row) };
-        match self.core.update(id, &live.row, patch, self.core.stored_lifetime(live)).await? {
+        let mut patch = Patch::unchanged(&live.record);
+        patch.verifier = VerifierChange::Rotate(hash);
+        match self.core.update(id, &live.record, patch, self.core.stored_lifetime(live)).await? {
             Written::Applied { .. } => {
                 self.with(|now| now.rotated(live, verifier, hash));
                 Ok(())
@@ -63,19 +64,19 @@ impl Slot {
         }
     }
 
-    /// The row under a new id now, as it is stored; the old one is destroyed.
+    /// The record under a new id now, as it is stored; the old one is destroyed.
     async fn move_now(&self, live: &Live, id: &SessionId) -> Result<SessionId, SaveError> {
         let core = &*self.core;
-        let stored = core.load_row(id).await?;
-        let row = match stored {
+        let stored = core.load_record(id).await?;
+        let record = match stored {
             None => return Err(SaveError::Missing),
-            Some(row) if row.epoch != live.row.epoch => return Err(SaveError::Superseded),
-            Some(row) => row,
+            Some(record) if record.epoch != live.record.epoch => return Err(SaveError::Superseded),
+            Some(record) => record,
         };
-        let age = row.absolute_age();
-        let mut moved = Live::new(Origin::New, Row { ages: live.row.ages, ..row });
+        let age = record.absolute_age();
+        let mut moved = Live::new(Origin::New, Record { ages: live.record.ages, ..record });
         let verifier = core.insert(self, &mut moved, age).await?;
-        let left = match core.destroy_row(id, Some(live.row.epoch)).await {
+        let left = match core.destroy_record(id, Some(live.record.epoch)).await {
             Ok(Destroyed::Destroyed) => Ok(()),
             Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
             Err(error) if error.kind() == StoreErrorKind::Unknown => match core.is_gone(id).await {
@@ -91,7 +92,7 @@ impl Slot {
                 Ok(new)
             }
             Err(error) => {
-                let _ = core.destroy_row(&new, None).await;
+                let _ = core.destroy_record(&new, None).await;
                 Err(error)
             }
         }

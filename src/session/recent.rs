@@ -26,7 +26,7 @@ impl<T: SessionData> Session<T> {
             .with(|live| match (&live.identity, live.entering()) {
                 (None, _) => None,
                 (Some(_), Some(_)) => Some(Duration::ZERO),
-                (Some(_), None) => Some(live.row.ages.identity),
+                (Some(_), None) => Some(live.record.ages.identity),
             })
             .flatten()
     }

@@ -15,8 +15,8 @@ use crate::config::transport::Transport;
 use crate::csrf::Sender;
 use crate::decide::Sign;
 use crate::error::SessionRejection;
-use crate::id::SessionId;
 use crate::record::{Fields, RawJson};
+use crate::store::SessionId;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::telemetry;
 
@@ -32,15 +32,6 @@ pub(crate) struct Received {
     pub(crate) fingerprint: Option<Vec<u8>>,
     /// Kept only for an id generator or cookie rules that look at the request.
     pub(crate) parts: Option<Box<Parts>>,
-    pub(crate) writes: Writes,
-}
-
-/// What is known of the store's updates where the session types are not known to the compiler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writes {
-    Conditional,
-    /// It may only overwrite: no identities, no merge rules.
-    Overwriting,
 }
 
 /// Where the session stands.
@@ -221,13 +212,13 @@ impl Slot {
 
     /// The session's id; of a new or regenerated session it is chosen now.
     pub(crate) fn id(&self) -> Option<SessionId> {
-        match self.with(|live| live.id.clone().filter(|_| !live.begins_row()))? {
+        match self.with(|live| live.id.clone().filter(|_| !live.begins_record()))? {
             Some(id) => Some(id),
             None => self.new_id(),
         }
     }
 
-    /// The id of the row that the next insert will make, chosen now.
+    /// The id of the record that the next insert will make, chosen now.
     pub(crate) fn new_id(&self) -> Option<SessionId> {
         loop {
             if let Some(id) = self.with(|live| live.new_id.clone())? {
@@ -241,8 +232,8 @@ impl Slot {
         }
     }
 
-    /// The id of the session's row, if it has one.
-    pub(crate) fn row_id(&self) -> Option<SessionId> {
+    /// The id of the session's record, if it has one.
+    pub(crate) fn record_id(&self) -> Option<SessionId> {
         self.with(|live| live.id.clone()).flatten()
     }
 

@@ -6,7 +6,7 @@ use super::change_list::ChangeList;
 use super::changes::{Flaw, Live, Verifier};
 use crate::decide::{Intent, Sign};
 use crate::error::MergeConflict;
-use crate::record::{Clear, Fields, IdentityChange, RawJson, Row, VerifierHash};
+use crate::record::{Clear, Fields, IdentityChange, RawJson, Record, VerifierHash};
 
 impl Live {
     /// The store has these fields now: they are the base of what is still to be written.
@@ -30,7 +30,7 @@ impl Live {
                 self.fields = fields;
             }
         }
-        self.row.fields = stored;
+        self.record.fields = stored;
         self.forget_unchanged();
     }
 
@@ -78,69 +78,69 @@ impl Live {
     /// The own cookie attributes are in the store.
     fn cookie_written(&mut self, cookie: Option<RawJson>) {
         self.cookie_changed &= self.cookie != cookie;
-        self.row.cookie = cookie;
+        self.record.cookie = cookie;
     }
 
     /// The session is stored under an id and a verifier that the browser does not have yet.
     pub(crate) fn inserted(&mut self, stored: &Self, verifier: Verifier) {
-        if self.rows != stored.rows {
+        if self.records != stored.records {
             // It was ended while it was being stored.
             self.endings.extend(Self { saved: true, ..stored.clone() }.endable());
             return;
         }
         self.id.clone_from(&stored.id);
         self.new_id = None;
-        self.row = stored.row.clone();
+        self.record = stored.record.clone();
         self.stored_verifier = Some(verifier);
-        self.written(stored, stored.row.fields.clone());
+        self.written(stored, stored.record.fields.clone());
     }
 
     /// An awaited rotation is in the store.
     pub(crate) fn rotated(&mut self, sent: &Self, verifier: Verifier, hash: VerifierHash) {
-        if self.rows != sent.rows {
+        if self.records != sent.records {
             // It was ended while it was being rotated: the end must name the new epoch.
             for ending in self.endings.iter_mut().filter(|ending| Some(&ending.id) == sent.id.as_ref()) {
-                ending.loaded = Some(sent.row.epoch.next());
-                ending.claimed = sent.row.epoch.next();
+                ending.loaded = Some(sent.record.epoch.next());
+                ending.claimed = sent.record.epoch.next();
             }
             return;
         }
-        self.row.epoch = self.row.epoch.next();
-        self.row.verifier = hash;
-        self.row.previous = None;
-        self.row.ages.verifier = Duration::ZERO;
+        self.record.epoch = self.record.epoch.next();
+        self.record.verifier = hash;
+        self.record.previous = None;
+        self.record.ages.verifier = Duration::ZERO;
         self.stored_verifier = Some(verifier);
     }
 
-    /// The row was moved to another id.
+    /// The record was moved to another id.
     pub(crate) fn moved(&mut self, sent: &Self, moved: &Self, verifier: Verifier) {
-        if self.rows != sent.rows {
+        if self.records != sent.records {
             for ending in self.endings.iter_mut().filter(|ending| Some(&ending.id) == sent.id.as_ref()) {
                 if let Some(id) = &moved.id {
                     ending.id = id.clone();
                 }
-                ending.loaded = Some(moved.row.epoch);
-                ending.claimed = moved.row.epoch;
+                ending.loaded = Some(moved.record.epoch);
+                ending.claimed = moved.record.epoch;
             }
             return;
         }
         self.id.clone_from(&moved.id);
-        self.row = Row { ages: self.row.ages, expires_in: self.row.expires_in, ..moved.row.clone() };
+        self.record = Record { ages: self.record.ages, expires_in: self.record.expires_in, ..moved.record.clone() };
         self.stored_verifier = Some(verifier);
-        self.rebase(moved.row.fields.clone());
+        self.rebase(moved.record.fields.clone());
     }
 
     /// An awaited sign-out is in the store: an anonymous session with a new verifier goes on.
     pub(crate) fn signed_out(&mut self, sent: &Self, verifier: Verifier, hash: VerifierHash, kept: Fields) {
         self.rotated(sent, verifier, hash);
-        if self.rows != sent.rows {
+        if self.records != sent.records {
             return;
         }
-        self.row.identity_epoch = self.row.epoch;
-        self.row.identity = None;
-        self.row.ages.identity = Duration::ZERO;
-        self.row.cookie.clone_from(&self.fresh_cookie);
-        self.cookie_changed &= self.cookie != self.row.cookie;
+        self.record.identity_epoch = self.record.epoch;
+        self.record.identity = None;
+        self.record.ages.identity = Duration::ZERO;
+        self.record.cookie.clone_from(&self.fresh_cookie);
+        self.cookie_changed &= self.cookie != self.record.cookie;
         match self.sign {
             Sign::Out if self.view == sent.view => {
                 self.sign = Sign::Unchanged;
@@ -156,15 +156,15 @@ impl Live {
         self.rebase(kept);
     }
 
-    /// Somebody else wrote the row since it was loaded: what is pending, `merged` with it, moves on top of it. The merge is
+    /// Somebody else wrote the record since it was loaded: what is pending, `merged` with it, moves on top of it. The merge is
     /// the caller's, because it runs the user's code.
-    pub(crate) fn adopt(&mut self, row: Row, merged: Result<Fields, MergeConflict>) {
+    pub(crate) fn adopt(&mut self, record: Record, merged: Result<Fields, MergeConflict>) {
         match merged {
             Ok(fields) => self.fields = fields,
             Err(_) => self.flaw = Some(Flaw::Conflict),
         }
-        let fields = row.fields.clone();
-        self.row = row;
+        let fields = record.fields.clone();
+        self.record = record;
         self.rebase(fields);
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::erased::ErasedNames;
 use super::{
-    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ErasedIndex, ErasedStore, Generation, IndexSessions,
-    Inserted, Page, SessionStore, Touched, Updated,
+    Cursor, Destroyed, EnumerateSessions, ErasedIndex, ErasedStore, Generation, IndexSessions, Inserted, Page,
+    SessionStore, Touched, Updated,
 };
 use crate::error::{ConnectError, StoreError};
-use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use crate::store::SessionId;
 
 /// A store chosen at run time, by [its URL](Self::connect) or [by the program](Self::new).
 ///
@@ -64,6 +64,19 @@ const SCHEMES: &[&str] = &[
     "postgresql:",
 ];
 
+const MISSING_FEATURES: &[&str] = &[
+    #[cfg(not(feature = "memory"))]
+    "`memory`",
+    #[cfg(not(feature = "sqlite"))]
+    "`sqlite`",
+    #[cfg(not(feature = "redis"))]
+    "`redis`",
+    #[cfg(not(feature = "redis-tls"))]
+    "`redis-tls`",
+    #[cfg(not(feature = "postgres"))]
+    "`postgres`",
+];
+
 impl AnyStore {
     /// The store of a URL, with the options that its kind has by default. Which kinds there are depends on this crate's
     /// features.
@@ -71,10 +84,10 @@ impl AnyStore {
     /// | URL | store | feature |
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`](crate::MemoryStore) | `memory` |
-    /// | `sqlite:sessions.db`, `sqlite:///var/lib/app/sessions.db`, `sqlite::memory:` | [`SqliteStore`](crate::SqliteStore) | `sqlite` |
-    /// | `redis://host:port`, `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/service`, `redis+unix:///path` | [`RedisStore`](crate::RedisStore) | `redis` |
+    /// | `sqlite:sessions.db`, `sqlite:///var/lib/app/sessions.db`, `sqlite::memory:` | [`SqliteStore`](http_session_sqlite::SqliteStore) | `sqlite` |
+    /// | `redis://host:port`, `redis+cluster://host:port,host:port`, `redis+sentinel://host:port,host:port/service`, `redis+unix:///path` | [`RedisStore`](http_session_redis::RedisStore) | `redis` |
     /// | the same with `rediss` | over TLS | `redis-tls` |
-    /// | `postgres://user:password@host/database` | [`PostgresStore`](crate::PostgresStore) | `postgres`; `postgres-tls` for `sslmode=require` |
+    /// | `postgres://user:password@host/database` | [`PostgresStore`](http_session_postgres::PostgresStore) | `postgres`; `postgres-tls` for `sslmode=require` |
     ///
     /// # Errors
     /// No compiled-in store has a URL of this kind (the error lists those that are), the URL is malformed, or the store cannot
@@ -90,7 +103,7 @@ impl AnyStore {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let unknown = ConnectError::UnknownScheme(SCHEMES);
+        let unknown = ConnectError::UnknownScheme { known: SCHEMES, features: MISSING_FEATURES };
         let Some((scheme, _)) = url.split_once(':') else { return Err(unknown) };
         match scheme {
             #[cfg(feature = "memory")]
@@ -98,13 +111,13 @@ impl AnyStore {
             #[cfg(feature = "memory")]
             "memory" => Err(ConnectError::InvalidUrl("nothing follows `memory:`")),
             #[cfg(feature = "sqlite")]
-            "sqlite" => super::SqliteStore::connect(url).await.map(Self::new),
+            "sqlite" => http_session_sqlite::SqliteStore::connect(url).await.map(Self::new),
             #[cfg(feature = "redis")]
             _ if SCHEMES.iter().any(|known| known.starts_with("redis") && known.strip_suffix(':') == Some(scheme)) => {
-                super::RedisStore::connect(url).await.map(Self::new)
+                http_session_redis::RedisStore::connect(url).await.map(Self::new)
             }
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => super::PostgresStore::connect(url).await.map(Self::new),
+            "postgres" | "postgresql" => http_session_postgres::PostgresStore::connect(url).await.map(Self::new),
             _ => Err(unknown),
         }
     }
@@ -132,8 +145,6 @@ impl fmt::Debug for AnyStore {
     }
 }
 
-impl ConditionalCommit for AnyStore {}
-
 impl SessionStore for AnyStore {
     fn can_touch(&self) -> bool {
         self.0.can_touch()
@@ -143,12 +154,12 @@ impl SessionStore for AnyStore {
         self.0.is_instant()
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         self.0.load(id).unlimited().await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        self.0.insert(id, row, lifetime).unlimited().await
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.0.insert(id, record, lifetime).unlimited().await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {

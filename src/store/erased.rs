@@ -11,8 +11,8 @@ use super::{
     Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Page, SessionStore, Touched, Updated,
 };
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use crate::store::SessionId;
 use crate::telemetry;
 
 /// One call to a store: answered on the spot, or on its way.
@@ -99,8 +99,8 @@ fn poll_guarded<T>(
 pub(crate) trait ErasedStore: Send + Sync {
     fn can_touch(&self) -> bool;
     fn is_instant(&self) -> bool;
-    fn load(&self, id: &SessionId) -> Visit<Option<Row>>;
-    fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Visit<Inserted>;
+    fn load(&self, id: &SessionId) -> Visit<Option<Record>>;
+    fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Visit<Inserted>;
     fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Visit<Updated>;
     fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Visit<Touched>;
     fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Visit<Destroyed>;
@@ -143,12 +143,12 @@ impl<S: SessionStore> ErasedStore for Arc<S> {
         S::is_instant(self)
     }
 
-    fn load(&self, id: &SessionId) -> Visit<Option<Row>> {
+    fn load(&self, id: &SessionId) -> Visit<Option<Record>> {
         visit!(self.load(id;), Read)
     }
 
-    fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Visit<Inserted> {
-        visit!(self.insert(id, row; lifetime), Write)
+    fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Visit<Inserted> {
+        visit!(self.insert(id, record; lifetime), Write)
     }
 
     fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Visit<Updated> {

@@ -83,8 +83,8 @@ impl Rig {
     /// What the only session holds; `None` when it is gone.
     fn fields(&self) -> Option<(bool, Option<Vec<u8>>)> {
         let id = block_on(self.store.ids(None, 9)).unwrap().ids.pop()?;
-        let row = block_on(self.store.load(&id)).unwrap().unwrap();
-        Some((row.identity.is_some(), row.fields.find("hits").map(<[u8]>::to_vec)))
+        let record = block_on(self.store.load(&id)).unwrap().unwrap();
+        Some((record.identity.is_some(), record.fields.find("hits").map(<[u8]>::to_vec)))
     }
 }
 

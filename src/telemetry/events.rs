@@ -3,9 +3,9 @@
 use crate::config::Core;
 use crate::decide::Sign;
 use crate::error::{SaveError, StoreError};
-use crate::id::SessionId;
 use crate::middleware::write::Failure;
 use crate::record::{IdentityChange, Patch, VerifierChange};
+use crate::store::SessionId;
 
 /// Says an event, and counts it.
 macro_rules! event {
@@ -142,7 +142,7 @@ pub(crate) fn updated(core: &Core, id: &SessionId, patch: &Patch, renewed: bool)
     }
 }
 
-/// A session goes on in the row of another: rotation, where the id is the credential.
+/// A session goes on in the record of another: rotation, where the id is the credential.
 pub(crate) fn replaced(core: &Core, id: &SessionId, left: &SessionId, sign: Sign) {
     event!(
         debug,
@@ -289,12 +289,6 @@ pub(crate) fn store_timed_out() {
 }
 
 /// Of a sweep that nobody awaits.
-#[cold]
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) fn sweep_failed(error: &StoreError) {
-    event!(warn, "session.store.sweep_failed", "expired sessions could not be removed; the next sweep tries again", %error);
-}
-
 #[cold]
 pub(crate) fn store_panicked() {
     event!(error, "session.store.panicked", "the session store panicked");

@@ -1,7 +1,7 @@
 //! All that operators see, in one place: `tracing` events and spans, and with the feature `metrics` the same in numbers.
 //!
 //! The stages say what happened, as in `telemetry::created(core, id)`; names, levels, fields and labels are decided here.
-//! Every event is a row of the manual's table ([`guide::events`](crate::guide::events)); a test compares the two.
+//! Every event is a record of the manual's table ([`guide::events`](crate::guide::events)); a test compares the two.
 //!
 //! - Nothing here is called while the slot's lock is held: a subscriber is the user's code, and may open the session.
 //! - Nothing is computed unless somebody listens: without a subscriber an event costs a load and a branch.
@@ -19,7 +19,7 @@ pub(crate) use numbers::{Stopwatch, describe};
 pub(crate) use tag::TagKey;
 
 use crate::decide::{Origin, Status, StoreAction};
-use crate::error::{StoreError, StoreErrorKind};
+use crate::error::StoreError;
 use crate::middleware::write::Failure;
 
 /// A method of the store contract.
@@ -118,23 +118,13 @@ pub(crate) fn commit_ended(action: StoreAction, outcome: CommitOutcome<'_>) {
         CommitOutcome::Failed(Failure::TooLarge) => "too_large",
         CommitOutcome::Failed(Failure::Unencodable) => "unencodable",
         CommitOutcome::Failed(Failure::Cookie) => "cookie",
-        CommitOutcome::Failed(Failure::Store(error)) => error_name(error.kind()),
+        CommitOutcome::Failed(Failure::Store(error)) => error.kind().name(),
     };
     numbers::commit(action, outcome);
 }
 
 /// How a call to the store ended.
 pub(crate) fn store_answered<T>(call: StoreCall, answer: &Result<T, StoreError>, stopwatch: &Stopwatch<'_>) {
-    let outcome = answer.as_ref().map_or_else(|error| error_name(error.kind()), |_| "done");
+    let outcome = answer.as_ref().map_or_else(|error| error.kind().name(), |_| "done");
     numbers::store(call.name(), outcome, stopwatch);
-}
-
-const fn error_name(kind: StoreErrorKind) -> &'static str {
-    match kind {
-        StoreErrorKind::Corrupt => "corrupt",
-        StoreErrorKind::Full => "full",
-        StoreErrorKind::Refused => "refused",
-        StoreErrorKind::Unavailable => "unavailable",
-        StoreErrorKind::Unknown => "unknown",
-    }
 }

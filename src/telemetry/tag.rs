@@ -5,7 +5,7 @@ use std::fmt;
 use hmac::Mac as _;
 
 use crate::config::Secret;
-use crate::id::SessionId;
+use crate::store::SessionId;
 use crate::token::{HmacSha256, derived};
 
 /// Names the purpose of the key.

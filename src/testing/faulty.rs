@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{StoreError, StoreErrorKind};
-use crate::id::SessionId;
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use crate::store::SessionId;
 use crate::store::{
-    ConditionalCommit, Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Page,
-    SessionStore, Touched, Updated,
+    Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Page, SessionStore,
+    Touched, Updated,
 };
 
 /// A method of [`SessionStore`] or [`IndexSessions`].
@@ -179,16 +179,16 @@ impl<S: SessionStore> Faulty<S> {
         self.swaps.store(true, Ordering::Relaxed);
     }
 
-    /// The row, where a conditional change does not find its base in it.
-    async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Row>>, StoreError> {
+    /// The record, where a conditional change does not find its base in it.
+    async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Record>>, StoreError> {
         if !self.swaps.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let row = self.store.load(id).await?.filter(|row| row.epoch == patch.epoch);
-        let moved = |row: &Row| {
-            patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base)
+        let record = self.store.load(id).await?.filter(|record| record.epoch == patch.epoch);
+        let moved = |record: &Record| {
+            patch.changes().any(|change| change.conditional && record.fields.read(change.field) != change.base)
         };
-        Ok(row.filter(moved).map(Box::new))
+        Ok(record.filter(moved).map(Box::new))
     }
 
     async fn run<T>(&self, call: Call, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -217,7 +217,6 @@ impl<S> fmt::Debug for Faulty<S> {
     }
 }
 
-impl<S: ConditionalCommit> ConditionalCommit for Faulty<S> {}
 impl<S: ExpressFormat> ExpressFormat for Faulty<S> {}
 
 impl<S: SessionStore> SessionStore for Faulty<S> {
@@ -229,18 +228,18 @@ impl<S: SessionStore> SessionStore for Faulty<S> {
         self.store.can_touch()
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         self.run(Call::Load, self.store.load(id)).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        self.run(Call::Insert, self.store.insert(id, row, lifetime)).await
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.run(Call::Insert, self.store.insert(id, record, lifetime)).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
         let update = async {
             match self.conflict(id, patch).await? {
-                Some(row) => Ok(Updated::Conflict(row)),
+                Some(record) => Ok(Updated::Conflict(record)),
                 None => self.store.update(id, patch, lifetime).await,
             }
         };

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use subtle::ConstantTimeEq as _;
 
 use crate::config::Secret;
-use crate::id::SessionId;
+use crate::store::SessionId;
 
 use super::{HmacSha256, Verified, keyed, within_budget};
 

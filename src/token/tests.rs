@@ -111,10 +111,10 @@ fn r3_only_the_exact_text_verifies() {
 
 #[test]
 fn r1_the_verifiers_hash() {
-    let hash = VerifierHash::of(&[7; 16]);
-    assert!(hash.matches(&VerifierHash::of(&[7; 16])));
-    assert!(!hash.matches(&VerifierHash::of(&[8; 16])));
-    assert!(!VerifierHash::NONE.matches(&VerifierHash::NONE));
+    let hash = verifier_hash(&[7; 16]);
+    assert!(hashes_match(&hash, &verifier_hash(&[7; 16])));
+    assert!(!hashes_match(&hash, &verifier_hash(&[8; 16])));
+    assert!(!hashes_match(&VerifierHash::NONE, &VerifierHash::NONE));
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! Anything may stand in a cookie or in a row: never a panic, never a 5xx for a bad cookie.
+//! Anything may stand in a cookie or in a record: never a panic, never a 5xx for a bad cookie.
 
 use http::header::{COOKIE, HeaderValue};
 use http::{Method, StatusCode};
-use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Row};
-use http_session::session::StorableIn;
+use http_session::SessionData;
+use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Record};
 use http_session::{Session, SessionStore as _};
 use proptest::prelude::*;
 
-use crate::support::{Answer, Browser, Rig, Store, Visit, minutes};
+use crate::support::{Answer, Browser, Rig, Visit, minutes};
 
 fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn r16_any_bytes_in_a_row_are_no_panic(
+    fn r16_any_bytes_in_a_record_are_no_panic(
         fields in proptest::collection::vec((field_name(), 0..3_u8, raw_json()), 0..8),
         identity in proptest::option::of(raw_json()),
         cookie in proptest::option::of(raw_json()),
@@ -145,28 +145,28 @@ fn raw_json() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Puts a row of this content in the place of the browser's one, under the same verifier.
+/// Puts a record of this content in the place of the browser's one, under the same verifier.
 async fn tamper(rig: &Rig, fields: Fields, identity: Option<&[u8]>, cookie: Option<&[u8]>) {
     let id = rig.ids().await[0].clone();
-    let row = rig.row(&id).await.unwrap();
+    let record = rig.record(&id).await.unwrap();
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
-    let row = Row {
-        epoch: row.epoch,
+    let record = Record {
+        epoch: record.epoch,
         identity: identity.map(RawJson::new),
         cookie: cookie.map(RawJson::new),
         fields,
-        ..Row::new(row.verifier)
+        ..Record::new(record.verifier)
     };
     let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.store().insert(&id, &row, lifetime).await.unwrap();
+    let _ = rig.store.inner.store().insert(&id, &record, lifetime).await.unwrap();
 }
 
 /// Whatever a handler does with such a session, it is done, or the response says why not.
 async fn check_work(rig: &Rig, browser: &Browser, is_readable: bool) {
     async fn run<T, F>(rig: &Rig, browser: &Browser, work: impl FnOnce(Session<T>) -> F + Send + 'static) -> StatusCode
     where
-        T: StorableIn<Store> + Send + 'static,
+        T: SessionData + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         rig.ask(browser, work).await.status

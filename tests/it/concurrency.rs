@@ -6,15 +6,15 @@ mod merge;
 
 use http::Method;
 use http_session::Session;
-use http_session::session::StorableIn;
+use http_session::SessionData;
 
-use crate::support::{Answer, Browser, Reply, Rig, Store, poll_once};
+use crate::support::{Answer, Browser, Reply, Rig, poll_once};
 
 /// Runs two handlers that both see the session as it is now: `first` has loaded it and does its work only after `second`
 /// has been committed. Their answers.
 pub async fn interleave<T, W, F, V, G>(rig: &Rig, browser: &Browser, first: W, second: V) -> (Answer, Answer)
 where
-    T: StorableIn<Store> + Send + 'static,
+    T: SessionData + Send + 'static,
     W: FnOnce(Session<T>) -> F + Send + 'static,
     F: Future<Output: Reply> + Send + 'static,
     V: FnOnce(Session<T>) -> G + Send + 'static,

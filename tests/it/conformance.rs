@@ -1,38 +1,28 @@
 //! The public suite of the store contract: clean on every honest store, and loud on every broken one.
 
-mod broken;
 #[path = "../../examples/bucket_store.rs"]
 #[expect(dead_code, reason = "its `main`")]
 mod bucket_store;
-mod flaws;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_session::clock::ManualClock;
-use http_session::store::conformance::{Outcome, Report, Suite};
-use http_session::store::{AnyStore, ConditionalCommit, SessionStore};
+use http_session::store::conformance::{Outcome, Suite};
+use http_session::store::{AnyStore, SessionStore};
 use http_session::{MemoryStore, SessionId};
 
-pub use broken::Flawed;
 use bucket_store::{Bucket, BucketStore};
-pub use flaws::Flaw;
+use http_session_test_kit::{Flaw, Flawed, assert_all_kept};
 
 fn memory() -> (MemoryStore, ManualClock) {
     let clock = ManualClock::new();
     (MemoryStore::new().clock(clock.clone()), clock)
 }
 
-fn suite<S: ConditionalCommit>(store: S, clock: ManualClock) -> Suite<S> {
-    Suite::new(store).conditional().rounds(4).clock(move |by| clock.advance(by))
-}
-
-/// No check was left out.
-pub fn assert_all_kept(report: &Report) {
-    report.assert();
-    let skipped = report.findings().iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_)));
-    assert_eq!(skipped.map(|finding| finding.sentence).collect::<Vec<_>>(), [""; 0]);
+fn suite<S: SessionStore>(store: S, clock: ManualClock) -> Suite<S> {
+    Suite::new(store).rounds(4).clock(move |by| clock.advance(by))
 }
 
 #[tokio::test]
@@ -86,7 +76,7 @@ async fn the_store_of_the_guide_keeps_every_rule() {
 
 #[tokio::test]
 async fn a_store_with_a_clock_of_its_own_is_waited_for() {
-    let report = Suite::new(MemoryStore::new()).conditional().enumerates().rounds(1).run().await;
+    let report = Suite::new(MemoryStore::new()).enumerates().rounds(1).run().await;
     report.assert();
     let waited =
         report.findings().iter().filter(|finding| finding.rule == "R7" && matches!(finding.outcome, Outcome::Kept));
@@ -143,7 +133,7 @@ async fn r8_stores_that_create_or_overwrite_are_found() {
         (Flaw::UpdateResurrects, "R8"),
         (Flaw::NoTombstone, "R6"),
         (Flaw::TombstoneKeepsValues, "R6"),
-        (Flaw::TombstoneAsLongAsTheRow, "R6"),
+        (Flaw::TombstoneAsLongAsTheRecord, "R6"),
     ])
     .await;
 }
@@ -263,14 +253,14 @@ async fn the_suite_destroys_its_sessions() {
     use http_session::store::EnumerateSessions as _;
     let (store, clock) = memory();
     let other = SessionId::try_from("somebody's own").unwrap();
-    let row = http_session::record::Row::new(http_session::record::VerifierHash([7; 32]));
+    let record = http_session::record::Record::new(http_session::record::VerifierHash([7; 32]));
     let day = Duration::from_secs(86_400);
     let lifetime = http_session::record::Lifetime {
         idle: 30 * day,
         absolute: 30 * day,
         extent: http_session::record::Extent::Extend,
     };
-    let _ = store.insert(&other, &row, lifetime).await.unwrap();
+    let _ = store.insert(&other, &record, lifetime).await.unwrap();
     suite(store.clone(), clock).enumerates().express().run().await.assert();
     assert_eq!(store.ids(None, 1000).await.unwrap().ids, [other]);
 }

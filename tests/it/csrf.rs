@@ -5,8 +5,8 @@ mod table;
 mod tokens;
 
 use http::{Method, Response, StatusCode};
+use http_session::SessionStore;
 use http_session::error::CsrfRejection;
-use http_session::store::ConditionalCommit;
 use http_session::{Csrf, Session, SessionConfig};
 use tower::{Layer as _, ServiceExt as _};
 
@@ -39,7 +39,7 @@ async fn fits(rig: &Rig, browser: &Browser, token: &str) -> bool {
 }
 
 /// A request with these headers, through both layers, to a handler that says `done`.
-async fn send<S: ConditionalCommit>(
+async fn send<S: SessionStore>(
     sessions: &SessionConfig<S>,
     browser: &Browser,
     method: Method,
@@ -52,7 +52,7 @@ async fn send<S: ConditionalCommit>(
     guarded(sessions, request).await
 }
 
-async fn guarded<S: ConditionalCommit>(sessions: &SessionConfig<S>, request: crate::support::Request) -> Answer {
+async fn guarded<S: SessionStore>(sessions: &SessionConfig<S>, request: crate::support::Request) -> Answer {
     let done = tower::service_fn(async |_: crate::support::Request| Ok::<_, Oops>(Response::new("done".to_owned())));
     let service = sessions.layer().layer(sessions.csrf_layer().layer(done));
     Answer::read(service.oneshot(request).await.unwrap()).await

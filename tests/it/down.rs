@@ -52,7 +52,7 @@ async fn r18_a_handler_that_can_do_without_gets_none_and_nothing_is_written() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = rig.signed_in("ada").await;
-        let before = rig.only_row().await;
+        let before = rig.only_record().await;
         let service = rig.sessions.service(can_do_without);
         rig.store.inner.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
         let answer = browser.get_and_lose(&service, "/").await;
@@ -61,7 +61,7 @@ async fn r18_a_handler_that_can_do_without_gets_none_and_nothing_is_written() {
         assert_eq!(answer.headers["vary"], "Cookie");
         assert_eq!(rig.store.take_names(), ["load"]);
         rig.store.inner.heal();
-        assert_eq!(rig.only_row().await, before);
+        assert_eq!(rig.only_record().await, before);
         assert_eq!(browser.get_and_lose(&service, "/").await.text, "2");
     }
 }
@@ -186,7 +186,7 @@ async fn r18_while_the_session_could_not_be_loaded_nothing_is_written_and_no_coo
         [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Refused, StoreErrorKind::Unknown];
     for rig in [eager(true), eager(false), Rig::express(true, |b| b.build()), Rig::express(false, |b| b.build())] {
         let browser = rig.signed_in("ada").await;
-        let before = rig.only_row().await;
+        let before = rig.only_record().await;
         for kind in kinds {
             rig.store.inner.fail(Call::Load, Fault::Error(kind));
             let ignoring = async |request: crate::support::Request| {
@@ -206,7 +206,7 @@ async fn r18_while_the_session_could_not_be_loaded_nothing_is_written_and_no_coo
             }
             assert_eq!(rig.store.take_names(), ["load"; 3], "{kind:?}");
             rig.store.inner.heal();
-            assert_eq!(rig.only_row().await, before);
+            assert_eq!(rig.only_record().await, before);
         }
     }
 }

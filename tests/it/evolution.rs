@@ -53,19 +53,19 @@ async fn old_session(rig: &Rig) -> Browser {
 
 /// The raw value of a field.
 async fn raw(rig: &Rig, name: &str) -> Option<String> {
-    rig.only_row().await.fields.find(name).map(|raw| String::from_utf8(raw.to_vec()).unwrap())
+    rig.only_record().await.fields.find(name).map(|raw| String::from_utf8(raw.to_vec()).unwrap())
 }
 
-/// Writes into the row with access to the store alone.
+/// Writes into the record with access to the store alone.
 async fn write(rig: &Rig, fields: &[(&str, &str)], identity: Option<&str>) {
     let id = rig.ids().await[0].clone();
-    let row = rig.row(&id).await.unwrap();
+    let record = rig.record(&id).await.unwrap();
     let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
-    let kept = row.fields.iter().filter(|field| !names.contains(&field.name));
+    let kept = record.fields.iter().filter(|field| !names.contains(&field.name));
     let kept: Vec<_> = kept.map(|field| (field.name, field.keep, field.value)).collect();
     let new = fields.iter().map(|(name, value)| (*name, Keep::No, value.as_bytes()));
-    let mut patch = Patch::unchanged(&row);
-    patch.base = row.fields.clone();
+    let mut patch = Patch::unchanged(&record);
+    patch.base = record.fields.clone();
     patch.result = Fields::from_iter(kept.into_iter().chain(new));
     if let Some(identity) = identity {
         patch.identity = IdentityChange::Set(RawJson::new(identity.as_bytes()));
@@ -167,7 +167,7 @@ async fn r16_an_undecodable_identity_is_no_session_for_that_view_and_nothing_is_
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = old_session(&rig).await;
-        let before = rig.only_row().await;
+        let before = rig.only_record().await;
         for entry in [crate::support::Entry::Layer, crate::support::Entry::Service] {
             let rig = Rig { entry, ..rig.clone() };
             rig.store.take_calls();
@@ -177,7 +177,7 @@ async fn r16_an_undecodable_identity_is_no_session_for_that_view_and_nothing_is_
             assert_eq!(answer.headers["vary"], "Cookie", "{entry:?}");
             assert_eq!(rig.store.take_names(), ["load"]);
         }
-        assert_eq!(rig.only_row().await, before);
+        assert_eq!(rig.only_record().await, before);
         // For a view that can read it, it is there.
         assert_eq!(rig.ask(&browser, async |s: Session<Old>| s.views.to_string()).await.text, "3");
         let loaded = rig.sessions.load::<Numbered>(&rig.ids().await[0]).await;
@@ -189,10 +189,10 @@ async fn r16_an_undecodable_identity_is_no_session_for_that_view_and_nothing_is_
 async fn r16_an_undecodable_required_field_is_no_session_for_that_view() {
     let rig = Rig::new();
     let browser = old_session(&rig).await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     let answer = rig.ask(&browser, async |mut s: Session<Strict>| s.retired = 99).await;
     assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::INTERNAL_SERVER_ERROR, 0));
-    assert_eq!(rig.only_row().await, before);
+    assert_eq!(rig.only_record().await, before);
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn r16_a_required_field_is_stored_even_as_default() {
     assert!(rig.ids().await.is_empty(), "it alone stores nothing");
     rig.visit(&mut browser, async |mut s: Session<Strict>| s.retired = 1).await;
     assert_eq!(raw(&rig, "views").await.as_deref(), Some("[]"));
-    // In a row that another view began, too.
+    // In a record that another view began, too.
     let mut browser = rig.anonymous().await;
     rig.visit(&mut browser, async |s: Session<Visit>| drop(s.destroy().await)).await;
     let rig = Rig::new();
@@ -230,16 +230,16 @@ async fn r17_regenerate_begins_afresh_and_takes_nothing_along() {
         };
         rig.visit(&mut browser, work).await;
         assert_eq!(rig.store.take_names(), ["load", "insert", "destroy"], "so that nothing is lost between");
-        let row = rig.only_row().await;
-        assert_eq!(row.fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["cart"]);
-        assert_eq!(row.identity, None);
-        assert!(rig.row(&old_id).await.unwrap().is_tombstone());
+        let record = rig.only_record().await;
+        assert_eq!(record.fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["cart"]);
+        assert_eq!(record.identity, None);
+        assert!(rig.record(&old_id).await.unwrap().is_tombstone());
         assert_eq!(rig.seen(&old).await, "none");
     }
 }
 
 #[tokio::test]
-async fn r17_regenerate_and_sign_in_is_a_new_row_with_that_identity() {
+async fn r17_regenerate_and_sign_in_is_a_new_record_with_that_identity() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let old_id = rig.ids().await[0].clone();
@@ -250,5 +250,5 @@ async fn r17_regenerate_and_sign_in_is_a_new_row_with_that_identity() {
     })
     .await;
     assert_eq!(rig.seen(&browser).await, "bob v2 [] ");
-    assert!(rig.row(&old_id).await.unwrap().is_tombstone());
+    assert!(rig.record(&old_id).await.unwrap().is_tombstone());
 }

@@ -1,4 +1,4 @@
-//! Bytes that every later version must read: rows as stores keep them, and cookies as browsers do.
+//! Bytes that every later version must read: records as stores keep them, and cookies as browsers do.
 //!
 //! A line is a case in JSON. Lines are only ever added, by `GOLDEN=add cargo test --test it golden`, which appends those of the
 //! cases that have none; whoever changes a format gives its cases new names.
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 mod cookies;
-mod rows;
+mod records;
 
 /// A file of golden lines.
 struct Golden {

@@ -97,7 +97,7 @@ impl Data {
 }
 
 #[derive(Clone, Debug)]
-struct Row {
+struct Record {
     data: Data,
     version: u32,
     rotated: u64,
@@ -112,14 +112,14 @@ const LATE: u64 = 60;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Found {
     New,
-    Row(usize),
+    Record(usize),
     Late,
 }
 
 #[derive(Default)]
 struct Model {
     now: u64,
-    rows: Vec<Row>,
+    records: Vec<Record>,
     jars: BTreeMap<usize, (usize, u32)>,
 }
 
@@ -133,13 +133,13 @@ enum Cookie {
 impl Model {
     fn find(&self, browser: usize) -> Found {
         let Some(&(index, version)) = self.jars.get(&browser) else { return Found::New };
-        let row = &self.rows[index];
-        if self.now >= row.ends {
+        let record = &self.records[index];
+        if self.now >= record.ends {
             return Found::New;
         }
-        match (row.destroyed, row.version == version) {
-            (false, true) => Found::Row(index),
-            _ if self.now - row.rotated <= LATE => Found::Late,
+        match (record.destroyed, record.version == version) {
+            (false, true) => Found::Record(index),
+            _ if self.now - record.rotated <= LATE => Found::Late,
             _ => Found::New,
         }
     }
@@ -147,21 +147,21 @@ impl Model {
     /// Whether the cookie is one of an older version: it may end the session, which has tests of its own (R6).
     fn is_superseded(&self, browser: usize) -> bool {
         self.jars.get(&browser).is_some_and(|&(index, version)| {
-            let row = &self.rows[index];
-            self.now < row.ends && (row.destroyed || row.version != version)
+            let record = &self.records[index];
+            self.now < record.ends && (record.destroyed || record.version != version)
         })
     }
 
     fn insert(&mut self, data: Data) -> Cookie {
         let ends = self.now + if data.user.is_some() { DAY } else { 600 };
-        self.rows.push(Row { data, version: 0, rotated: self.now, ends, destroyed: false });
-        Cookie::Of(self.rows.len() - 1)
+        self.records.push(Record { data, version: 0, rotated: self.now, ends, destroyed: false });
+        Cookie::Of(self.records.len() - 1)
     }
 
     fn destroy(&mut self, index: usize) -> Cookie {
         let now = self.now;
-        let row = &mut self.rows[index];
-        (row.destroyed, row.rotated, row.ends) = (true, now, now + 60);
+        let record = &mut self.records[index];
+        (record.destroyed, record.rotated, record.ends) = (true, now, now + 60);
         Cookie::Gone
     }
 
@@ -174,7 +174,7 @@ impl Model {
             match cookie {
                 Cookie::Same => {}
                 Cookie::Gone => drop(self.jars.remove(&browser)),
-                Cookie::Of(index) => drop(self.jars.insert(browser, (index, self.rows[index].version))),
+                Cookie::Of(index) => drop(self.jars.insert(browser, (index, self.records[index].version))),
             }
         }
         seen.show()
@@ -182,7 +182,7 @@ impl Model {
 
     fn outcome(&self, found: Found, action: Action) -> (Data, Data) {
         let before = match found {
-            Found::Row(index) => self.rows[index].data.clone(),
+            Found::Record(index) => self.records[index].data.clone(),
             Found::New | Found::Late => Data::default(),
         };
         let mut seen = before.clone();
@@ -215,25 +215,25 @@ impl Model {
             (Found::Late, _) => Cookie::Same,
             (Found::New, _) if committed && (signs_in || seen != before) => self.insert(seen.clone()),
             (Found::New, _) => Cookie::Same,
-            (Found::Row(index), Action::Destroy) => self.destroy(index),
-            (Found::Row(index), Action::Regenerate) if committed => {
+            (Found::Record(index), Action::Destroy) => self.destroy(index),
+            (Found::Record(index), Action::Regenerate) if committed => {
                 self.destroy(index);
                 self.insert(seen.clone())
             }
-            (Found::Row(index), action) => {
+            (Found::Record(index), action) => {
                 let rotates = signs_in || signs_out || matches!(action, Action::Rotate);
                 let now = self.now;
-                let row = &mut self.rows[index];
-                row.ends = now + DAY;
+                let record = &mut self.records[index];
+                record.ends = now + DAY;
                 if !committed && !signs_out {
                     return Cookie::Same;
                 }
-                row.data = seen.clone();
+                record.data = seen.clone();
                 if !rotates {
                     return Cookie::Same;
                 }
-                row.version += 1;
-                row.rotated = now;
+                record.version += 1;
+                record.rotated = now;
                 Cookie::Of(index)
             }
         }

@@ -42,15 +42,15 @@ async fn r12_a_sign_in_after_destroy_is_not_lost_to_a_save_under_way() {
     .await;
     let identities: Vec<_> = rig.ids().await;
     assert!(
-        answer.status != StatusCode::OK || (identities.len() == 1 && rig.only_row().await.identity.is_some()),
+        answer.status != StatusCode::OK || (identities.len() == 1 && rig.only_record().await.identity.is_some()),
         "200, and bob is not signed in: {:?}",
         answer.set_cookies()
     );
 }
 
-// R4, R17: a gate's conflict that comes back after the session was ended pours the former user's row into the next.
+// R4, R17: a gate's conflict that comes back after the session was ended pours the former user's record into the next.
 #[tokio::test]
-async fn r4_r17_a_conflict_under_way_does_not_pour_the_former_row_into_the_next_session() {
+async fn r4_r17_a_conflict_under_way_does_not_pour_the_former_record_into_the_next_session() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.signed_in("ada").await;
     through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -64,12 +64,12 @@ async fn r4_r17_a_conflict_under_way_does_not_pour_the_former_row_into_the_next_
     })
     .await;
     for id in rig.ids().await {
-        let row = rig.store.load(&id).await.unwrap().unwrap();
+        let record = rig.store.load(&id).await.unwrap().unwrap();
         assert_eq!(
-            row.fields.find("notice"),
+            record.fields.find("notice"),
             None,
             "ada's notice outlived destroy; identity {:?}",
-            row.identity.is_some()
+            record.identity.is_some()
         );
     }
 }
@@ -92,11 +92,15 @@ async fn r11_r12_express_a_sign_out_that_was_given_up_does_not_drop_the_sign_in_
         session.sign_in("bob".to_owned());
     })
     .await;
-    let rows = store.len().await.unwrap();
-    assert!(answer.status != StatusCode::OK || rows == 1, "200, and bob is not signed in: {:?}", answer.set_cookies());
+    let records = store.len().await.unwrap();
+    assert!(
+        answer.status != StatusCode::OK || records == 1,
+        "200, and bob is not signed in: {:?}",
+        answer.set_cookies()
+    );
 }
 
-// R12: native, where the row was signed out elsewhere.
+// R12: native, where the record was signed out elsewhere.
 #[tokio::test]
 async fn r12_a_sign_out_that_was_given_up_does_not_drop_the_sign_in_after_it() {
     let rig = Rig::with(false, |b| b.build());
@@ -173,7 +177,7 @@ async fn r9_a_change_back_during_a_save_is_not_lost() {
         save.await.unwrap();
     })
     .await;
-    assert_eq!(rig.only_row().await.fields.find("views"), Some(b"1".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("views"), Some(b"1".as_slice()));
 }
 
 // R11: a sign-out that was asked for is overwritten.
@@ -207,12 +211,12 @@ async fn r12_a_second_end_in_one_request_ends_the_second_session() {
         next.destroy().await.unwrap();
     })
     .await;
-    assert_eq!(rig.ids().await.len(), 0, "a row without a cookie");
+    assert_eq!(rig.ids().await.len(), 0, "a record without a cookie");
 }
 
 // R11
 #[tokio::test]
-async fn r11_remember_me_is_kept_where_a_sign_in_gets_a_new_row() {
+async fn r11_remember_me_is_kept_where_a_sign_in_gets_a_new_record() {
     let rig = Rig::new();
     let browser = rig.anonymous().await;
     let answer = through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -339,7 +343,7 @@ async fn r13_a_take_that_failed_is_no_ordinary_change_of_a_new_session() {
         s.views = 1;
     })
     .await;
-    assert_eq!(rig.only_row().await.fields.find("theme"), None, "refused, yet written");
+    assert_eq!(rig.only_record().await.fields.find("theme"), None, "refused, yet written");
 }
 
 // R11: the same with and without a read between.
@@ -442,7 +446,7 @@ async fn control_express_a_sign_out_keeps_what_is_marked() {
     assert_eq!((store.len().await.unwrap(), answer.set_cookies().len()), (1, 1));
 }
 
-// R4: a detached session shows the row that the handle no longer does.
+// R4: a detached session shows the record that the handle no longer does.
 #[tokio::test]
 async fn r4_a_detached_session_is_not_the_former_users() {
     for way in ["sign_in", "sign_out", "regenerate"] {
@@ -491,9 +495,9 @@ async fn r13_a_discard_during_a_take_does_not_put_the_nonce_back() {
         second.views = 9;
     })
     .await;
-    let row = rig.only_row().await;
-    assert_eq!(row.fields.find("views"), Some(b"9".as_slice()));
-    assert!(row.fields.find("state").is_none_or(|raw| raw == b"null"), "the nonce can be used again");
+    let record = rig.only_record().await;
+    assert_eq!(record.fields.find("views"), Some(b"9".as_slice()));
+    assert!(record.fields.find("state").is_none_or(|raw| raw == b"null"), "the nonce can be used again");
 }
 
 // R9: the same with a save.
@@ -511,5 +515,5 @@ async fn r9_a_discard_during_a_save_does_not_put_the_old_value_back() {
         second.views = 9;
     })
     .await;
-    assert_eq!(rig.only_row().await.fields.find("theme"), Some(b"\"light\"".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("theme"), Some(b"\"light\"".as_slice()));
 }

@@ -194,7 +194,7 @@ async fn mixed_load(watch: &mut Watch, rig: &Rig, fault: Option<(Call, Fault)>) 
     watch.answer(&rig.visit(&mut other, begin).await);
     rig.clock.advance(minutes(2));
     for id in rig.ids().await {
-        let mut patch = Patch::unchanged(&rig.row(&id).await.unwrap());
+        let mut patch = Patch::unchanged(&rig.record(&id).await.unwrap());
         patch.cookie = Some(Some(RawJson::new(br#"{"domain":"s3cret-attribute.com","httpOnly":false}"#)));
         let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
         let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
@@ -216,7 +216,7 @@ async fn mixed_load(watch: &mut Watch, rig: &Rig, fault: Option<(Call, Fault)>) 
         }
     }
     rig.store.inner.heal();
-    watch.rows(rig).await;
+    watch.records(rig).await;
 }
 
 /// The library does not panic, so that it says nothing there either; others do as they were told to.

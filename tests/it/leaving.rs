@@ -88,7 +88,7 @@ async fn r5_remember_me_goes_with_the_user_who_asked_for_it() {
         let sign_in = async |mut s: Session<Visit>| s.sign_in("bob".to_owned());
         let answer = rig.visit(&mut browser, sign_in).await;
         assert!(!answer.set_cookies()[0].contains("Max-Age"), "{:?}", answer.set_cookies());
-        let row = rig.only_row().await;
-        assert!(row.expires_in <= minutes(60 * 24) && row.cookie.is_none(), "{row:?}");
+        let record = rig.only_record().await;
+        assert!(record.expires_in <= minutes(60 * 24) && record.cookie.is_none(), "{record:?}");
     }
 }

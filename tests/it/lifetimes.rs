@@ -42,7 +42,7 @@ async fn r7_activity_prolongs_it_and_the_absolute_end_stays() {
             _ => s.save().await.unwrap(),
         })
         .await;
-        assert!(rig.only_row().await.expires_in <= minutes(3 * DAY - 14 * HOUR * hours));
+        assert!(rig.only_record().await.expires_in <= minutes(3 * DAY - 14 * HOUR * hours));
     }
     rig.clock.advance(minutes(2 * HOUR) - seconds(1));
     assert!(rig.seen(&browser).await.starts_with("ada"));
@@ -62,7 +62,7 @@ async fn r7_the_absolute_lifetime_counts_from_the_last_change_of_identity() {
             _ => s.user = None,
         })
         .await;
-        assert_eq!(rig.only_row().await.expires_in, minutes(3 * DAY), "{action}");
+        assert_eq!(rig.only_record().await.expires_in, minutes(3 * DAY), "{action}");
     }
 }
 
@@ -73,7 +73,7 @@ async fn r7_before_a_sign_in_the_absolute_lifetime_counts_from_creation() {
     touch_nothing(&rig, &mut browser).await;
     rig.clock.advance(minutes(DAY + 12 * HOUR));
     touch_nothing(&rig, &mut browser).await;
-    assert_eq!(rig.only_row().await.expires_in, minutes(DAY + 12 * HOUR));
+    assert_eq!(rig.only_record().await.expires_in, minutes(DAY + 12 * HOUR));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn r7_touches_are_throttled_to_a_tenth() {
     rig.clock.advance(seconds(1));
     touch_nothing(&rig, &mut browser).await;
     assert_eq!(rig.store.take_names(), ["load", "touch"]);
-    assert_eq!(rig.only_row().await.expires_in, minutes(1000));
+    assert_eq!(rig.only_record().await.expires_in, minutes(1000));
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn r7_polling_is_no_activity() {
         s.views = 2;
     };
     rig.visit(&mut browser, poll).await;
-    assert_eq!(rig.only_row().await.expires_in, minutes(HOUR));
+    assert_eq!(rig.only_record().await.expires_in, minutes(HOUR));
     rig.clock.advance(minutes(HOUR));
     assert_eq!(rig.seen(&browser).await, "none");
 }
@@ -157,7 +157,7 @@ async fn r7_a_touch_never_shortens() {
     let shorter = rig.another(|b| b.idle(minutes(5)).touch_throttle(0).build());
     touch_nothing(&shorter, &mut browser).await;
     shorter.visit(&mut browser, async |mut s: Session<Visit>| s.views = 2).await;
-    assert_eq!(rig.only_row().await.expires_in, minutes(DAY));
+    assert_eq!(rig.only_record().await.expires_in, minutes(DAY));
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn r7_a_session_may_have_its_own_max_age_shorter_or_longer() {
     {
         let answer =
             rig.visit(&mut browser, async move |mut s: Session<Visit>| s.cookie_mut().max_age = Some(own)).await;
-        assert_eq!(rig.only_row().await.expires_in, left);
+        assert_eq!(rig.only_record().await.expires_in, left);
         assert!(answer.set_cookies()[0].contains(&format!("Max-Age={}", left.as_secs())), "{answer:?}");
     }
 }
@@ -179,7 +179,7 @@ fn rolling() -> impl FnOnce(crate::support::Open) -> SessionConfig<Store> {
 }
 
 #[tokio::test]
-async fn r7_a_rolling_cookie_is_sent_exactly_when_the_row_is_touched() {
+async fn r7_a_rolling_cookie_is_sent_exactly_when_the_record_is_touched() {
     let rig = Rig::with(true, rolling());
     let mut browser = rig.signed_in("ada").await;
     for minute in 1..=300 {
@@ -222,7 +222,7 @@ async fn r21_max_age_is_at_most_400_days() {
 async fn r14_an_anonymous_session_whose_cookie_never_came_back_dies_after_10_minutes() {
     let rig = Rig::new();
     let browser = rig.anonymous().await;
-    assert_eq!(rig.only_row().await.expires_in, minutes(10));
+    assert_eq!(rig.only_record().await.expires_in, minutes(10));
     rig.clock.advance(minutes(10));
     assert_eq!(rig.seen(&browser).await, "none");
     // One that signs in lives on.
@@ -237,7 +237,7 @@ async fn r14_the_first_return_gives_it_its_whole_life() {
     let mut browser = rig.anonymous().await;
     touch_nothing(&rig, &mut browser).await;
     assert_eq!(rig.store.take_names(), ["load", "touch"]);
-    assert_eq!(rig.only_row().await.expires_in, minutes(DAY));
+    assert_eq!(rig.only_record().await.expires_in, minutes(DAY));
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn r14_the_first_return_is_never_throttled() {
     let mut browser = rig.anonymous().await;
     rig.clock.advance(minutes(1));
     touch_nothing(&rig, &mut browser).await;
-    assert_eq!(rig.only_row().await.expires_in, minutes(15));
+    assert_eq!(rig.only_record().await.expires_in, minutes(15));
     rig.clock.advance(minutes(1));
     rig.store.take_calls();
     touch_nothing(&rig, &mut browser).await;
@@ -268,7 +268,7 @@ async fn r14_saving_first_gives_no_longer_life() {
             s.views = 3;
         };
         rig.ask(&Browser::default(), save).await;
-        assert_eq!(rig.only_row().await.expires_in, minutes(10));
+        assert_eq!(rig.only_record().await.expires_in, minutes(10));
     }
 }
 
@@ -278,7 +278,7 @@ async fn r14_the_time_is_configurable() {
     rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.cookie_mut().max_age = Some(minutes(DAY))).await;
     rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 1).await;
     for id in rig.ids().await {
-        assert_eq!(rig.row(&id).await.unwrap().expires_in, minutes(2));
+        assert_eq!(rig.record(&id).await.unwrap().expires_in, minutes(2));
     }
 }
 
@@ -295,7 +295,7 @@ async fn r14_a_record_over_64_kib_is_a_clear_500_before_the_headers() {
     }
     assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.theme = "x".repeat(60_000)).await;
-    assert_eq!(rig.only_row().await.fields.find("theme").unwrap().len(), 60_002);
+    assert_eq!(rig.only_record().await.fields.find("theme").unwrap().len(), 60_002);
 }
 
 #[tokio::test]
@@ -324,5 +324,5 @@ async fn r14_no_way_of_writing_passes_the_record_limit() {
     let mut detached = rig.sessions.load::<Visit>(&id).await.unwrap().unwrap();
     detached.theme = large() + &large();
     assert!(matches!(detached.save().await, Err(http_session::error::SaveError::TooLarge)));
-    assert!(rig.only_row().await.size() <= 1000);
+    assert!(rig.only_record().await.size() <= 1000);
 }

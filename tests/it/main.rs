@@ -31,7 +31,6 @@ mod peers;
 mod plumbing;
 mod regressions;
 mod rules;
-mod servers;
 mod smoke;
 mod stores;
 mod support;

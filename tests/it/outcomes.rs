@@ -77,9 +77,9 @@ const ENDS: [(&str, End); 15] = [
     ("answer lost", End::AnswersLost),
 ];
 
-/// A row of the manual, and what its words mean in the store.
+/// A record of the manual, and what its words mean in the store.
 ///
-/// Rows of the store: user and views, `*` behind the user for a verifier that was not there before. Cookie: `S` is a
+/// Records of the store: user and views, `*` behind the user for a verifier that was not there before. Cookie: `S` is a
 /// `Set-Cookie` with a value that works, `X` a removal, `-` none.
 struct Ask {
     name: &'static str,
@@ -218,7 +218,7 @@ async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, ent
     let mut browser = begin(&rig, action).await;
     let mut before = Vec::new();
     for id in rig.ids().await {
-        let verifier = rig.row(&id).await.unwrap().verifier;
+        let verifier = rig.record(&id).await.unwrap().verifier;
         before.push((id, verifier));
     }
     match end {
@@ -263,20 +263,20 @@ async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, ent
     };
     settle().await;
     rig.store.inner.heal();
-    format!("{status} {cookie} {}", rows(&rig, &before).await)
+    format!("{status} {cookie} {}", records(&rig, &before).await)
 }
 
 /// What is stored, and whether its verifier was there before.
-async fn rows(rig: &Rig, before: &[(SessionId, VerifierHash)]) -> String {
-    let mut rows = Vec::new();
+async fn records(rig: &Rig, before: &[(SessionId, VerifierHash)]) -> String {
+    let mut records = Vec::new();
     for id in rig.ids().await {
-        let row = rig.row(&id).await.unwrap();
+        let record = rig.record(&id).await.unwrap();
         let text = |raw: &[u8]| String::from_utf8(raw.to_vec()).unwrap().replace('"', "");
-        let user = row.identity.map_or_else(|| "-".to_owned(), |raw| text(raw.as_bytes()));
-        let star = if before.contains(&(id, row.verifier)) { "" } else { "*" };
-        rows.push(format!("{user}{star} v{}", row.fields.find("views").map_or_else(|| "0".to_owned(), text)));
+        let user = record.identity.map_or_else(|| "-".to_owned(), |raw| text(raw.as_bytes()));
+        let star = if before.contains(&(id, record.verifier)) { "" } else { "*" };
+        records.push(format!("{user}{star} v{}", record.fields.find("views").map_or_else(|| "0".to_owned(), text)));
     }
-    if rows.is_empty() { "none".to_owned() } else { rows.join(", ") }
+    if records.is_empty() { "none".to_owned() } else { records.join(", ") }
 }
 
 async fn judge(rig: &Rig, browser: &mut Browser, answer: Answer) -> (String, &'static str) {

@@ -47,8 +47,8 @@ async fn e2_a_slow_writer_does_not_sign_in_again_who_signed_out() {
         let leave = async |mut s: Session<Visit>| drop(s.sign_out().await);
         let (slow, _) = interleave(&rig, &browser, write, leave).await;
         assert_eq!((slow.text.as_str(), slow.set_cookies().len()), ("true", 0));
-        let row = rig.only_row().await;
-        assert_eq!((row.identity, row.fields.find("views")), (None, None));
+        let record = rig.only_record().await;
+        assert_eq!((record.identity, record.fields.find("views")), (None, None));
     }
 }
 
@@ -162,12 +162,12 @@ async fn e7_a_load_that_fails_once_overwrites_nothing() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let mut browser = rig.signed_in("ada").await;
-        let before = rig.only_row().await;
+        let before = rig.only_record().await;
         rig.store.inner.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
         let answer = rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 0).await;
         assert_eq!((answer.status.as_u16(), answer.set_cookies().len()), (503, 0));
         rig.store.inner.heal();
-        assert_eq!(rig.only_row().await, before);
+        assert_eq!(rig.only_record().await, before);
         assert_eq!(rig.store.take_names(), ["load"]);
         assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
     }
@@ -211,7 +211,7 @@ async fn e8_requests_to_two_processes_at_the_same_moment_both_win() {
         let (slow, quick) = tokio::join!(slow, quick);
         assert!(slow.unwrap().status().is_success() && quick.status.is_success());
         assert_eq!(a.seen(&browser).await, "ada v9 [\"apple\"] light");
-        assert_eq!(b.only_row().await.fields.find("hits"), Some(b"2".as_slice()));
+        assert_eq!(b.only_record().await.fields.find("hits"), Some(b"2".as_slice()));
     }
 }
 
@@ -284,7 +284,7 @@ async fn e11_every_way_of_changing_a_value_is_seen() {
 async fn e12_an_equal_value_is_no_change() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     let same = async |mut s: Session<Visit>| {
         s.views = 1;
         s.cart = vec!["apple".to_owned()];
@@ -294,7 +294,7 @@ async fn e12_an_equal_value_is_no_change() {
     };
     assert!(rig.visit(&mut browser, same).await.set_cookies().is_empty());
     assert_eq!(rig.store.take_names(), ["load"]);
-    assert_eq!(rig.only_row().await, before);
+    assert_eq!(rig.only_record().await, before);
     // Nor is the default of a new session a session.
     let answer = rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 0).await;
     assert!(answer.set_cookies().is_empty());

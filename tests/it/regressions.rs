@@ -56,7 +56,7 @@ async fn r10_a_save_whose_answer_was_lost_is_not_sent_again() {
         store.heal();
     })
     .await;
-    assert_eq!(rig.only_row().await.fields.find("hits"), Some(b"1".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("hits"), Some(b"1".as_slice()));
 }
 
 // R9
@@ -71,7 +71,7 @@ async fn r9_two_saves_at_once_write_a_change_once() {
         let _ = tokio::join!(first.save(), second.save());
     };
     through(&rig.sessions, browser.request(Method::GET, "/"), work).await;
-    assert_eq!(rig.only_row().await.fields.find("hits"), Some(b"1".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("hits"), Some(b"1".as_slice()));
 }
 
 // R9, R11
@@ -86,7 +86,7 @@ async fn r9_r11_a_save_that_the_handler_gave_up_is_written_once() {
     })
     .await;
     settle().await;
-    assert_eq!(rig.only_row().await.fields.find("hits"), Some(b"1".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("hits"), Some(b"1".as_slice()));
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn r14_a_session_that_never_came_back_lives_ten_minutes_however_often_it_i
         s.views = 2;
     })
     .await;
-    assert!(rig.only_row().await.expires_in <= minutes(10), "{:?}", rig.only_row().await.expires_in);
+    assert!(rig.only_record().await.expires_in <= minutes(10), "{:?}", rig.only_record().await.expires_in);
 }
 
 fn auto(clock: &ManualClock) -> (MemoryStore, SessionConfig<MemoryStore>) {
@@ -138,8 +138,8 @@ async fn r19_a_regenerated_session_keeps_secure_and_its_cookie_rules() {
     })
     .await;
     let id = store.ids(None, 9).await.unwrap().ids.remove(0);
-    let row = store.load(&id).await.unwrap().unwrap();
-    assert!(row.cookie.is_some(), "Secure and Priority are stored");
+    let record = store.load(&id).await.unwrap().unwrap();
+    assert!(record.cookie.is_some(), "Secure and Priority are stored");
     assert!(answer.set_cookies()[0].contains("Priority=High"), "{:?}", answer.set_cookies());
 }
 
@@ -179,7 +179,7 @@ async fn r11_reload_and_discard_do_not_take_back_a_sign_out() {
             }
         };
         through(&rig.sessions, browser.request(Method::GET, "/"), work).await;
-        assert_eq!(rig.only_row().await.identity, None, "still signed in; reload: {reload}");
+        assert_eq!(rig.only_record().await.identity, None, "still signed in; reload: {reload}");
     }
 }
 
@@ -276,7 +276,7 @@ async fn r11_a_sign_out_is_done_even_if_the_rest_is_too_large_or_conflicts() {
         })
         .await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(rig.only_row().await.identity, None, "still signed in");
+    assert_eq!(rig.only_record().await.identity, None, "still signed in");
 }
 
 // R4
@@ -292,8 +292,8 @@ async fn r4_what_is_read_after_an_identity_was_assigned_is_not_the_former_users(
         s.state = seen.1;
     })
     .await;
-    let row = rig.only_row().await;
-    let text = |name| row.fields.find(name).map(|raw| String::from_utf8_lossy(raw).into_owned());
+    let record = rig.only_record().await;
+    let text = |name| record.fields.find(name).map(|raw| String::from_utf8_lossy(raw).into_owned());
     assert_eq!((text("views").as_deref(), text("state")), (Some("1"), None), "ada's data is in bob's session");
 }
 
@@ -387,7 +387,7 @@ async fn r13_a_take_that_was_given_up_is_no_ordinary_change() {
         s.views += 1;
     })
     .await;
-    assert_eq!(rig.only_row().await.fields.find("theme"), Some(b"\"dark\"".as_slice()), "refused, yet written");
+    assert_eq!(rig.only_record().await.fields.find("theme"), Some(b"\"dark\"".as_slice()), "refused, yet written");
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn r12_express_stores_nothing_for_an_inner_error_whose_cookie_cannot_trave
     let service = tower::service_fn(async |_: Request| Err::<http::Response<String>, _>(Oops));
     let request = Browser::default().request(Method::GET, "/");
     assert!(sessions.layer().layer(service).oneshot(request).await.is_err());
-    assert_eq!(store.len().await.unwrap(), 0, "a row whose cookie nobody got");
+    assert_eq!(store.len().await.unwrap(), 0, "a record whose cookie nobody got");
 }
 
 // R11
@@ -432,7 +432,7 @@ async fn r11_a_recorded_sign_out_survives_a_panic_before_the_handlers_future() {
     assert_eq!(rig.ids().await.len(), 0);
 }
 
-// R5: nothing to keep, so no row.
+// R5: nothing to keep, so no record.
 #[tokio::test]
 async fn r5_a_sign_in_that_is_taken_back_stores_nothing() {
     let rig = Rig::new();
@@ -470,7 +470,7 @@ async fn r14_merging_does_not_exceed_the_record_limit() {
         session.cart.push("y".repeat(700));
     };
     through(&rig.sessions, browser.request(Method::GET, "/"), work).await;
-    assert!(rig.only_row().await.size() <= 1000, "{}", rig.only_row().await.size());
+    assert!(rig.only_record().await.size() <= 1000, "{}", rig.only_record().await.size());
     let answer = rig.ask(&browser, async |mut s: Session<Visit>| s.views += 1).await;
     assert_eq!(answer.status, StatusCode::OK);
 }
@@ -486,7 +486,7 @@ async fn r11_a_recorded_sign_out_is_not_taken_back_by_a_sign_in_that_fails() {
         StatusCode::INTERNAL_SERVER_ERROR
     })
     .await;
-    assert_eq!(rig.only_row().await.identity, None);
+    assert_eq!(rig.only_record().await.identity, None);
 }
 
 // R12
@@ -494,12 +494,12 @@ async fn r11_a_recorded_sign_out_is_not_taken_back_by_a_sign_in_that_fails() {
 async fn r12_no_cookie_for_a_session_without_a_lifetime() {
     let rig = Rig::with(true, |b| b.unconfirmed(Duration::ZERO).build());
     let answer = rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views += 1).await;
-    assert_eq!(answer.set_cookies().len(), rig.ids().await.len(), "a cookie without a row");
+    assert_eq!(answer.set_cookies().len(), rig.ids().await.len(), "a cookie without a record");
 }
 
 // R12, guide from_express
 #[tokio::test]
-async fn r12_express_saves_no_row_whose_cookie_cannot_be_sent() {
+async fn r12_express_saves_no_record_whose_cookie_cannot_be_sent() {
     let store = MemoryStore::new();
     let sessions = SessionConfig::express()
         .secret(Secret::random())
@@ -548,7 +548,7 @@ async fn a_panic_while_a_handle_is_dropped_leaves_no_handle_behind() {
 
 // R12
 #[tokio::test]
-async fn r12_two_saves_at_once_of_a_new_session_insert_one_row() {
+async fn r12_two_saves_at_once_of_a_new_session_insert_one_record() {
     let rig = Rig::with(false, |b| b.build());
     let work = async |r: Request| {
         let mut first = Session::<Visit>::extract(r.extensions()).await.unwrap();
@@ -625,7 +625,7 @@ async fn control_two_requests_count_two() {
     for _ in 0..2 {
         rig.ask(&browser, async |mut s: Session<Visit>| s.hits += 1).await;
     }
-    assert_eq!(rig.only_row().await.fields.find("hits"), Some(b"2".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("hits"), Some(b"2".as_slice()));
 }
 
 // R4
@@ -643,9 +643,9 @@ async fn r4_a_take_under_way_does_not_reach_the_session_of_the_next_user() {
         let _ = tokio::join!(first.take(|visit| visit.notice = Some("for ada".to_owned())), switch);
     };
     through(&rig.sessions, browser.request(Method::GET, "/"), work).await;
-    let row = rig.only_row().await;
-    assert!(row.identity.is_some());
-    assert_eq!(row.fields.find("notice"), None, "computed for ada, stored for bob");
+    let record = rig.only_record().await;
+    assert!(record.identity.is_some());
+    assert_eq!(record.fields.find("notice"), None, "computed for ada, stored for bob");
 }
 
 // R12
@@ -659,7 +659,7 @@ async fn r12_a_reload_under_way_does_not_drop_a_sign_in() {
         let _ = tokio::join!(first.reload(), async { second.sign_in("bob".to_owned()) });
     };
     let answer = through(&rig.sessions, browser.request(Method::GET, "/"), work).await;
-    assert!(answer.status != StatusCode::OK || rig.only_row().await.identity.is_some());
+    assert!(answer.status != StatusCode::OK || rig.only_record().await.identity.is_some());
 }
 
 // R9: a save that was given up has handed its changes over; what the handler does afterwards must not do so again.
@@ -680,7 +680,7 @@ async fn r9_what_a_save_that_was_given_up_has_written_is_not_added_twice() {
         })
         .await;
         settle().await;
-        let fields = rig.only_row().await.fields;
+        let fields = rig.only_record().await.fields;
         let cart = [br#"["apple","pear"]"#.as_slice(), br#"["apple"]"#];
         // A reload forgets what was changed before, unless it fails.
         assert_eq!(fields.find("hits"), (!reload).then_some(b"1".as_slice()), "reload: {reload}");
@@ -693,13 +693,13 @@ async fn r9_what_a_save_that_was_given_up_has_written_is_not_added_twice() {
 async fn r5_fields_that_a_sign_in_and_out_has_cleared_are_not_saved_in_the_same_epoch() {
     let rig = Rig::new();
     let browser = rig.anonymous().await;
-    let epoch = rig.only_row().await.epoch;
+    let epoch = rig.only_record().await.epoch;
     rig.ask(&browser, async |mut s: Session<Visit>| {
         s.sign_in("ada".to_owned());
         drop(s.sign_out());
         assert!(matches!(s.save().await, Err(SaveError::IdentityPending)));
     })
     .await;
-    let row = rig.only_row().await;
-    assert_eq!((row.epoch, row.fields.find("views")), (epoch.next(), None));
+    let record = rig.only_record().await;
+    assert_eq!((record.epoch, record.fields.find("views")), (epoch.next(), None));
 }

@@ -1,19 +1,17 @@
 //! The stores, on the real thing.
 
 mod any;
-mod basic;
 mod model;
-mod postgres;
 mod processes;
-mod redis;
-mod sqlite;
 mod table;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use http_session::store::AnyStore;
-use http_session::{PostgresStore, RedisStore, SqliteStore};
+use http_session_postgres::PostgresStore;
+use http_session_redis::RedisStore;
+use http_session_sqlite::SqliteStore;
+pub use http_session_test_kit::name_of;
 
 /// The store of a URL, with keys or tables of its own. It is patient: the machine may have much to do.
 pub async fn connect(url: &str, name: &str) -> AnyStore {
@@ -33,10 +31,4 @@ pub async fn connect(url: &str, name: &str) -> AnyStore {
         }
         _ => AnyStore::connect(url).await.expect("a store"),
     }
-}
-
-/// A name that no other test has, in no other process, nor in one before: in containers their numbers are the same.
-pub fn name_of(test: &str) -> String {
-    static RANDOM: OnceLock<u64> = OnceLock::new();
-    format!("test_{test}_{:016x}", RANDOM.get_or_init(rand::random))
 }

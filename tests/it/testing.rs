@@ -85,7 +85,7 @@ async fn r26_its_debug_tells_no_value() {
 async fn a_store_that_is_not_told_to_fail_keeps_every_rule() {
     let clock = ManualClock::new();
     let store = Faulty::new(MemoryStore::new().clock(clock.clone()));
-    let suite = Suite::new(store.clone()).conditional().enumerates().indexes().express().peer(store).rounds(4);
+    let suite = Suite::new(store.clone()).enumerates().indexes().express().peer(store).rounds(4);
     suite.clock(move |by| clock.advance(by)).run().await.assert();
 }
 
@@ -95,7 +95,7 @@ async fn r10_a_store_told_to_compare_and_swap_answers_conflicts_and_keeps_every_
     let store = Faulty::new(MemoryStore::new().clock(clock.clone()));
     store.compare_and_swap();
     for rule in ["R10", "R13", "R14"] {
-        let (clock, suite) = (clock.clone(), Suite::new(store.clone()).conditional().rounds(1).only(rule));
+        let (clock, suite) = (clock.clone(), Suite::new(store.clone()).rounds(1).only(rule));
         suite.clock(move |by| clock.advance(by)).run().await.assert();
     }
 }

@@ -6,7 +6,7 @@
 use ::http_session::Session;
 use ::http_session::merge::MergeAppend;
 use ::http_session::session::{HasIdentity, SessionData, StorableIn};
-use ::http_session::store::{ConditionalCommit, SessionStore};
+use ::http_session::store::{SessionStore};
 use ::std::clone::Clone;
 use ::std::cmp::{Eq, PartialEq};
 use ::std::default::Default;
@@ -152,8 +152,8 @@ macro_rules! identity {
 
 identity!(MadeIdentity, Option<u64>);
 
-fn storable<T: StorableIn<S>, S: SessionStore>() {}
-fn storable_with_conditions<T: StorableIn<S>, S: ConditionalCommit>() {}
+fn storable<T: SessionData, S: SessionStore>() {}
+fn storable_with_conditions<T: SessionData, S: SessionStore>() {}
 fn is_session<T: SessionData>() {}
 fn has_identity<T: HasIdentity>() {}
 
@@ -165,7 +165,7 @@ pub fn for_any_store<S: SessionStore>() {
 }
 
 /// For a store that commits conditionally.
-pub fn for_a_conditional_store<S: ConditionalCommit>() {
+pub fn for_a_conditional_store<S: SessionStore>() {
     storable_with_conditions::<Generic<u8, u8, u8>, S>();
     storable_with_conditions::<OnlyIdentity, S>();
     storable_with_conditions::<Made, S>();

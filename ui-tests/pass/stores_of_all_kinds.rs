@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use http_session::store::{AnyStore, ConditionalCommit, EnumerateSessions, ExpressFormat};
+use http_session::store::{AnyStore, EnumerateSessions, ExpressFormat};
 use http_session::{MemoryStore, Secret, Session, SessionConfig, SessionStore};
 use ui_tests::PlainStore;
 
@@ -38,7 +38,7 @@ fn express<S: ExpressFormat>(store: S) -> SessionConfig<S> {
     SessionConfig::express().secret(Secret::express("keyboard cat").unwrap()).store(store).build()
 }
 
-fn serves<S: ConditionalCommit>(sessions: &SessionConfig<S>) {
+fn serves<S: SessionStore>(sessions: &SessionConfig<S>) {
     let _ = sessions.service(demanding);
     let _ = sessions.service(plain);
 }

@@ -1,7 +1,7 @@
 //! The compile errors are part of the interface.
 
 use http_session::error::StoreError;
-use http_session::record::{Epoch, Lifetime, Patch, Row};
+use http_session::record::{Epoch, Lifetime, Patch, Record};
 use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use http_session::{SessionId, SessionStore};
 
@@ -10,11 +10,11 @@ use http_session::{SessionId, SessionStore};
 pub struct PlainStore<Connection = ()>(pub Connection);
 
 impl<Connection: Send + Sync + 'static> SessionStore for PlainStore<Connection> {
-    async fn load(&self, _: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, _: &SessionId) -> Result<Option<Record>, StoreError> {
         Ok(None)
     }
 
-    async fn insert(&self, _: &SessionId, _: &Row, _: Lifetime) -> Result<Inserted, StoreError> {
+    async fn insert(&self, _: &SessionId, _: &Record, _: Lifetime) -> Result<Inserted, StoreError> {
         Ok(Inserted::Inserted)
     }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Row, VerifierHash};
+use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session::store::postgres::driver::tokio_postgres::types::{ToSql, Type};
 use http_session::store::postgres::driver::{Client, Config, Pool, PoolConfig, Runtime, tokio_postgres::NoTls};
 use http_session::store::{Sweep, Updated};
-use http_session::{PostgresStore, SessionId, SessionStore};
+use http_session::{SessionId, SessionStore};
+use http_session_postgres::PostgresStore;
 
 const SESSIONS: u64 = 10_000;
 const CALLS: u64 = 8_000;
@@ -77,14 +78,14 @@ fn id(number: u64) -> SessionId {
     SessionId::try_from(format!("{number:022}").as_str()).expect("an id")
 }
 
-fn row() -> Row {
+fn record() -> Record {
     let fields = [
         ("views", Keep::Always, b"1".as_slice()),
         ("theme", Keep::Always, b"\"dark\""),
         ("locale", Keep::Always, b"\"en-GB\""),
         ("cart", Keep::Always, b"[\"apples\",\"pears\"]"),
     ];
-    Row { fields: fields.into_iter().collect(), ..Row::new(VerifierHash([7; 32])) }
+    Record { fields: fields.into_iter().collect(), ..Record::new(VerifierHash([7; 32])) }
 }
 
 impl Bench {
@@ -96,7 +97,7 @@ impl Bench {
         let config = Config { url: Some(url.to_owned()), pool: Some(PoolConfig::new(CONNECTIONS)), ..Config::new() };
         let pool = config.create_pool(Some(Runtime::Tokio1), NoTls).expect("a pool");
         for number in 0..SESSIONS {
-            let _ = store.insert(&id(number), &row(), LIFETIME).await.expect("an answer");
+            let _ = store.insert(&id(number), &record(), LIFETIME).await.expect("an answer");
         }
         let client = pool.get().await.expect("a connection");
         client.batch_execute(&format!("vacuum analyze {TABLE}")).await.expect("an answer");
@@ -131,7 +132,7 @@ impl Bench {
 
     async fn ours(&self, case: Case, id: &SessionId, number: u64) {
         let loaded = match case {
-            Case::Commit => row(),
+            Case::Commit => record(),
             Case::Load | Case::Both => self.store.load(id).await.expect("an answer").expect("a session"),
         };
         if case != Case::Load {
@@ -151,8 +152,8 @@ impl Bench {
         let id = id.as_str();
         if case != Case::Commit {
             let client = self.pool.get().await.expect("a connection");
-            let rows = self.ask(&client, LOAD, &[(&id, Type::TEXT)]).await;
-            assert_eq!(rows, 1);
+            let records = self.ask(&client, LOAD, &[(&id, Type::TEXT)]).await;
+            assert_eq!(records, 1);
         }
         if case != Case::Load {
             let client = self.pool.get().await.expect("a connection");
@@ -164,7 +165,7 @@ impl Bench {
     }
 
     async fn ask(&self, client: &Client, statement: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> usize {
-        let rows = if self.prepared {
+        let records = if self.prepared {
             let types: Vec<Type> = values.iter().map(|(_, kind)| kind.clone()).collect();
             let statement = client.prepare_typed_cached(statement, &types).await.expect("an answer");
             let values: Vec<_> = values.iter().map(|(value, _)| *value).collect();
@@ -172,6 +173,6 @@ impl Bench {
         } else {
             client.query_typed(statement, values).await
         };
-        rows.expect("an answer").len()
+        records.expect("an answer").len()
     }
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, RawJson, Row, VerifierHash};
+use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session::store::redis::driver::{self, AsyncConnectionConfig, aio::MultiplexedConnection};
-use http_session::{RedisStore, SessionId, SessionStore as _};
+use http_session::{SessionId, SessionStore as _};
+use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
 
 static VIEWS: Field = Field::new("views");
@@ -31,20 +32,20 @@ async fn main() {
     let url = std::env::args().nth(1).expect("the URL of a server");
     let store = RedisStore::options().prefix("bench:").connections(CONNECTIONS).connect(&url).await.unwrap();
     let raw = Raw::open(&url).await;
-    let row = row();
+    let record = record();
     let ids: Arc<[SessionId]> = (0..SESSIONS).map(id).collect();
     for id in ids.iter() {
         let _ = store.destroy(id, None).await.unwrap();
         driver::cmd("DEL").arg(key(id)).exec_async(&mut raw.connection()).await.unwrap();
-        let _ = store.insert(id, &row, LIFETIME).await.unwrap();
+        let _ = store.insert(id, &record, LIFETIME).await.unwrap();
     }
 
     for callers in CALLERS {
-        compare(callers, &store, &raw, &row, &ids).await;
+        compare(callers, &store, &raw, &record, &ids).await;
     }
 }
 
-async fn compare(callers: usize, store: &RedisStore, raw: &Raw, row: &Row, ids: &Arc<[SessionId]>) {
+async fn compare(callers: usize, store: &RedisStore, raw: &Raw, record: &Record, ids: &Arc<[SessionId]>) {
     let load = || {
         let (store, ids) = (store.clone(), Arc::clone(ids));
         measure(callers, move |turn| {
@@ -64,9 +65,9 @@ async fn compare(callers: usize, store: &RedisStore, raw: &Raw, row: &Row, ids: 
         })
     };
     let commit = || {
-        let (store, ids, row) = (store.clone(), Arc::clone(ids), row.clone());
+        let (store, ids, record) = (store.clone(), Arc::clone(ids), record.clone());
         measure(callers, move |turn| {
-            let (store, id, patch) = (store.clone(), ids[turn % SESSIONS].clone(), patch(&row, turn));
+            let (store, id, patch) = (store.clone(), ids[turn % SESSIONS].clone(), patch(&record, turn));
             async move { drop(store.update(&id, &patch, LIFETIME).await.unwrap()) }
         })
     };
@@ -131,7 +132,7 @@ impl Raw {
             connections.push(client.get_multiplexed_async_connection_with_config(&config).await.unwrap());
         }
         let update = concat!(
-            include_str!("../../../src/store/redis/scripts/row.lua"),
+            include_str!("../../../src/store/redis/scripts/record.lua"),
             include_str!("../../../src/store/redis/scripts/update.lua")
         );
         let mut hashes = Vec::new();
@@ -178,21 +179,21 @@ fn key(id: &SessionId) -> String {
 }
 
 /// As in the other benches: an identity and five fields.
-fn row() -> Row {
+fn record() -> Record {
     let fields = [
         ("views", Keep::No, b"3".as_slice()),
         ("theme", Keep::Always, b"\"dark\""),
         ("name", Keep::No, b"\"Ada Lovelace\""),
         ("cart", Keep::SignIn, b"[\"apple\",\"pear\"]"),
     ];
-    Row { identity: Some(RawJson::new(b"42")), fields: fields.into_iter().collect(), ..Row::new(VerifierHash([7; 32])) }
+    Record { identity: Some(RawJson::new(b"42")), fields: fields.into_iter().collect(), ..Record::new(VerifierHash([7; 32])) }
 }
 
-fn patch(row: &Row, views: usize) -> Patch {
-    let mut patch = Patch::unchanged(row);
+fn patch(record: &Record, views: usize) -> Patch {
+    let mut patch = Patch::unchanged(record);
     let views = views.to_string();
     let others =
-        row.fields.iter().filter(|field| field.name != "views").map(|field| (field.name, field.keep, field.value));
+        record.fields.iter().filter(|field| field.name != "views").map(|field| (field.name, field.keep, field.value));
     patch.result = others.chain([("views", Keep::No, views.as_bytes())]).collect::<Fields>();
     patch.touched.push(&VIEWS);
     patch.limit = 64 << 10;

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use http_body_util::Full;
-use http_session::record::{Extent, Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Row, VerifierHash};
+use http_session::record::{Extent, Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session::store::sqlite::Synchronous;
 use http_session::store::sqlite::driver::{Connection, params};
-use http_session::{Secret, Session, SessionConfig, SessionId, SessionStore, SqliteStore};
+use http_session::{Secret, Session, SessionConfig, SessionId, SessionStore};
+use http_session_sqlite::SqliteStore;
 use http_session_benches::{Body, Visit};
 use tower::Service;
 
@@ -152,24 +153,24 @@ const fn shuffled(number: u64) -> u64 {
     number * 27_449 % CALLS
 }
 
-fn row(number: u64) -> Row {
+fn record(number: u64) -> Record {
     let fields: [(&str, Keep, &[u8]); 4] = [
         ("views", Keep::Always, b"1"),
         ("theme", Keep::Always, b"\"dark\""),
         ("locale", Keep::Always, b"\"en-GB\""),
         ("cart", Keep::Always, b"[\"apples\",\"pears\"]"),
     ];
-    Row {
+    Record {
         identity: Some(RawJson::new(number.to_string().as_bytes())),
         fields: Fields::from_iter(fields),
-        ..Row::new(VerifierHash([7; 32]))
+        ..Record::new(VerifierHash([7; 32]))
     }
 }
 
-fn counted(row: &Row) -> Patch {
-    let mut patch = Patch::unchanged(row);
+fn counted(record: &Record) -> Patch {
+    let mut patch = Patch::unchanged(record);
     patch.result = Fields::from_iter(
-        row.fields
+        record.fields
             .iter()
             .map(|field| (field.name, field.keep, if field.name == "views" { b"2".as_slice() } else { field.value })),
     );
@@ -182,7 +183,7 @@ async fn fill(store: &SqliteStore) {
     let store = store.clone();
     spread(move |number| {
         let store = store.clone();
-        async move { assert!(store.insert(&id(number), &row(number), LIFETIME).await.is_ok()) }
+        async move { assert!(store.insert(&id(number), &record(number), LIFETIME).await.is_ok()) }
     })
     .await;
 }
@@ -261,13 +262,13 @@ async fn ours(synchronous: Synchronous, case: Case) -> Speed {
         let store = shared.clone();
         async move {
             match case {
-                Case::Insert => assert!(store.insert(&id(number), &row(number), LIFETIME).await.is_ok()),
+                Case::Insert => assert!(store.insert(&id(number), &record(number), LIFETIME).await.is_ok()),
                 Case::Update => {
                     let number = shuffled(number);
-                    assert!(store.update(&id(number), &counted(&row(number)), LIFETIME).await.is_ok());
+                    assert!(store.update(&id(number), &counted(&record(number)), LIFETIME).await.is_ok());
                 }
                 Case::Load | Case::LoadBatched => {
-                    assert!(store.load(&id(shuffled(number))).await.is_ok_and(|row| row.is_some()))
+                    assert!(store.load(&id(shuffled(number))).await.is_ok_and(|record| record.is_some()))
                 }
             }
         }
@@ -343,9 +344,9 @@ fn insert(connection: &Connection, number: u64) {
 fn select(connection: &Connection, number: u64) -> String {
     const SELECT: &str = "SELECT expires, epoch, identity_epoch, verifier, previous, created, identity_changed, verifier_changed, touched, identity, cookie, keep, fields FROM sessions WHERE id = ?1 AND expires > ?2";
     let mut statement = connection.prepare_cached(SELECT).expect("a statement");
-    let mut rows = statement.query((id(shuffled(number)).as_str(), 1)).expect("rows");
-    let row = rows.next().expect("a row").expect("a row");
-    row.get(12).expect("a text")
+    let mut records = statement.query((id(shuffled(number)).as_str(), 1)).expect("records");
+    let record = records.next().expect("a record").expect("a record");
+    record.get(12).expect("a text")
 }
 
 fn update(connection: &Connection, number: u64) {

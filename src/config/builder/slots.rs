@@ -357,7 +357,7 @@ impl BindsCookies for MaxAge {}
 impl BindsCookies for RollingWithoutMaxAge {}
 impl BindsCookies for RollingMaxAge {}
 
-/// The store keeps rows of the configured format.
+/// The store keeps records of the configured format.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -114,11 +114,11 @@ fn r19_auto_never_turns_secure_off_again() {
         cookie.to_json(&SessionCookie::implied(&auto, transport))
     };
     assert_eq!(born(http), None);
-    let row = born(https).unwrap();
-    assert_eq!(row.as_bytes(), br#"{"secure":true}"#);
+    let record = born(https).unwrap();
+    assert_eq!(record.as_bytes(), br#"{"secure":true}"#);
     let used = |transport| {
         let configured = auto.resolve(transport);
-        let (own, _) = SessionCookie::from_json(row.as_bytes(), &SessionCookie::configured(&configured));
+        let (own, _) = SessionCookie::from_json(record.as_bytes(), &SessionCookie::configured(&configured));
         let (resolved, refused) = narrow(&configured, &own);
         (resolved.secure, resolved.same_site, refused)
     };

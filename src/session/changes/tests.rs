@@ -19,13 +19,13 @@ fn json(raw: &[u8]) -> Option<RawJson> {
 
 /// A session that was found in the store, of somebody or of a visitor.
 fn found(identity: Option<&str>) -> Live {
-    let row = Row {
+    let record = Record {
         epoch: Epoch(5),
         identity: identity.map(|user| RawJson::new(user.as_bytes())),
         fields: fields(&[(&VIEWS, "1"), (&CART, "[]"), (&THEME, "0")]),
-        ..Row::new(VerifierHash([1; 32]))
+        ..Record::new(VerifierHash([1; 32]))
     };
-    let mut live = Live::new(Origin::Found, row);
+    let mut live = Live::new(Origin::Found, record);
     live.id = SessionId::try_from("0123456789abcdefghijkl").ok();
     live
 }
@@ -93,7 +93,7 @@ fn r5_another_identity_does_not_inherit_the_cookies_attributes() {
     assert!(!live.cookie_changed && !live.cookie_unsent, "nothing to inherit");
 
     let mut live = found(Some("1"));
-    live.row.cookie = json(COOKIE);
+    live.record.cookie = json(COOKIE);
     live.cookie = json(COOKIE);
     sign_in(&mut live, "2");
     assert!(live.cookie_changed && live.cookie_unsent);
@@ -117,7 +117,7 @@ fn r5_signing_in_again_is_a_sign_in() {
     assert!(live.sign == Sign::In && live.intent == Intent::Rotate);
     assert_eq!(live.identity_change, IdentityChange::Affirmed);
     assert_eq!(live.entering(), json(b"1").as_ref());
-    assert_eq!(live.fields, live.row.fields);
+    assert_eq!(live.fields, live.record.fields);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn r11_affirming_does_not_take_a_sign_out_back() {
 fn r16_required_fields_go_along_with_a_sign_in_and_as_marked_with_a_sign_out() {
     let filled = |identity: Option<&str>, then: Option<&str>| {
         let mut live = found(identity);
-        (live.row.fields, live.base, live.fields) = (Fields::EMPTY, Fields::EMPTY, Fields::EMPTY);
+        (live.record.fields, live.base, live.fields) = (Fields::EMPTY, Fields::EMPTY, Fields::EMPTY);
         live.fillers = [&VIEWS, &CART, &THEME].map(|field| (field, b"7".to_vec())).into();
         live.change_identity(then.and_then(|user| json(user.as_bytes())));
         live.with_fillers().iter().map(|field| field.name.to_owned()).collect::<Vec<_>>()
@@ -149,7 +149,7 @@ fn r16_required_fields_go_along_with_a_sign_in_and_as_marked_with_a_sign_out() {
 #[test]
 fn r5_the_patch_of_a_sign_out_has_what_is_kept_and_nothing_of_the_request() {
     let mut live = found(Some("1"));
-    live.row.cookie = json(COOKIE);
+    live.record.cookie = json(COOKIE);
     change(&mut live, &THEME, "1");
     change(&mut live, &VIEWS, "2");
     let patch = live.sign_out_patch();
@@ -159,7 +159,7 @@ fn r5_the_patch_of_a_sign_out_has_what_is_kept_and_nothing_of_the_request() {
     assert_eq!(patch.result, fields(&[(&THEME, "0")]));
     assert!(patch.touched.is_empty());
     assert_eq!(patch.cookie, Some(None));
-    live.row.cookie = None;
+    live.record.cookie = None;
     assert_eq!(live.sign_out_patch().cookie, None);
 }
 
@@ -173,7 +173,7 @@ fn r11_what_follows_an_end_begins_with_the_first_cookie() {
 }
 
 #[test]
-fn r11_what_an_awaited_sign_out_keeps_goes_on_in_a_new_row() {
+fn r11_what_an_awaited_sign_out_keeps_goes_on_in_a_new_record() {
     let after = |ended: Ended, kept: Fields| {
         let mut live = found(Some("1"));
         live.change_identity(None);

@@ -1,4 +1,4 @@
-//! What the derive's code does with a row, attribute by attribute.
+//! What the derive's code does with a record, attribute by attribute.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::marker::PhantomData;
@@ -44,7 +44,7 @@ impl ChangeSink for Recorded {
     }
 }
 
-/// A row's fields.
+/// A record's fields.
 fn fields(stored: &[(&str, &str)]) -> Fields {
     stored.iter().map(|(name, value)| (*name, Keep::No, value.as_bytes())).collect()
 }
@@ -93,7 +93,7 @@ struct Plain {
 }
 
 #[test]
-fn an_empty_row_gives_defaults_and_no_changes() {
+fn an_empty_record_gives_defaults_and_no_changes() {
     assert_eq!(edit::<Plain>(&[], |_| {}), Recorded::default());
     let names: Vec<_> = Plain::FIELDS.iter().map(|field| field.name).collect();
     assert_eq!(names, ["views", "score", "notice", "seen", "type"]);

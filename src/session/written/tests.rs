@@ -1,7 +1,7 @@
 use super::*;
 use crate::decide::Origin;
-use crate::id::SessionId;
 use crate::record::{Epoch, Field, Keep};
+use crate::store::SessionId;
 
 static VIEWS: Field = Field::new("views");
 static THEME: Field = Field::new("theme").keep(Keep::Always);
@@ -10,13 +10,13 @@ fn fields(views: &str, theme: &str) -> Fields {
     [("views", Keep::No, views.as_bytes()), ("theme", Keep::Always, theme.as_bytes())].into_iter().collect()
 }
 
-fn row(views: &str, theme: &str) -> Row {
+fn record(views: &str, theme: &str) -> Record {
     let identity = Some(RawJson::new(b"1"));
-    Row { epoch: Epoch(5), identity, fields: fields(views, theme), ..Row::new(VerifierHash([1; 32])) }
+    Record { epoch: Epoch(5), identity, fields: fields(views, theme), ..Record::new(VerifierHash([1; 32])) }
 }
 
 fn found(views: &str, theme: &str) -> Live {
-    Live::new(Origin::Found, row(views, theme))
+    Live::new(Origin::Found, record(views, theme))
 }
 
 #[test]
@@ -25,11 +25,11 @@ fn r5_what_others_wrote_before_a_change_of_identity_does_not_come_back_with_a_re
     live.change_identity(Some(RawJson::new(b"2")));
     assert_eq!(live.fields.find("views"), None);
     let merged = live.fields.clone();
-    live.adopt(row("7", "3"), Ok(merged));
+    live.adopt(record("7", "3"), Ok(merged));
     let kept: Vec<_> = live.fields.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
     assert_eq!(kept, [("theme".to_owned(), b"3".to_vec())]);
     assert_eq!(live.base, live.fields);
-    assert_eq!(live.row.fields, fields("7", "3"));
+    assert_eq!(live.record.fields, fields("7", "3"));
 }
 
 #[test]
@@ -64,24 +64,24 @@ fn r9_the_cookies_attributes_are_pending_until_these_are_written() {
     (sent.cookie, sent.cookie_changed, sent.cookie_unsent) = (cookie("{}"), true, true);
     let mut live = sent.clone();
     live.written(&sent, fields("1", "0"));
-    assert_eq!(live.row.cookie, cookie("{}"));
+    assert_eq!(live.record.cookie, cookie("{}"));
     assert!(!live.cookie_changed && live.cookie_unsent);
 
     let mut live = sent.clone();
     live.cookie = cookie("[]");
     live.written(&sent, fields("1", "0"));
-    assert_eq!(live.row.cookie, cookie("{}"));
+    assert_eq!(live.record.cookie, cookie("{}"));
     assert!(live.cookie_changed);
     assert_eq!(live.patch().cookie, Some(cookie("[]")));
 }
 
 #[test]
 fn r11_what_was_ended_while_it_was_being_stored_is_noted_down_to_end() {
-    let mut stored = Live::new(Origin::New, row("1", "0"));
+    let mut stored = Live::new(Origin::New, record("1", "0"));
     stored.id = SessionId::try_from("0123456789abcdefghijkl").ok();
-    let mut live = Live::new(Origin::New, row("1", "0"));
+    let mut live = Live::new(Origin::New, record("1", "0"));
     live.end(None);
-    assert!(live.endings.is_empty() && live.rows != stored.rows);
+    assert!(live.endings.is_empty() && live.records != stored.records);
     live.inserted(&stored, [1; 16]);
     assert!(!live.saved && live.id.is_none() && live.stored_verifier.is_none());
     let endings: Vec<_> = live.endings.iter().map(|ending| (Some(&ending.id), ending.claimed, ending.loaded)).collect();
@@ -111,16 +111,16 @@ fn ended_meanwhile() -> (Live, Live) {
 fn r11_the_end_of_a_session_that_was_rotated_meanwhile_names_the_new_epoch() {
     let (mut live, sent) = ended_meanwhile();
     live.rotated(&sent, [1; 16], VerifierHash([2; 32]));
-    assert!(live.stored_verifier.is_none() && live.row.verifier == VerifierHash::NONE);
+    assert!(live.stored_verifier.is_none() && live.record.verifier == VerifierHash::NONE);
     let other = (id("other"), Epoch(5), Some(Epoch(5)));
     assert_eq!(endings(&live), [other, (id("sent"), Epoch(6), Some(Epoch(6)))]);
 }
 
 #[test]
-fn r11_the_end_of_a_session_that_moved_meanwhile_names_the_new_row() {
+fn r11_the_end_of_a_session_that_moved_meanwhile_names_the_new_record() {
     let (mut live, sent) = ended_meanwhile();
     let mut moved = sent.clone();
-    (moved.id, moved.row.epoch) = (Some(id("moved")), Epoch(9));
+    (moved.id, moved.record.epoch) = (Some(id("moved")), Epoch(9));
     live.moved(&sent, &moved, [1; 16]);
     assert!(live.stored_verifier.is_none() && live.id.is_none());
     let other = (id("other"), Epoch(5), Some(Epoch(5)));
@@ -128,33 +128,33 @@ fn r11_the_end_of_a_session_that_moved_meanwhile_names_the_new_row() {
 }
 
 #[test]
-fn r7_a_row_that_moved_keeps_its_ages() {
+fn r7_a_record_that_moved_keeps_its_ages() {
     let mut sent = found("1", "0");
     sent.id = Some(id("sent"));
-    sent.row.ages.created = Duration::from_secs(7);
-    sent.row.expires_in = Duration::from_secs(9);
+    sent.record.ages.created = Duration::from_secs(7);
+    sent.record.expires_in = Duration::from_secs(9);
     let mut moved = sent.clone();
-    (moved.id, moved.row) = (Some(id("moved")), row("2", "0"));
-    moved.row.epoch = Epoch(9);
+    (moved.id, moved.record) = (Some(id("moved")), record("2", "0"));
+    moved.record.epoch = Epoch(9);
     let mut live = sent.clone();
     live.moved(&sent, &moved, [1; 16]);
     assert_eq!(live.id, moved.id);
     assert!(live.stored_verifier == Some([1; 16]));
-    assert_eq!(live.row, Row { ages: sent.row.ages, expires_in: sent.row.expires_in, ..moved.row });
+    assert_eq!(live.record, Record { ages: sent.record.ages, expires_in: sent.record.expires_in, ..moved.record });
     assert_eq!((live.fields, live.base), (fields("2", "0"), fields("2", "0")));
 }
 
 /// A session that an awaited call has signed out, after what else happened to it in the meantime.
 fn signed_out(meanwhile: impl FnOnce(&mut Live)) -> Live {
     let mut live = found("1", "0");
-    live.row.cookie = Some(RawJson::new(b"{}"));
+    live.record.cookie = Some(RawJson::new(b"{}"));
     live.reset();
     live.change_identity(None);
     let sent = live.clone();
     meanwhile(&mut live);
     live.signed_out(&sent, [1; 16], VerifierHash([2; 32]), sent.sign_out_patch().result);
-    assert_eq!((live.row.epoch, live.row.identity_epoch, &live.row.identity), (Epoch(6), Epoch(6), &None));
-    assert_eq!((live.row.verifier, &live.row.cookie), (VerifierHash([2; 32]), &None));
+    assert_eq!((live.record.epoch, live.record.identity_epoch, &live.record.identity), (Epoch(6), Epoch(6), &None));
+    assert_eq!((live.record.verifier, &live.record.cookie), (VerifierHash([2; 32]), &None));
     assert!(live.stored_verifier == Some([1; 16]));
     live
 }

@@ -46,6 +46,6 @@ async fn r9_what_others_wrote_during_a_save_is_not_lost_to_a_change_since() {
     // One is saved, and one is added while the save is under way; another request adds a hundred.
     assert_eq!(browser.send(&service, browser.request(Method::PUT, "/")).await.status.as_u16(), 200);
     let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().ids.remove(0);
-    let row = store.inner.load(&id).await.unwrap().unwrap();
-    assert_eq!(row.fields.find("hits"), Some(b"103".as_slice()));
+    let record = store.inner.load(&id).await.unwrap().unwrap();
+    assert_eq!(record.fields.find("hits"), Some(b"103".as_slice()));
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use http::Response;
 use http::header::{COOKIE, SET_COOKIE};
-use http_session::store::ConditionalCommit;
-use http_session::{MemoryStore, Session, SessionConfig, SessionStore as _};
+use http_session::{MemoryStore, Session, SessionConfig, SessionStore};
 use tokio::task::{JoinSet, yield_now};
 use tower::{Layer as _, Service, ServiceExt as _};
 
@@ -99,7 +98,7 @@ fn r9_a_million_requests_at_once_add_up() {
 }
 
 /// Sessions are ended in one task while others write to them, in pairs of threads.
-fn log_out<S: ConditionalCommit + Clone>(memory: &MemoryStore, store: S) {
+fn log_out<S: SessionStore + Clone>(memory: &MemoryStore, store: S) {
     let sessions = SessionConfig::builder().secret(secret()).store(store).build();
     let service = sessions.layer().layer(tower::service_fn(handle));
     on_threads(async {
@@ -132,15 +131,15 @@ fn log_out<S: ConditionalCommit + Clone>(memory: &MemoryStore, store: S) {
     });
 }
 
-/// Whoever has a copy of the row finds nobody signed in there, and nothing of the user's.
+/// Whoever has a copy of the record finds nobody signed in there, and nothing of the user's.
 async fn resurrected(memory: &MemoryStore, cookie: &str) {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     let token = URL_SAFE_NO_PAD.decode(cookie.split_once('=').unwrap().1).unwrap();
     let id = http_session::SessionId::try_from(URL_SAFE_NO_PAD.encode(&token[..16]).as_str()).unwrap();
-    if let Some(row) = memory.load(&id).await.unwrap() {
-        assert!(row.identity.is_none() && row.fields.is_empty());
+    if let Some(record) = memory.load(&id).await.unwrap() {
+        assert!(record.identity.is_none() && record.fields.is_empty());
     }
 }
 

@@ -210,5 +210,5 @@ async fn r4_merging_stops_at_a_change_of_identity() {
     let switch = async |mut s: Session<Visit>| s.sign_in("bob".to_owned());
     let (slow, _) = interleave(&rig, &browser, add, switch).await;
     assert_eq!(slow.text, "true");
-    assert_eq!(rig.only_row().await.fields.find("hits"), None);
+    assert_eq!(rig.only_record().await.fields.find("hits"), None);
 }

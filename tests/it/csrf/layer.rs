@@ -95,9 +95,9 @@ async fn r18_r24_a_store_that_is_down_fails_what_a_token_would_decide_and_nothin
 async fn r24_a_refused_request_changes_nothing() {
     let rig = Rig::new();
     let ada = rig.signed_in("ada").await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     assert!(!passed(&send(&rig.sessions, &ada, Method::POST, &[]).await));
-    assert_eq!(rig.only_row().await, before);
+    assert_eq!(rig.only_record().await, before);
     assert_eq!(rig.store.take_names(), ["load"]);
 }
 

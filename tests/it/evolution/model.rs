@@ -1,8 +1,8 @@
-//! What R5 and R15 to R17 make of a row, whatever versions of a program read and write it.
+//! What R5 and R15 to R17 make of a record, whatever versions of a program read and write it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http_session::record::{Clear, Keep, Row};
+use http_session::record::{Clear, Keep, Record};
 
 use super::versions::{Known, Read, Rule, Version};
 
@@ -16,10 +16,10 @@ pub struct Stored {
     pub fields: Fields,
 }
 
-impl From<&Row> for Stored {
-    fn from(row: &Row) -> Self {
-        let fields = row.fields.iter().map(|field| (field.name.to_owned(), (field.keep, field.value.to_vec())));
-        Self { identity: row.identity.as_ref().map(|raw| raw.as_bytes().to_vec()), fields: fields.collect() }
+impl From<&Record> for Stored {
+    fn from(record: &Record) -> Self {
+        let fields = record.fields.iter().map(|field| (field.name.to_owned(), (field.keep, field.value.to_vec())));
+        Self { identity: record.identity.as_ref().map(|raw| raw.as_bytes().to_vec()), fields: fields.collect() }
     }
 }
 
@@ -173,7 +173,7 @@ impl Request {
         }
     }
 
-    /// R5, by the marks in the row.
+    /// R5, by the marks in the record.
     fn change_identity(&mut self, identity: Option<Vec<u8>>) {
         let clear = if self.identity.is_none() { Clear::SignIn } else { Clear::Identity };
         let changed = &self.changed;

@@ -189,12 +189,12 @@ impl Play {
     /// With access to the store alone.
     async fn write(&mut self, change: impl FnOnce(&mut Patch)) {
         let Some(id) = self.rig.ids().await.pop() else { return };
-        let row = self.rig.row(&id).await.unwrap();
-        let mut patch = Patch::unchanged(&row);
+        let record = self.rig.record(&id).await.unwrap();
+        let mut patch = Patch::unchanged(&record);
         change(&mut patch);
         let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
         let _ = self.rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
-        self.stored = self.rig.row(&id).await.as_ref().map(Stored::from);
+        self.stored = self.rig.record(&id).await.as_ref().map(Stored::from);
     }
 
     async fn turn(&mut self, turn: &Turn) -> Result<(), TestCaseError> {
@@ -224,11 +224,11 @@ impl Play {
     async fn compare(&self) -> Result<(), TestCaseError> {
         let ids = self.rig.ids().await;
         prop_assert!(ids.len() <= 1);
-        let row = match ids.first() {
-            Some(id) => self.rig.row(id).await,
+        let record = match ids.first() {
+            Some(id) => self.rig.record(id).await,
             None => None,
         };
-        prop_assert_eq!(&row.as_ref().map(Stored::from), &self.stored);
+        prop_assert_eq!(&record.as_ref().map(Stored::from), &self.stored);
         Ok(())
     }
 }

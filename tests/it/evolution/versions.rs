@@ -1,14 +1,12 @@
 //! Structs as versions of programs that take turns on one store, and what the model knows of each.
 
 use http_session::Session;
+use http_session::SessionData;
 use http_session::merge::{MergeAdd, MergeAppend, MergeMax};
 use http_session::record::Keep;
-use http_session::session::StorableIn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-use crate::support::Store;
 
 /// Raw JSON as a type writes it, if the type reads it at all.
 pub type Read = fn(&[u8]) -> Option<String>;
@@ -92,7 +90,7 @@ fn append(raws: [&str; 3]) -> String {
 }
 
 /// A version of a program, as far as its sessions go.
-pub trait Version: StorableIn<Store> + Send + 'static {
+pub trait Version: SessionData + Send + 'static {
     fn known() -> Vec<Known>;
 
     /// How the identity is read, if this version has one.

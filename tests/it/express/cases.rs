@@ -95,7 +95,7 @@ async fn names_of_methods_are_names_of_fields_too() {
 
 // 16, 21
 #[tokio::test]
-async fn a_rolling_cookie_and_its_row_end_together_and_later_each_time() {
+async fn a_rolling_cookie_and_its_record_end_together_and_later_each_time() {
     let clock = ManualClock::new();
     let memory = MemoryStore::new().clock(clock.clone());
     let store = Recording::new(memory);
@@ -199,11 +199,11 @@ async fn r16_broken_data_is_no_broken_page() {
     let mut browser = Browser::default();
     browser.get(&service, "/").await;
     let id = store.take_calls()[0].1.clone();
-    let mut row = store.inner.load(&id).await.unwrap().unwrap();
-    row.fields = Fields::from_iter([("hits", Keep::No, b"{broken".as_slice())]);
+    let mut record = store.inner.load(&id).await.unwrap().unwrap();
+    record.fields = Fields::from_iter([("hits", Keep::No, b"{broken".as_slice())]);
     let stored = MemoryStore::new();
     let lifetime = Lifetime { idle: Duration::from_secs(60), absolute: Duration::MAX, extent: Extent::Extend };
-    let _ = stored.insert(&id, &row, lifetime).await.unwrap();
+    let _ = stored.insert(&id, &record, lifetime).await.unwrap();
     let broken = SessionConfig::express().secret(cat()).store(stored).build().service(hit);
     let answer = browser.get(&broken, "/").await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "1"));

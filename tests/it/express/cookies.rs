@@ -122,7 +122,7 @@ async fn the_expiry_is_what_the_session_says() {
     // 129: more milliseconds than 31 bits count.
     let far = at("Sun, 04 Feb 2024 17:20:00");
     assert_eq!(expires(Some(Duration::from_millis(3_000_000_000))).await, [far.clone(), far]);
-    // 130: past at once. A row that has no time left is not found again.
+    // 130: past at once. A record that has no time left is not found again.
     assert_eq!(expires(Some(Duration::ZERO)).await[0], at("Mon, 01 Jan 2024 00:00:00"));
     // 131, 132, 133: no expiry, and no second cookie.
     assert_eq!(expires(None).await, [None, None]);

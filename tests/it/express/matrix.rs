@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use http_session::MemoryStore;
-use http_session::store::{ConditionalCommit, ExpressFormat};
+use http_session::store::ExpressFormat;
 
 use super::difference::Difference;
-use super::play::{Entry, Outcome, Row, play};
+use super::play::{Entry, Outcome, Record, play};
 use crate::support::Faulty;
 
-/// How many of the rows each difference touches. A row may be touched by two.
+/// How many of the records each difference touches. A record may be touched by two.
 const COUNTS: [(Difference, usize); 8] = [
     (Difference::DoubleDestroy, 32),
     (Difference::NeverStoredNotDestroyed, 960),
@@ -21,36 +21,36 @@ const COUNTS: [(Difference, usize); 8] = [
     (Difference::WriteThenModify, 128),
 ];
 
-/// Rows that no difference touches: they are as in express, byte for byte.
+/// Records that no difference touches: they are as in express, byte for byte.
 const EQUAL: usize = 2784;
 
-fn rows() -> Vec<Row> {
-    let rows = include_str!("../../data/decision-matrix.jsonl").lines();
-    let rows: Vec<Row> = rows.map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(rows.len(), 4864);
-    rows
+fn records() -> Vec<Record> {
+    let records = include_str!("../../data/decision-matrix.jsonl").lines();
+    let records: Vec<Record> = records.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 4864);
+    records
 }
 
-fn differences(row: &Row) -> impl Iterator<Item = Difference> {
-    Difference::ALL.into_iter().filter(|difference| difference.applies(row))
+fn differences(record: &Record) -> impl Iterator<Item = Difference> {
+    Difference::ALL.into_iter().filter(|difference| difference.applies(record))
 }
 
 /// What is expected here: express's outcome, rewritten by the differences that apply.
-fn expected(row: &Row) -> Outcome {
-    differences(row).fold(row.recorded(), |outcome, difference| difference.rewrite(row, outcome))
+fn expected(record: &Record) -> Outcome {
+    differences(record).fold(record.recorded(), |outcome, difference| difference.rewrite(record, outcome))
 }
 
-/// Plays all rows and tells all that come out otherwise, the first of each kind in full.
+/// Plays all records and tells all that come out otherwise, the first of each kind in full.
 async fn replay<S>(entry: Entry, is_instant: bool, over: impl Fn(MemoryStore) -> S)
 where
-    S: ConditionalCommit + ExpressFormat + Clone,
+    S: ExpressFormat + Clone,
 {
     let mut failures: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    for row in rows() {
-        let (outcome, expected) = (play(&row, entry, is_instant, &over).await, expected(&row));
+    for record in records() {
+        let (outcome, expected) = (play(&record, entry, is_instant, &over).await, expected(&record));
         if outcome != expected {
-            let kind = format!("{:?} {:?}", row.incoming, row.handler);
-            let first = format!("{row:?}\n    expected {expected:?}\n    came out {outcome:?}");
+            let kind = format!("{:?} {:?}", record.incoming, record.handler);
+            let first = format!("{record:?}\n    expected {expected:?}\n    came out {outcome:?}");
             failures.entry(kind).or_insert((0, first)).0 += 1;
         }
     }
@@ -79,28 +79,28 @@ async fn every_recorded_decision_is_replayed_by_a_layer_on_a_store_that_waits() 
 }
 
 #[test]
-fn each_difference_changes_every_row_that_it_applies_to() {
-    for row in rows() {
-        let mut outcome = row.recorded();
-        for difference in differences(&row) {
-            let rewritten = difference.rewrite(&row, outcome.clone());
-            assert_ne!(rewritten, outcome, "{difference:?} is vacuous in {row:?}");
+fn each_difference_changes_every_record_that_it_applies_to() {
+    for record in records() {
+        let mut outcome = record.recorded();
+        for difference in differences(&record) {
+            let rewritten = difference.rewrite(&record, outcome.clone());
+            assert_ne!(rewritten, outcome, "{difference:?} is vacuous in {record:?}");
             outcome = rewritten;
         }
     }
 }
 
 #[test]
-fn the_differences_touch_exactly_so_many_rows() {
-    let rows = rows();
-    let count = |difference: Difference| rows.iter().filter(|row| difference.applies(row)).count();
+fn the_differences_touch_exactly_so_many_records() {
+    let records = records();
+    let count = |difference: Difference| records.iter().filter(|record| difference.applies(record)).count();
     let counts = Difference::ALL.map(|difference| (difference, count(difference)));
-    let equal = rows.iter().filter(|row| differences(row).next().is_none()).count();
-    let mut table = String::from("  rows  difference\n");
+    let equal = records.iter().filter(|record| differences(record).next().is_none()).count();
+    let mut table = String::from("  records  difference\n");
     for (difference, count) in counts {
         table.push_str(&format!("{count:6}  {difference:?}\n"));
     }
-    table.push_str(&format!("{equal:6}  of {} as in express\n", rows.len()));
+    table.push_str(&format!("{equal:6}  of {} as in express\n", records.len()));
     std::io::Write::write_all(&mut std::io::stdout(), table.as_bytes()).unwrap();
     assert_eq!(counts, COUNTS);
     assert_eq!(equal, EQUAL);

@@ -129,8 +129,8 @@ async fn save_stores_at_once_and_prevents_the_write_at_the_end() {
                 }
                 session.hits += 1;
                 session.save().await.unwrap();
-                let row = inside.inner.load(&session.id().unwrap()).await.unwrap().unwrap();
-                assert_eq!(row.fields.find("hits"), Some(session.hits.to_string().as_bytes()));
+                let record = inside.inner.load(&session.id().unwrap()).await.unwrap().unwrap();
+                assert_eq!(record.fields.find("hits"), Some(session.hits.to_string().as_bytes()));
                 ok(session.hits)
             }
         });
@@ -183,6 +183,6 @@ async fn touch_moves_the_end_in_the_store() {
         ok("")
     });
     browser.get(&touch, "/").await;
-    let row = store.inner.load(&id).await.unwrap().unwrap();
-    assert_eq!(row.expires_in, Duration::from_secs(60));
+    let record = store.inner.load(&id).await.unwrap().unwrap();
+    assert_eq!(record.expires_in, Duration::from_secs(60));
 }

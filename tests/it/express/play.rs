@@ -1,4 +1,4 @@
-//! Plays one recorded row against the real middleware.
+//! Plays one recorded record against the real middleware.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::COOKIE;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_session::store::{ConditionalCommit, ExpressFormat};
+use http_session::store::ExpressFormat;
 use http_session::{MemoryStore, Resave, SaveUninitialized, Secret, Session, SessionConfig, Unset};
 use serde::Deserialize;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -19,7 +19,7 @@ use crate::support::{Answer, Recording};
 /// One line of `tests/data/decision-matrix.jsonl`: a situation, and what the real express-session did.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Row {
+pub struct Record {
     pub resave: bool,
     pub save_uninitialized: bool,
     pub rolling: bool,
@@ -86,7 +86,7 @@ pub struct Outcome {
     pub cookie: String,
 }
 
-impl Row {
+impl Record {
     /// What express-session did.
     pub fn recorded(&self) -> Outcome {
         let calls = self.store.split(", ").filter(|call| !call.is_empty()).map(str::to_owned).collect();
@@ -168,34 +168,38 @@ async fn act(kind: Kind, mut session: Session<Visit>, kept: Kept) -> Answering {
     Ok(Response::new(String::new()))
 }
 
-fn sessions<S: ExpressFormat>(row: &Row, store: S) -> SessionConfig<S> {
+fn sessions<S: ExpressFormat>(record: &Record, store: S) -> SessionConfig<S> {
     let drawn = AtomicUsize::new(0);
     let mut builder = SessionConfig::express()
         .secret(Secret::express("keyboard cat").unwrap())
         .store(store)
-        .resave(if row.resave { Resave::Always } else { Resave::WhenModified })
-        .save_uninitialized(if row.save_uninitialized { SaveUninitialized::Always } else { SaveUninitialized::Never })
-        .unset(match row.unset {
+        .resave(if record.resave { Resave::Always } else { Resave::WhenModified })
+        .save_uninitialized(if record.save_uninitialized {
+            SaveUninitialized::Always
+        } else {
+            SaveUninitialized::Never
+        })
+        .unset(match record.unset {
             UnsetOption::Keep => Unset::Keep,
             UnsetOption::Destroy => Unset::Destroy,
         })
         .generate_id(move |_| format!("N{}", drawn.fetch_add(1, Ordering::Relaxed) + 1));
-    if row.rolling {
+    if record.rolling {
         builder = builder.rolling();
     }
-    if let Some(max_age) = row.max_age {
+    if let Some(max_age) = record.max_age {
         builder = builder.max_age(Duration::from_millis(max_age));
     }
     builder.build()
 }
 
 /// Stores the session `C` with `n: 1` and returns its cookie.
-async fn seed(row: &Row, memory: &MemoryStore) -> String {
+async fn seed(record: &Record, memory: &MemoryStore) -> String {
     let mut builder = SessionConfig::express()
         .secret(Secret::express("keyboard cat").unwrap())
         .store(memory.clone())
         .generate_id(|_| "C".to_owned());
-    if let Some(max_age) = row.max_age {
+    if let Some(max_age) = record.max_age {
         builder = builder.max_age(Duration::from_millis(max_age));
     }
     let service = builder.build().service(|_: Request<String>, mut session: Session<Visit>| async move {
@@ -206,13 +210,13 @@ async fn seed(row: &Row, memory: &MemoryStore) -> String {
     answer.set_cookies()[0].split(';').next().unwrap().to_owned()
 }
 
-async fn incoming(row: &Row, memory: &MemoryStore) -> Option<String> {
-    match row.incoming {
+async fn incoming(record: &Record, memory: &MemoryStore) -> Option<String> {
+    match record.incoming {
         Incoming::None => None,
-        Incoming::Found => Some(seed(row, memory).await),
-        Incoming::NotFound => Some(seed(row, &small()).await),
+        Incoming::Found => Some(seed(record, memory).await),
+        Incoming::NotFound => Some(seed(record, &small()).await),
         Incoming::BadSig => {
-            let cookie = seed(row, memory).await;
+            let cookie = seed(record, memory).await;
             let (id, signature) = cookie.rsplit_once('.').unwrap();
             let first = if signature.starts_with('A') { "B" } else { "A" };
             Some(format!("{id}.{first}{}", &signature[1..]))
@@ -236,17 +240,17 @@ where
     Answer::read(service.oneshot(request.body(String::new()).unwrap()).await.unwrap()).await
 }
 
-/// What this crate does in the row's situation. `over` puts something between the recording and the memory.
-pub async fn play<S>(row: &Row, entry: Entry, is_instant: bool, over: impl FnOnce(MemoryStore) -> S) -> Outcome
+/// What this crate does in the record's situation. `over` puts something between the recording and the memory.
+pub async fn play<S>(record: &Record, entry: Entry, is_instant: bool, over: impl FnOnce(MemoryStore) -> S) -> Outcome
 where
-    S: ConditionalCommit + ExpressFormat + Clone,
+    S: ExpressFormat + Clone,
 {
     let memory = small();
-    let cookie = incoming(row, &memory).await;
-    let store = Recording { can_touch: row.touch_impl, is_instant, ..Recording::new(over(memory)) };
-    let sessions = sessions(row, store.clone());
+    let cookie = incoming(record, &memory).await;
+    let store = Recording { can_touch: record.touch_impl, is_instant, ..Recording::new(over(memory)) };
+    let sessions = sessions(record, store.clone());
     let kept = Kept::default();
-    let (kind, keep) = (row.handler, Arc::clone(&kept));
+    let (kind, keep) = (record.handler, Arc::clone(&kept));
     let answer = match entry {
         Entry::Service => {
             let handler = move |_: Request<String>, session| act(kind, session, Arc::clone(&keep));
@@ -263,7 +267,7 @@ where
             ask(sessions.layer().layer(inner), cookie.as_deref()).await
         }
     };
-    assert_eq!(answer.status, StatusCode::OK, "{row:?}");
+    assert_eq!(answer.status, StatusCode::OK, "{record:?}");
     if let Some(mut late) = kept.lock().unwrap().take() {
         late.n += 1;
     }

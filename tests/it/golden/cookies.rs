@@ -1,4 +1,4 @@
-//! `tests/data/cookies.golden`: cookies, the configuration that sent them, and the rows that they belong to.
+//! `tests/data/cookies.golden`: cookies, the configuration that sent them, and the records that they belong to.
 //!
 //! That a cookie is read is a request with it; that it is written as it was is the same request where the cookie rolls.
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use http_session::clock::ManualClock;
-use http_session::record::{Epoch, Extent, Lifetime, Row};
+use http_session::record::{Epoch, Extent, Lifetime, Record};
 use http_session::store::{Entry, EnumerateSessions as _, Inserted};
 use http_session::{
     Cookie, CookieName, IdShape, MemoryStore, Secret, Session, SessionConfig, SessionId, SessionStore as _,
@@ -83,7 +83,7 @@ async fn send(sessions: &SessionConfig<MemoryStore>, browser: &Browser, sign_in:
     Answer::read(service.oneshot(browser.request(Method::GET, "/")).await.unwrap()).await
 }
 
-/// What a line has beside its case: a session's cookie and row, made now.
+/// What a line has beside its case: a session's cookie and record, made now.
 async fn made(mut line: Value) -> Value {
     let clock = ManualClock::new();
     let store = MemoryStore::new().clock(clock.clone());
@@ -94,12 +94,12 @@ async fn made(mut line: Value) -> Value {
         browser.keep(&send(&sessions, &browser, true).await);
     }
     let id = store.ids(None, 1).await.unwrap().ids.remove(0);
-    let row = store.load(&id).await.unwrap().unwrap();
+    let record = store.load(&id).await.unwrap().unwrap();
     let name = browser.cookie_names().next().unwrap();
     let value = browser.cookie(name).unwrap();
     line["id"] = id.as_str().into();
     line["cookie"] = format!("{name}={value}").into();
-    line["entry"] = hex(&Entry::new(&row, lifetime(), Duration::ZERO).to_bytes()).into();
+    line["entry"] = hex(&Entry::new(&record, lifetime(), Duration::ZERO).to_bytes()).into();
     line
 }
 
@@ -107,17 +107,17 @@ fn lifetime() -> Lifetime {
     Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend }
 }
 
-/// The row of a line.
-fn row(line: &Value) -> Row {
-    Entry::from_bytes(&unhex(text(line, "entry"))).unwrap().row(Duration::ZERO)
+/// The record of a line.
+fn record(line: &Value) -> Record {
+    Entry::from_bytes(&unhex(text(line, "entry"))).unwrap().record(Duration::ZERO)
 }
 
-/// What a configuration answers to the cookie of a line, where the store has its row; and the browser that asked.
+/// What a configuration answers to the cookie of a line, where the store has its record; and the browser that asked.
 async fn present(line: &Value, configuration: &Value) -> (Answer, Browser) {
     let clock = ManualClock::new();
     let store = MemoryStore::new().clock(clock.clone());
     let id = SessionId::try_from(text(line, "id")).unwrap();
-    assert_eq!(store.insert(&id, &row(line), lifetime()).await.unwrap(), Inserted::Inserted);
+    assert_eq!(store.insert(&id, &record(line), lifetime()).await.unwrap(), Inserted::Inserted);
     let (name, value) = text(line, "cookie").split_once('=').unwrap();
     let mut browser = Browser::default();
     browser.set_cookie(name, value);
@@ -136,7 +136,7 @@ async fn r1_r2_cookies_of_every_version_are_read_and_written() {
     for (case, line) in &golden.lines {
         let (answer, mut browser) = present(line, line).await;
         let sign_ins = line["sign_ins"].as_u64().unwrap();
-        assert_eq!(row(line).epoch, Epoch(sign_ins), "{case}");
+        assert_eq!(record(line).epoch, Epoch(sign_ins), "{case}");
         let user = (sign_ins > 0).then_some("ada");
         let views = if sign_ins > 0 { sign_ins + 1 } else { 2 };
         assert_eq!(answer.text, format!("{user:?} {views}"), "{case}");

@@ -166,7 +166,7 @@ async fn r21_a_sessions_own_attributes_may_only_narrow() {
 }
 
 #[tokio::test]
-async fn r21_attributes_that_come_with_a_row_are_judged_like_configured_ones() {
+async fn r21_attributes_that_come_with_a_record_are_judged_like_configured_ones() {
     let rig = wide();
     let mut browser = Browser::default();
     browser.keep(&rig.send(at(&browser, "/app"), async |mut s: Session<Visit>| s.views = 1).await.unwrap());
@@ -180,7 +180,7 @@ async fn r21_attributes_that_come_with_a_row_are_judged_like_configured_ones() {
         "\u{0}",
     ];
     for json in evil {
-        let mut patch = Patch::unchanged(&rig.row(&id).await.unwrap());
+        let mut patch = Patch::unchanged(&rig.record(&id).await.unwrap());
         patch.cookie = Some(Some(RawJson::new(json.as_bytes())));
         let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
         let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();

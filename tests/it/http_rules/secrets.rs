@@ -21,14 +21,14 @@ async fn r25_a_cookie_of_a_previous_secret_verifies_and_is_signed_anew_on_use() 
     for is_instant in [true, false] {
         let before = Rig::with(is_instant, |b| b.build());
         let mut browser = before.signed_in("ada").await;
-        let row = before.only_row().await;
+        let record = before.only_record().await;
         let (during, after) = (rotated(&before), finished(&before));
         let old = browser.clone();
         assert_eq!(after.seen(&old).await, "none");
         let answer = during.visit(&mut browser, async |_: Session<Visit>| ()).await;
         assert_eq!(answer.set_cookies().len(), 1, "signed anew");
         assert_eq!(before.store.take_names(), ["load"], "without a write");
-        assert_eq!(before.only_row().await.verifier, row.verifier);
+        assert_eq!(before.only_record().await.verifier, record.verifier);
         assert_eq!(after.seen(&browser).await, "ada v1 [\"apple\"] dark");
         let again = during.visit(&mut browser, async |_: Session<Visit>| ()).await;
         assert!(again.set_cookies().is_empty(), "once");

@@ -65,11 +65,11 @@ async fn r19_the_first_use_over_https_of_a_session_born_on_http_rotates_it() {
     let rig = auto();
     let mut browser = Browser::default();
     visit(&rig, &mut browser, Some(Transport::Insecure), async |mut s| s.sign_in("ada".to_owned())).await;
-    let (overheard, before) = (browser.clone(), rig.only_row().await);
+    let (overheard, before) = (browser.clone(), rig.only_record().await);
     assert!(is_secure(&visit(&rig, &mut browser, Some(Transport::Secure), async |_| ()).await));
-    let row = rig.only_row().await;
-    assert_ne!(row.verifier, before.verifier);
-    assert_eq!((row.epoch, row.identity_epoch), (before.epoch.next(), before.identity_epoch));
+    let record = rig.only_record().await;
+    assert_ne!(record.verifier, before.verifier);
+    assert_eq!((record.epoch, record.identity_epoch), (before.epoch.next(), before.identity_epoch));
     assert_eq!(rig.seen(&overheard).await, "none", "what travelled in the clear is worth nothing");
     // Once.
     let again = visit(&rig, &mut browser, Some(Transport::Secure), async |_| ()).await;

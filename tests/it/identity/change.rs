@@ -19,14 +19,14 @@ macro_rules! change {
             for is_instant in [true, false] {
                 let rig = Rig::with(is_instant, |b| b.build());
                 let mut browser = rig.$begin($($user)?).await;
-                let (old, before) = (browser.clone(), rig.only_row().await);
+                let (old, before) = (browser.clone(), rig.only_record().await);
                 rig.clock.advance(minutes(5));
                 let answer = rig.visit(&mut browser, async |mut $session: Session<Visit>| { $work }).await;
-                let row = rig.only_row().await;
+                let record = rig.only_record().await;
                 assert_eq!(answer.set_cookies().len(), 1, "a new cookie");
-                assert_ne!(row.verifier, before.verifier, "a new verifier");
-                assert_eq!(row.epoch, before.epoch.next());
-                assert!(row.ages.identity.is_zero(), "the age starts at 0");
+                assert_ne!(record.verifier, before.verifier, "a new verifier");
+                assert_eq!(record.epoch, before.epoch.next());
+                assert!(record.ages.identity.is_zero(), "the age starts at 0");
                 assert_eq!(rig.seen(&browser).await, $seen);
                 assert_eq!(rig.seen(&old).await, "none", "the old cookie is void");
             }
@@ -62,11 +62,11 @@ change! {
 async fn r5_assigning_an_equal_identity_is_no_change() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     let answer = rig.visit(&mut browser, async |mut s: Session<Visit>| s.user = Some("ada".to_owned())).await;
     assert!(answer.set_cookies().is_empty());
     assert_eq!(rig.store.take_names(), ["load"]);
-    assert_eq!(rig.only_row().await, before);
+    assert_eq!(rig.only_record().await, before);
 }
 
 #[tokio::test]
@@ -80,12 +80,12 @@ async fn r5_unknown_fields_go_and_their_marks_count() {
     };
     rig.visit(&mut browser, guard).await;
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.sign_in("bob".to_owned())).await;
-    let row = rig.only_row().await;
-    assert_eq!((row.fields.find("checks"), row.fields.find("device")), (None, Some(b"\"laptop\"".as_slice())));
+    let record = rig.only_record().await;
+    assert_eq!((record.fields.find("checks"), record.fields.find("device")), (None, Some(b"\"laptop\"".as_slice())));
     rig.visit(&mut browser, guard).await;
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.sign_out().await.map(drop).is_ok().to_string()).await;
-    let row = rig.only_row().await;
-    assert_eq!((row.fields.find("checks"), row.fields.find("device")), (None, Some(b"\"laptop\"".as_slice())));
+    let record = rig.only_record().await;
+    assert_eq!((record.fields.find("checks"), record.fields.find("device")), (None, Some(b"\"laptop\"".as_slice())));
 }
 
 /// Another view of the same identity, which knows none of the fields.
@@ -110,8 +110,8 @@ async fn r5_a_sign_out_through_another_view_clears_the_same() {
         };
         rig.visit(&mut browser, leave).await;
         assert_eq!(rig.seen(&browser).await, "- v0 [] dark");
-        let row = rig.only_row().await;
-        assert_eq!(row.fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["theme"]);
+        let record = rig.only_record().await;
+        assert_eq!(record.fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["theme"]);
     }
 }
 
@@ -119,10 +119,10 @@ async fn r5_a_sign_out_through_another_view_clears_the_same() {
 async fn r5_a_view_without_identity_cannot_touch_it() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     rig.visit(&mut browser, async |mut s: Session<Guard>| s.checks = 9).await;
-    let row = rig.only_row().await;
-    assert_eq!((row.identity, row.epoch, row.verifier), (before.identity, before.epoch, before.verifier));
+    let record = rig.only_record().await;
+    assert_eq!((record.identity, record.epoch, record.verifier), (before.identity, before.epoch, before.verifier));
 }
 
 #[tokio::test]
@@ -133,10 +133,10 @@ async fn r5_the_field_of_that_name_is_not_the_identity() {
     }
     let rig = Rig::new();
     let mut browser = rig.anonymous().await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     rig.visit(&mut browser, async |mut s: Session<Impostor>| s.user = Some("root".to_owned())).await;
-    let row = rig.only_row().await;
-    assert_eq!((row.identity, row.epoch), (None, before.epoch));
+    let record = rig.only_record().await;
+    assert_eq!((record.identity, record.epoch), (None, before.epoch));
     assert_eq!(rig.seen(&browser).await, "- v1 [\"apple\"] dark");
 }
 

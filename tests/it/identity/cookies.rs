@@ -5,7 +5,7 @@ use std::ops::Range;
 use http::header::COOKIE;
 use http::{HeaderMap, Method};
 use http_session::clock::Clock as _;
-use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Row, VerifierHash};
+use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Record, VerifierHash};
 use http_session::{Cookie, Secret, Session, SessionId, SessionStore as _, cookie_name};
 
 use crate::support::{Browser, Events, Rig, Visit, minutes, other_secret, secret};
@@ -50,11 +50,11 @@ async fn r1_a_dump_of_the_store_holds_no_part_of_the_cookies_secret() {
     let browser = rig.signed_in("ada").await;
     let token = bytes_of(browser.cookie(NAME).unwrap());
     let id = &rig.ids().await[0];
-    let row = rig.row(id).await.unwrap();
+    let record = rig.record(id).await.unwrap();
     // selector, epoch, verifier, MAC
     let (verifier, mac) = (&token[24..40], &token[40..]);
-    let mut dump = [row.verifier.0.as_slice(), row.fields.as_bytes(), id.as_bytes()].concat();
-    dump.extend(row.identity.unwrap().as_bytes());
+    let mut dump = [record.verifier.0.as_slice(), record.fields.as_bytes(), id.as_bytes()].concat();
+    dump.extend(record.identity.unwrap().as_bytes());
     for secret in [verifier, mac] {
         assert!(!dump.windows(8).any(|window| secret.windows(8).any(|part| part == window)));
     }
@@ -63,11 +63,11 @@ async fn r1_a_dump_of_the_store_holds_no_part_of_the_cookies_secret() {
 }
 
 #[tokio::test]
-async fn r1_no_cookie_can_be_made_of_a_row() {
+async fn r1_no_cookie_can_be_made_of_a_record() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let id = rig.ids().await[0].clone();
-    let hash = rig.row(&id).await.unwrap().verifier.0;
+    let hash = rig.record(&id).await.unwrap().verifier.0;
     let mut forged = Browser::default();
     for value in [id.as_str().to_owned(), format!("{}{}", id.as_str(), "A".repeat(74)), format!("{hash:?}")] {
         forged.set_cookie(NAME, value.replace([' ', ',', '[', ']'], ""));
@@ -77,15 +77,15 @@ async fn r1_no_cookie_can_be_made_of_a_row() {
 }
 
 #[tokio::test]
-async fn r1_a_row_that_somebody_inserts_cannot_be_used() {
+async fn r1_a_record_that_somebody_inserts_cannot_be_used() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let old = rig.ids().await[0].clone();
-    // A twin of the row under an id of the attacker's choice, as far as he can make one.
+    // A twin of the record under an id of the attacker's choice, as far as he can make one.
     let twin = SessionId::try_from("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
-    let row = rig.row(&old).await.unwrap();
+    let record = rig.record(&old).await.unwrap();
     let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.store().insert(&twin, &row, day).await.unwrap();
+    let _ = rig.store.inner.store().insert(&twin, &record, day).await.unwrap();
     let mut forged = browser.clone();
     let token = forged.cookie(NAME).unwrap().to_owned();
     forged.set_cookie(NAME, format!("{}{}", "A".repeat(21), &token[21..]));
@@ -101,13 +101,13 @@ async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
     let id = rig.ids().await[0].clone();
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
-    let row = Row {
+    let record = Record {
         identity: Some(RawJson::new(b"\"root\"")),
         fields: Fields::from_iter([("views", Keep::No, b"9".as_slice())]),
-        ..Row::new(VerifierHash([9; 32]))
+        ..Record::new(VerifierHash([9; 32]))
     };
     let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
-    let _ = rig.store.inner.store().insert(&id, &row, day).await.unwrap();
+    let _ = rig.store.inner.store().insert(&id, &record, day).await.unwrap();
     assert_eq!(rig.seen(&browser).await, "none");
     // The mark of a tombstone matches no cookie either.
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
@@ -180,7 +180,7 @@ async fn r3_an_id_from_outside_is_never_adopted() {
     let id = rig.ids().await[0].clone();
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
-    // A cookie of ours whose row and tombstone are gone: a new session has another id.
+    // A cookie of ours whose record and tombstone are gone: a new session has another id.
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 7).await;
     let ids = rig.ids().await;
     assert_eq!(ids.len(), 1);

@@ -28,8 +28,8 @@ async fn r4_a_slow_request_with_the_old_epoch_writes_nothing() {
         assert!(response.headers().get("set-cookie").is_none());
         assert_eq!(rig.store.take_names(), ["update"], "refused once, and not tried again");
         assert!(events.has("session.commit.superseded"));
-        let row = rig.only_row().await;
-        assert!(row.fields.find("notice").is_none() && row.fields.find("hits").is_none());
+        let record = rig.only_record().await;
+        assert!(record.fields.find("notice").is_none() && record.fields.find("hits").is_none());
         assert_eq!(rig.seen(&new).await, "bob v0 [] dark");
     }
 }
@@ -39,9 +39,9 @@ async fn r4_every_change_of_the_verifier_raises_the_epoch_and_voids_the_old_cook
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     for _ in 0..3 {
-        let (old, epoch) = (browser.clone(), rig.only_row().await.epoch);
+        let (old, epoch) = (browser.clone(), rig.only_record().await.epoch);
         rig.visit(&mut browser, async |mut s: Session<Visit>| s.rotate()).await;
-        assert_eq!(rig.only_row().await.epoch, epoch.next());
+        assert_eq!(rig.only_record().await.epoch, epoch.next());
         assert_eq!(rig.seen(&old).await, "none");
         assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
     }
@@ -57,7 +57,7 @@ async fn r4_a_rotation_voids_the_renewed_previous_verifier_too() {
     assert_ne!(browser, before, "renewed");
     assert_eq!(rig.seen(&before).await, "ada v1 [\"apple\"] dark");
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.rotate()).await;
-    assert_eq!(rig.only_row().await.previous, None);
+    assert_eq!(rig.only_record().await.previous, None);
     assert_eq!(rig.seen(&before).await, "none");
 }
 
@@ -75,6 +75,6 @@ async fn r4_a_handle_older_than_an_identity_change_loses_its_changes() {
     };
     rig.raw(browser.request(Method::GET, "/"), work).await.unwrap();
     assert!(events.has("session.handle.stale"));
-    let row = rig.only_row().await;
-    assert_eq!((row.fields.find("notice"), row.fields.find("views")), (None, Some(b"7".as_slice())));
+    let record = rig.only_record().await;
+    assert_eq!((record.fields.find("notice"), record.fields.find("views")), (None, Some(b"7".as_slice())));
 }

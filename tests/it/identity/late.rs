@@ -19,7 +19,7 @@ async fn r6_a_late_request_sees_an_anonymous_session_and_stores_nothing() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let (old, new) = superseded(&rig, "bob").await;
-        let before = rig.only_row().await;
+        let before = rig.only_record().await;
         rig.clock.advance(seconds(60));
         let events = Events::capture();
         let late = async |mut s: Session<Visit>| {
@@ -34,7 +34,7 @@ async fn r6_a_late_request_sees_an_anonymous_session_and_stores_nothing() {
         assert!(answer.set_cookies().is_empty());
         assert_eq!(rig.store.take_names(), ["load"]);
         assert!(events.has("session.superseded"));
-        assert_eq!(rig.only_row().await.expires_in, before.expires_in - seconds(60), "not touched");
+        assert_eq!(rig.only_record().await.expires_in, before.expires_in - seconds(60), "not touched");
         assert_eq!(rig.seen(&new).await, "bob v0 [] dark");
     }
 }
@@ -124,14 +124,14 @@ async fn r6_a_late_request_may_sign_in_so_that_nobody_is_locked_out() {
 }
 
 #[tokio::test]
-async fn r6_a_late_sign_in_never_takes_the_superseded_id_even_if_the_row_is_gone() {
+async fn r6_a_late_sign_in_never_takes_the_superseded_id_even_if_the_record_is_gone() {
     let rig = Rig::new();
     let (old, _) = superseded(&rig, "ada").await;
     let old_id = rig.ids().await[0].clone();
     let store = rig.store.inner.store().clone();
     let (clock, id) = (rig.clock.clone(), old_id.clone());
     let sign_in = async move |mut s: Session<Visit>| {
-        // Between load and commit the row is destroyed and its tombstone ends.
+        // Between load and commit the record is destroyed and its tombstone ends.
         use http_session::SessionStore as _;
         let _ = store.destroy(&id, None).await.unwrap();
         clock.advance(minutes(2));
@@ -140,7 +140,7 @@ async fn r6_a_late_sign_in_never_takes_the_superseded_id_even_if_the_row_is_gone
     let mut browser = old.clone();
     rig.visit(&mut browser, sign_in).await;
     assert_eq!(rig.seen(&browser).await, "bob v0 [] ");
-    assert!(rig.row(&old_id).await.is_none(), "the id from the old cookie was used again");
+    assert!(rig.record(&old_id).await.is_none(), "the id from the old cookie was used again");
     // Else the old cookie could end a session of somebody else.
     rig.ask(&old, async |s: Session<Visit>| drop(s.destroy().await)).await;
     assert_eq!(rig.seen(&browser).await, "bob v0 [] ");
@@ -195,7 +195,7 @@ async fn r6_a_superseded_sign_out_does_not_end_the_session_of_another_identity()
 }
 
 #[tokio::test]
-async fn r6_a_superseded_sign_out_of_a_row_without_identity_is_done_already() {
+async fn r6_a_superseded_sign_out_of_a_record_without_identity_is_done_already() {
     for destroys in [true, false] {
         let rig = Rig::new();
         let old = rig.signed_in("ada").await;

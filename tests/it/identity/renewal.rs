@@ -14,15 +14,15 @@ async fn r6_a_verifier_older_than_the_period_is_renewed_and_the_previous_one_sta
     for is_instant in [true, false] {
         let rig = renewing(is_instant);
         let mut browser = rig.signed_in("ada").await;
-        let (first, before) = (browser.clone(), rig.only_row().await);
+        let (first, before) = (browser.clone(), rig.only_record().await);
         rig.clock.advance(minutes(29));
         assert!(rig.visit(&mut browser, async |_: Session<Visit>| ()).await.set_cookies().is_empty());
         rig.clock.advance(minutes(1));
         assert_eq!(rig.visit(&mut browser, async |_: Session<Visit>| ()).await.set_cookies().len(), 1);
-        let row = rig.only_row().await;
-        assert_eq!((row.epoch, row.previous), (before.epoch, Some(before.verifier)));
-        assert_ne!(row.verifier, before.verifier);
-        assert_eq!(row.ages.identity, minutes(30), "a renewal does not prolong the absolute lifetime");
+        let record = rig.only_record().await;
+        assert_eq!((record.epoch, record.previous), (before.epoch, Some(before.verifier)));
+        assert_ne!(record.verifier, before.verifier);
+        assert_eq!(record.ages.identity, minutes(30), "a renewal does not prolong the absolute lifetime");
         for cookie in [&first, &browser] {
             assert_eq!(rig.seen(cookie).await, "ada v1 [\"apple\"] dark");
         }
@@ -37,14 +37,14 @@ async fn r6_the_previous_verifier_writes_but_never_renews() {
     let mut second = first.clone();
     rig.visit(&mut second, async |_: Session<Visit>| ()).await;
     rig.clock.advance(minutes(31));
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     rig.store.take_calls();
     rig.ask(&first, async |_: Session<Visit>| ()).await;
     assert_eq!(rig.store.take_names(), ["load"]);
     let answer = rig.ask(&first, async |mut s: Session<Visit>| s.views = 2).await;
     assert!(answer.set_cookies().is_empty());
-    let row = rig.only_row().await;
-    assert_eq!((row.verifier, row.previous), (before.verifier, before.previous));
+    let record = rig.only_record().await;
+    assert_eq!((record.verifier, record.previous), (before.verifier, before.previous));
     assert_eq!(rig.seen(&second).await, "ada v2 [\"apple\"] dark");
 }
 

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_session::error::{SaveError, StoreError, StoreErrorKind};
-use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
 use http_session::store::{
-    ConditionalCommit, Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Inserted, Touched,
-    Updated,
+    Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Inserted, Touched, Updated,
 };
 use http_session::{Lifetimes, MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
 
 use super::{Device, Sessions};
 use crate::support::{Browser, Faulty, Request, Visit, minutes, poll_once, secret, settle, through};
 
-/// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one row.
+/// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one record.
 #[derive(Clone, Default)]
 struct Shaky {
     inner: MemoryStore,
@@ -29,7 +28,6 @@ struct Fails {
     unreadable: Option<SessionId>,
 }
 
-impl ConditionalCommit for Shaky {}
 impl ExpressFormat for Shaky {}
 
 impl SessionStore for Shaky {
@@ -37,7 +35,7 @@ impl SessionStore for Shaky {
         true
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         if std::mem::take(&mut self.fails.lock().unwrap().load) {
             return Err(StoreError::new(StoreErrorKind::Unavailable));
         }
@@ -47,8 +45,8 @@ impl SessionStore for Shaky {
         self.inner.load(id).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        self.inner.insert(id, row, lifetime).await
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.inner.insert(id, record, lifetime).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
@@ -88,7 +86,7 @@ impl IndexSessions for Shaky {
 }
 
 /// Somebody signs in, from a new browser.
-async fn signed_in<S: ConditionalCommit>(sessions: &SessionConfig<S>, user: &str) -> Browser {
+async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> Browser {
     let mut browser = Browser::default();
     let answer = through(sessions, browser.request(Method::GET, "/"), async |request: Request| {
         Session::<Visit>::extract(request.extensions()).await.unwrap().sign_in(user.to_owned());
@@ -114,14 +112,14 @@ async fn r9_r28_what_came_before_a_given_up_destroy_others_is_not_added_twice() 
     .await;
     assert_eq!(answer.status, StatusCode::OK);
     settle().await;
-    let row = memory.load(&memory.ids(None, 1).await.unwrap().ids[0]).await.unwrap().unwrap();
-    let fields = ["hits", "cart", "views"].map(|name| row.fields.find(name));
+    let record = memory.load(&memory.ids(None, 1).await.unwrap().ids[0]).await.unwrap().unwrap();
+    let fields = ["hits", "cart", "views"].map(|name| record.fields.find(name));
     assert_eq!(fields, [Some(b"1".as_slice()), Some(br#"["pear"]"#), Some(b"1")]);
 }
 
-// In the express format the session moves to another row first.
+// In the express format the session moves to another record first.
 #[tokio::test]
-async fn r12_r28_a_row_that_destroy_others_could_not_move_to_does_not_stay() {
+async fn r12_r28_a_record_that_destroy_others_could_not_move_to_does_not_stay() {
     let store = Shaky::default();
     let sessions = SessionConfig::express().secret(secret()).store(store.clone()).indexed();
     let sessions = sessions.save_uninitialized(SaveUninitialized::Never).build();
@@ -133,11 +131,11 @@ async fn r12_r28_a_row_that_destroy_others_could_not_move_to_does_not_stay() {
         assert!(matches!(error, SaveError::Store(_)), "{error:?}");
     })
     .await;
-    assert_eq!(store.inner.len().await.unwrap(), 1, "a signed-in row without a cookie");
+    assert_eq!(store.inner.len().await.unwrap(), 1, "a signed-in record without a cookie");
 }
 
 #[tokio::test]
-async fn r28_a_row_that_cannot_be_read_does_not_keep_the_others_alive() {
+async fn r28_a_record_that_cannot_be_read_does_not_keep_the_others_alive() {
     let store = Shaky::default();
     let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().build();
     for _ in 0..3 {
@@ -165,7 +163,7 @@ async fn r28_a_ticket_is_refused_where_nothing_is_indexed() {
     assert_eq!((answer.status, all.store.len().await.unwrap()), (StatusCode::CONFLICT, 0));
 }
 
-// Only what is stored decides how long the row lives.
+// Only what is stored decides how long the record lives.
 #[tokio::test]
 async fn r7_r28_destroy_others_does_not_take_lifetimes_that_the_response_discards() {
     const DAY: Duration = minutes(24 * 60);

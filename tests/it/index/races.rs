@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_session::error::StoreError;
-use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
+use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
 use http_session::store::{
-    ConditionalCommit, Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Indexed, Inserted,
-    Touched, Updated,
+    Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Indexed, Inserted, Touched, Updated,
 };
 use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
 use tokio::sync::Semaphore;
@@ -32,18 +31,17 @@ impl Gated {
     }
 }
 
-impl ConditionalCommit for Gated {}
 impl ExpressFormat for Gated {}
 
 impl SessionStore for Gated {
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         self.pass("load").await;
         self.inner.load(id).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
         self.pass("insert").await;
-        self.inner.insert(id, row, lifetime).await
+        self.inner.insert(id, record, lifetime).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
@@ -216,14 +214,14 @@ impl Race {
             // For one who was signed in, the end of all has ended this session too: nothing is left to sign in again.
             assert_eq!((answer.status, of_ada.len()), (StatusCode::OK, 1), "{context}");
         }
-        // The response tells the truth: with a cookie there was a row, without a row nobody is signed in.
+        // The response tells the truth: with a cookie there was a record, without a record nobody is signed in.
         let mut user = None;
         through(&self.free, browser.request(Method::GET, "/"), async |request: Request| {
             user.clone_from(&Session::<Device>::extract(request.extensions()).await.unwrap().user);
         })
         .await;
         assert_eq!(user.as_deref() == Some("ada"), of_ada.len() == 1, "{context}");
-        // No row without a cookie: whatever the login inserted is gone, but for what the browser can reach.
+        // No record without a cookie: whatever the login inserted is gone, but for what the browser can reach.
         assert!(self.store.len().await.unwrap() <= 1, "an orphan: {context}");
     }
 }
@@ -281,7 +279,7 @@ impl Race {
     }
 }
 
-// Nobody signs in: whatever the session does meanwhile, in whatever row it is, it ends.
+// Nobody signs in: whatever the session does meanwhile, in whatever record it is, it ends.
 #[tokio::test]
 async fn r28_a_session_that_moves_does_not_escape_the_end_of_all_in_any_order() {
     for express in [false, true] {

@@ -34,7 +34,7 @@ async fn r26_a_trace_layer_that_shows_all_headers_shows_no_cookie() {
         watch.answer(&answer);
         browser.keep(&answer);
     }
-    watch.rows(&rig).await;
+    watch.records(&rig).await;
     let lines = events.take();
     let shown = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
     assert!(shown("\"set-cookie\": Sensitive") >= 4 && shown("\"cookie\": Sensitive") >= 3, "{lines:#?}");

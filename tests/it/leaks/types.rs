@@ -3,7 +3,7 @@
 use axum::response::IntoResponse as _;
 use http::{Method, Request, Response};
 use http_session::error::{SaveError, SessionRejection, StoreError, StoreErrorKind};
-use http_session::record::{Field, IdentityChange, Keep, Patch, RawJson, Row, VerifierChange};
+use http_session::record::{Field, IdentityChange, Keep, Patch, RawJson, Record, VerifierChange};
 use http_session::store::Updated;
 use http_session::{Secret, Session, SessionConfig, SessionId};
 
@@ -19,9 +19,9 @@ async fn r26_debug_and_errors_of_public_types_say_nothing() {
         browser = Browser::default();
         watch.answer(&rig.visit(&mut browser, begin).await);
     }
-    watch.rows(&rig).await;
+    watch.records(&rig).await;
     configurations(&mut watch, &rig);
-    rows_and_patches(&mut watch, &rig).await;
+    records_and_patches(&mut watch, &rig).await;
     errors(&mut watch);
     watch.hears(&rig.start(browser.request(Method::GET, "/"), begin).await.map(drop));
     watch.said.push_str(&"-".repeat(5000));
@@ -43,14 +43,14 @@ fn configurations(watch: &mut Watch, rig: &Rig) {
     watch.hears(&rig.store.inner.store().usage());
 }
 
-async fn rows_and_patches(watch: &mut Watch, rig: &Rig) {
+async fn records_and_patches(watch: &mut Watch, rig: &Rig) {
     let id = rig.ids().await[0].clone();
-    let row = rig.row(&id).await.unwrap();
+    let record = rig.record(&id).await.unwrap();
     watch.hears(&rig.sessions.load::<Visit>(&id).await.unwrap());
     let raw = RawJson::new(b"\"s3cret-value\"");
-    let mut patch = Patch::unchanged(&row);
+    let mut patch = Patch::unchanged(&record);
     patch.identity = IdentityChange::Set(raw.clone());
-    patch.verifier = VerifierChange::Renew { current: row.verifier, new: row.verifier };
+    patch.verifier = VerifierChange::Renew { current: record.verifier, new: record.verifier };
     patch.cookie = Some(Some(raw.clone()));
     patch.result = [("theme", Keep::Always, b"\"s3cret-value\"".as_slice())].into_iter().collect();
     patch.touched.push(&THEME);
@@ -58,8 +58,8 @@ async fn rows_and_patches(watch: &mut Watch, rig: &Rig) {
     watch.hears(&patch.changes().collect::<Vec<_>>());
     watch.hears(&raw);
     watch.hears(&THEME);
-    watch.hears(&Updated::Conflict(Box::new(row.clone())));
-    watch.hears(&Row { previous: Some(row.verifier), identity: Some(raw), ..row });
+    watch.hears(&Updated::Conflict(Box::new(record.clone())));
+    watch.hears(&Record { previous: Some(record.verifier), identity: Some(raw), ..record });
 }
 
 fn errors(watch: &mut Watch) {

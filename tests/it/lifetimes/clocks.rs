@@ -135,7 +135,7 @@ impl Limits {
         own.lifetimes.unwrap_or(configured)
     }
 
-    /// What a request makes of a session, or of none; `left` is what its row said when it was loaded.
+    /// What a request makes of a session, or of none; `left` is what its record said when it was loaded.
     fn after(self, before: Option<&Model>, act: Act, is_passive: bool, left: Duration, now: Duration) -> Option<Model> {
         let mut model = before.cloned().unwrap_or_default();
         match act {
@@ -205,13 +205,13 @@ impl Play {
         self.now += time;
     }
 
-    /// The row's time left; `None` where the session is gone, which its bounds must allow.
+    /// The record's time left; `None` where the session is gone, which its bounds must allow.
     async fn left(&mut self) -> Result<Option<Duration>, TestCaseError> {
         let Some(model) = &self.model else { return Ok(None) };
         let (low, high) = model.bounds;
         match self.rig.ids().await.first() {
             Some(id) => {
-                let left = self.rig.row(id).await.unwrap().expires_in;
+                let left = self.rig.record(id).await.unwrap().expires_in;
                 prop_assert!(self.now < high, "alive past its limit: {left:?} {model:?}");
                 let end = self.now.saturating_add(left);
                 prop_assert!((low..=high).contains(&end), "{end:?} {model:?}");

@@ -83,7 +83,7 @@ async fn r7_they_go_with_the_identity() {
         })
         .await;
         rig.clock.advance(DAY - seconds(1));
-        assert!(rig.only_row().await.expires_in <= seconds(1));
+        assert!(rig.only_record().await.expires_in <= seconds(1));
         rig.clock.advance(seconds(1));
         assert_eq!(rig.seen(&browser).await, "none");
     }
@@ -101,11 +101,11 @@ async fn r7_r11_they_go_with_an_identity_that_a_failed_response_signs_out() {
         })
         .await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    let row = rig.only_row().await;
-    assert_eq!((row.identity, row.expires_in), (None, DAY));
+    let record = rig.only_record().await;
+    assert_eq!((record.identity, record.expires_in), (None, DAY));
 }
 
-// Only what is stored decides how long the row lives: a gate stores nothing but its own change.
+// Only what is stored decides how long the record lives: a gate stores nothing but its own change.
 #[tokio::test]
 async fn r7_r13_a_gate_does_not_take_lifetimes_that_the_response_discards() {
     let rig = Rig::new();
@@ -116,7 +116,7 @@ async fn r7_r13_a_gate_does_not_take_lifetimes_that_the_response_discards() {
         StatusCode::INTERNAL_SERVER_ERROR
     })
     .await;
-    assert_eq!(rig.only_row().await.expires_in, DAY);
+    assert_eq!(rig.only_record().await.expires_in, DAY);
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn r7_a_save_outside_of_a_request_keeps_them() {
     assert_eq!((job.expires_in(), job.since_sign_in()), (4 * DAY, Some(10 * DAY)));
     job.views += 1;
     job.save().await.unwrap();
-    assert_eq!(rig.only_row().await.expires_in, 4 * DAY);
+    assert_eq!(rig.only_record().await.expires_in, 4 * DAY);
 }
 
 #[tokio::test]

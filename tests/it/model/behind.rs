@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http_session::error::StoreError;
-use http_session::record::{Patch, Row};
-use http_session::store::{AnyStore, ConditionalCommit, SessionStore, Updated};
+use http_session::record::{Patch, Record};
+use http_session::store::{AnyStore, SessionStore, Updated};
 use http_session::{MemoryStore, SessionId};
 use tokio::runtime::Handle;
 
@@ -20,11 +20,11 @@ pub enum Behind {
     Elsewhere(AnyStore, Handle),
 }
 
-/// What a call answered, and its row before and after.
+/// What a call answered, and its record before and after.
 pub struct Acted {
-    pub before: Option<Row>,
+    pub before: Option<Record>,
     pub answer: Answer,
-    pub after: Option<Row>,
+    pub after: Option<Record>,
 }
 
 impl Behind {
@@ -35,7 +35,7 @@ impl Behind {
         }
     }
 
-    pub fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    pub fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         match self {
             Self::Memory(store) => at_once(store.load(id)),
             Self::Elsewhere(store, runtime) => {
@@ -57,14 +57,14 @@ impl Behind {
     }
 }
 
-async fn perform<S: ConditionalCommit>(store: &S, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
+async fn perform<S: SessionStore>(store: &S, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
     let before = store.load(act.id()).await?;
     let answer = match act {
-        Act::Load(id) => Answer::Row(store.load(id).await?.map(Box::new)),
-        Act::Insert(id, row, lifetime) => Answer::Inserted(store.insert(id, row, *lifetime).await?),
+        Act::Load(id) => Answer::Record(store.load(id).await?.map(Box::new)),
+        Act::Insert(id, record, lifetime) => Answer::Inserted(store.insert(id, record, *lifetime).await?),
         Act::Update(id, patch, lifetime) => {
-            Answer::Updated(match before.as_ref().filter(|row| swaps && moved(row, patch)) {
-                Some(row) => Updated::Conflict(Box::new(row.clone())),
+            Answer::Updated(match before.as_ref().filter(|record| swaps && moved(record, patch)) {
+                Some(record) => Updated::Conflict(Box::new(record.clone())),
                 None => store.update(id, patch, *lifetime).await?,
             })
         }
@@ -75,10 +75,10 @@ async fn perform<S: ConditionalCommit>(store: &S, act: &Act, swaps: bool) -> Res
     Ok(Acted { before, answer, after })
 }
 
-/// Whether a patch finds something else than it depends on, in a row that it applies to.
-pub fn moved(row: &Row, patch: &Patch) -> bool {
-    let same = |base: Option<&[u8]>, field| row.fields.read(field) == base;
-    let is_current = !row.is_tombstone() && row.epoch == patch.epoch;
+/// Whether a patch finds something else than it depends on, in a record that it applies to.
+pub fn moved(record: &Record, patch: &Patch) -> bool {
+    let same = |base: Option<&[u8]>, field| record.fields.read(field) == base;
+    let is_current = !record.is_tombstone() && record.epoch == patch.epoch;
     is_current && patch.changes().any(|change| change.conditional && !same(change.base, change.field))
 }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
-use http_session::record::{Epoch, Row, VerifierHash};
+use http_session::record::{Epoch, Record, VerifierHash};
 use http_session::{Session, SessionId};
 use sha2::{Digest as _, Sha256};
 
@@ -37,7 +37,7 @@ pub enum Seen {
     #[default]
     Unasked,
     Nothing,
-    Found(Box<Row>),
+    Found(Box<Record>),
     /// A superseded cookie of the last minute.
     Late,
 }
@@ -45,7 +45,7 @@ pub enum Seen {
 impl Seen {
     pub fn user(&self) -> Option<u8> {
         match self {
-            Self::Found(row) => user(row),
+            Self::Found(record) => user(record),
             Self::Unasked | Self::Nothing | Self::Late => None,
         }
     }
@@ -189,8 +189,8 @@ impl Truth {
         let (saw, log) = (session.user, session.log.as_slice());
         let seen = self.course(visit).seen.clone();
         match &seen {
-            Seen::Found(row) => {
-                let same = saw == user(row) && log == numbers(row, "log") && !session.is_new();
+            Seen::Found(record) => {
+                let same = saw == user(record) && log == numbers(record, "log") && !session.is_new();
                 self.check(visit, same, "R6: the handler does not see what was loaded");
             }
             Seen::Unasked | Seen::Nothing | Seen::Late => {
@@ -206,8 +206,8 @@ impl Truth {
         course.left = true;
         let (Some(claim), seen) = (course.claim.clone(), course.seen.clone()) else { return };
         let Seen::Found(loaded) = seen else { return };
-        let still = self.known(&claim.id).row.as_ref().is_some_and(|row| {
-            row.identity.is_some() && row.identity_epoch <= loaded.identity_epoch && loaded.identity.is_some()
+        let still = self.known(&claim.id).record.as_ref().is_some_and(|record| {
+            record.identity.is_some() && record.identity_epoch <= loaded.identity_epoch && loaded.identity.is_some()
         });
         self.check(visit, !still, "R11: an awaited sign-out was answered, and the user is signed in");
     }
@@ -236,7 +236,7 @@ impl Truth {
         let sent = cookie.filter(|value| !value.is_empty()).map(Claim::of);
         if let Some(claim) = &sent {
             let stored = self.was_valid(&claim.id, claim.hash, course.started);
-            self.check(visit, stored, "R12: a cookie without a row");
+            self.check(visit, stored, "R12: a cookie without a record");
             let may = course.seen != Seen::Late || course.begins || !course.users.is_empty();
             self.check(visit, may, "R6: a late request got a cookie");
         }
@@ -245,11 +245,11 @@ impl Truth {
             return;
         }
         for id in &course.inserted {
-            let alone = self.known(id).row.is_some() && sent.as_ref().is_none_or(|claim| claim.id != *id);
-            self.check(visit, !alone, "R12: a row without its cookie");
+            let alone = self.known(id).record.is_some() && sent.as_ref().is_none_or(|claim| claim.id != *id);
+            self.check(visit, !alone, "R12: a record without its cookie");
         }
         if let Some((id, hash)) = course.rotated {
-            let current = self.known(&id).row.as_ref().is_some_and(|row| row.verifier == hash);
+            let current = self.known(&id).record.as_ref().is_some_and(|record| record.verifier == hash);
             let has = sent.is_some_and(|claim| claim.hash == hash);
             self.check(visit, !current || has, "R12: a new verifier without its cookie");
         }

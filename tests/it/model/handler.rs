@@ -214,8 +214,8 @@ impl Books {
             Step::AssignNobody => {
                 session.user = None;
                 if before.is_some() {
-                    let from_row = self.world.lock().truth.course(self.visit).seen.user().is_some();
-                    self.world.lock().truth.course(self.visit).assigns_nobody |= from_row;
+                    let from_record = self.world.lock().truth.course(self.visit).seen.user().is_some();
+                    self.world.lock().truth.course(self.visit).assigns_nobody |= from_record;
                     self.drop_pending();
                 }
             }

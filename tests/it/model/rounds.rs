@@ -9,7 +9,7 @@ use http::header::{COOKIE, SET_COOKIE};
 use http_body_util::BodyExt as _;
 use http_session::clock::ManualClock;
 use http_session::middleware::SessionBody;
-use http_session::record::Row;
+use http_session::record::Record;
 use http_session::store::AnyStore;
 use http_session::{MemoryStore, SessionConfig};
 use tokio::runtime::{Builder, Runtime};
@@ -155,7 +155,7 @@ impl Play<'_> {
         for (client, before) in before.iter().enumerate() {
             self.check_client(client, before.as_ref());
         }
-        self.check_rows();
+        self.check_records();
         self.first += round.visits.len();
         self.verdict()
     }
@@ -284,13 +284,13 @@ impl Play<'_> {
     }
 
     /// The session that a browser's cookie finds.
-    fn found(&self, client: usize) -> Option<Row> {
+    fn found(&self, client: usize) -> Option<Record> {
         let claim = self.jars[client].as_deref().map(Claim::of)?;
-        self.store.peek(&claim.id).filter(|row| row.verifier == claim.hash || row.previous == Some(claim.hash))
+        self.store.peek(&claim.id).filter(|record| record.verifier == claim.hash || record.previous == Some(claim.hash))
     }
 
     /// No order of responses signs somebody out who did not ask for it, or leaves somebody signed in who did.
-    fn check_client(&self, client: usize, before: Option<&Row>) {
+    fn check_client(&self, client: usize, before: Option<&Record>) {
         let after = self.found(client);
         let mut inner = self.bench.world.lock();
         let truth = &mut inner.truth;
@@ -318,8 +318,8 @@ impl Play<'_> {
             let claim = course.claim.clone();
             // R6: a superseded cookie ends the session of the identity that its epoch had.
             let left = claim.is_none_or(|claim| {
-                let row = truth.known(&claim.id).row.as_ref();
-                row.is_none_or(|row| row.identity.is_none() || row.identity_epoch > claim.epoch)
+                let record = truth.known(&claim.id).record.as_ref();
+                record.is_none_or(|record| record.identity.is_none() || record.identity_epoch > claim.epoch)
             });
             truth.check(first, left, "R11: a browser asked to be signed out, and its session is signed in");
             let own = matches!(course.seen, Seen::Found(_));
@@ -328,9 +328,9 @@ impl Play<'_> {
     }
 
     /// Each entry is in one session alone, but for those of a visitor, which a sign-in takes along.
-    fn check_rows(&self) {
+    fn check_records(&self) {
         let truth = &mut self.bench.world.lock().truth;
-        let entries = truth.live_rows().flat_map(|row| numbers(row, "log")).collect::<Vec<u32>>();
+        let entries = truth.live_records().flat_map(|record| numbers(record, "log")).collect::<Vec<u32>>();
         let mut entries: Vec<u32> = entries.into_iter().filter(|mark| truth.mark(*mark).user.is_some()).collect();
         let count = entries.len();
         entries.sort_unstable();
@@ -377,7 +377,7 @@ async fn read(world: &World, visit: usize, response: Response<SessionBody<String
             "removal".to_owned()
         } else {
             let place = inner.truth.place(&Claim::of(value).id);
-            format!("cookie of row {place} in epoch {}", Claim::of(value).epoch.0)
+            format!("cookie of record {place} in epoch {}", Claim::of(value).epoch.0)
         }
     });
     inner.note(|| format!("    {visit} answers {status} {}", line.unwrap_or_default()));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http_session::SessionId;
 use http_session::error::{StoreError, StoreErrorKind};
-use http_session::record::{Epoch, Lifetime, Patch, Row};
-use http_session::store::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
+use http_session::record::{Epoch, Lifetime, Patch, Record};
+use http_session::store::{Destroyed, Inserted, SessionStore, Touched, Updated};
 
 use super::behind::Behind;
 use super::world::World;
@@ -14,7 +14,7 @@ use super::world::World;
 #[derive(Clone, Debug)]
 pub enum Act {
     Load(SessionId),
-    Insert(SessionId, Row, Lifetime),
+    Insert(SessionId, Record, Lifetime),
     Update(SessionId, Patch, Lifetime),
     Touch(SessionId, Epoch, Lifetime),
     Destroy(SessionId, Option<Epoch>),
@@ -23,7 +23,7 @@ pub enum Act {
 /// Its answer.
 #[derive(Debug)]
 pub enum Answer {
-    Row(Option<Box<Row>>),
+    Record(Option<Box<Record>>),
     Inserted(Inserted),
     Updated(Updated),
     Touched(Touched),
@@ -75,8 +75,8 @@ pub struct Gated {
 }
 
 impl Gated {
-    pub fn peek(&self, id: &SessionId) -> Option<Row> {
-        self.inner.load(id).expect("a row or nothing")
+    pub fn peek(&self, id: &SessionId) -> Option<Record> {
+        self.inner.load(id).expect("a record or nothing")
     }
 
     /// Acts, in one moment, and compares with what must hold.
@@ -86,12 +86,12 @@ impl Gated {
         let place = inner.truth.place(act.id());
         match acted {
             Ok(acted) => {
-                inner.note(|| format!("    {visit} row {place}: {} {}", act.names().1, brief(&acted.answer)));
+                inner.note(|| format!("    {visit} record {place}: {} {}", act.names().1, brief(&acted.answer)));
                 inner.truth.acted(visit, act, acted.before.as_ref(), &acted.answer, acted.after);
                 Ok(acted.answer)
             }
             Err(error) => {
-                inner.truth.fail(visit, &format!("row {place}: {} failed by itself: {error:?}", act.names().0));
+                inner.truth.fail(visit, &format!("record {place}: {} failed by itself: {error:?}", act.names().0));
                 Err(error.kind())
             }
         }
@@ -143,9 +143,9 @@ impl Gated {
 
 fn brief(answer: &Answer) -> String {
     match answer {
-        Answer::Row(None) => "nothing".to_owned(),
-        Answer::Row(Some(row)) if row.is_tombstone() => "tombstone".to_owned(),
-        Answer::Row(Some(row)) => format!("epoch {}", row.epoch.0),
+        Answer::Record(None) => "nothing".to_owned(),
+        Answer::Record(Some(record)) if record.is_tombstone() => "tombstone".to_owned(),
+        Answer::Record(Some(record)) => format!("epoch {}", record.epoch.0),
         Answer::Updated(Updated::Conflict(_)) => "Conflict".to_owned(),
         Answer::Updated(updated) => format!("{updated:?}"),
         Answer::Inserted(inserted) => format!("{inserted:?}"),
@@ -154,22 +154,20 @@ fn brief(answer: &Answer) -> String {
     }
 }
 
-impl ConditionalCommit for Gated {}
-
 impl SessionStore for Gated {
     fn is_instant(&self) -> bool {
         self.is_instant
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         match self.call(Act::Load(id.clone())).await? {
-            Answer::Row(row) => Ok(row.map(|row| *row)),
+            Answer::Record(record) => Ok(record.map(|record| *record)),
             answer => unreachable!("{answer:?}"),
         }
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        match self.call(Act::Insert(id.clone(), row.clone(), lifetime)).await? {
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        match self.call(Act::Insert(id.clone(), record.clone(), lifetime)).await? {
             Answer::Inserted(inserted) => Ok(inserted),
             answer => unreachable!("{answer:?}"),
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use http_session::SessionId;
-use http_session::record::{Clear, Epoch, IdentityChange, OnConflict, Patch, Row, VerifierChange, VerifierHash};
+use http_session::record::{Clear, Epoch, IdentityChange, OnConflict, Patch, Record, VerifierChange, VerifierHash};
 use http_session::store::{Destroyed, Inserted, Touched, Updated};
 
 use super::behind::moved;
@@ -31,16 +31,16 @@ pub struct Truth {
     pub courses: Vec<Course>,
     pub marks: Vec<Mark>,
     pub taken: HashSet<u32>,
-    /// Which row holds which mark.
+    /// Which record holds which mark.
     pub written: HashSet<(usize, u32)>,
     places: HashMap<SessionId, usize>,
-    rows: Vec<Known>,
+    records: Vec<Known>,
 }
 
-/// A row's life so far.
+/// A record's life so far.
 #[derive(Default)]
 pub struct Known {
-    pub row: Option<Row>,
+    pub record: Option<Record>,
     is_dead: bool,
     identities: HashMap<u64, Option<u8>>,
     /// Each verifier's hash, and the last step at which it was valid.
@@ -66,23 +66,23 @@ impl Truth {
         &mut self.marks[mark as usize - 1]
     }
 
-    /// The number of a row in this history.
+    /// The number of a record in this history.
     pub fn place(&mut self, id: &SessionId) -> usize {
         if let Some(place) = self.places.get(id) {
             return *place;
         }
-        self.places.insert(id.clone(), self.rows.len());
-        self.rows.push(Known::default());
-        self.rows.len() - 1
+        self.places.insert(id.clone(), self.records.len());
+        self.records.push(Known::default());
+        self.records.len() - 1
     }
 
     pub fn known(&mut self, id: &SessionId) -> &Known {
         let place = self.place(id);
-        &self.rows[place]
+        &self.records[place]
     }
 
-    pub fn live_rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter_map(|known| known.row.as_ref())
+    pub fn live_records(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().filter_map(|known| known.record.as_ref())
     }
 
     /// Whether this verifier was valid at a step or later.
@@ -90,22 +90,22 @@ impl Truth {
         self.known(id).verifiers.iter().any(|(known, until)| *known == hash && *until >= since)
     }
 
-    /// Who was signed in in an epoch of a row.
+    /// Who was signed in in an epoch of a record.
     pub fn identity_in(&mut self, id: &SessionId, epoch: Epoch) -> Option<u8> {
         self.known(id).identities.get(&epoch.0).copied().flatten()
     }
 
-    pub fn acted(&mut self, visit: usize, act: &Act, before: Option<&Row>, answer: &Answer, after: Option<Row>) {
+    pub fn acted(&mut self, visit: usize, act: &Act, before: Option<&Record>, answer: &Answer, after: Option<Record>) {
         let place = self.place(act.id());
-        let before = before.filter(|row| !row.is_tombstone());
-        let tombstone = after.clone().filter(Row::is_tombstone);
-        let after = after.filter(|row| !row.is_tombstone());
+        let before = before.filter(|record| !record.is_tombstone());
+        let tombstone = after.clone().filter(Record::is_tombstone);
+        let after = after.filter(|record| !record.is_tombstone());
         self.follow(visit, place, before, after.as_ref());
         match (act, answer) {
-            (Act::Load(id), Answer::Row(row)) => self.loaded(visit, id, row.as_deref().or(tombstone.as_ref())),
-            (Act::Insert(id, row, _), Answer::Inserted(Inserted::Inserted)) => {
-                self.check(visit, before.is_none(), "R8: an insert overwrote a row");
-                self.inserted(visit, id, row);
+            (Act::Load(id), Answer::Record(record)) => self.loaded(visit, id, record.as_deref().or(tombstone.as_ref())),
+            (Act::Insert(id, record, _), Answer::Inserted(Inserted::Inserted)) => {
+                self.check(visit, before.is_none(), "R8: an insert overwrote a record");
+                self.inserted(visit, id, record);
             }
             (Act::Update(id, patch, _), Answer::Updated(Updated::Applied { renewed })) => {
                 let (Some(before), Some(after)) = (before, &after) else {
@@ -115,17 +115,17 @@ impl Truth {
                 self.updated(visit, id, patch, before, after);
             }
             (Act::Update(_, patch, _), Answer::Updated(Updated::Conflict(shown))) => {
-                let same = before.is_some_and(|row| row.fields == shown.fields && row.epoch == shown.epoch);
-                self.check(visit, same, "R10: a conflict shows another row");
-                let is_one = before.is_some_and(|row| moved(row, patch));
+                let same = before.is_some_and(|record| record.fields == shown.fields && record.epoch == shown.epoch);
+                self.check(visit, same, "R10: a conflict shows another record");
+                let is_one = before.is_some_and(|record| moved(record, patch));
                 self.check(visit, is_one, "R10: a conflict where everything is as it was loaded");
             }
             (Act::Touch(_, epoch, _), Answer::Touched(Touched::Applied)) => {
-                self.check(visit, before.is_some_and(|row| row.epoch == *epoch), "R4: a touch of another epoch");
+                self.check(visit, before.is_some_and(|record| record.epoch == *epoch), "R4: a touch of another epoch");
                 self.committed(visit);
             }
             (Act::Destroy(id, _), Answer::Destroyed(Destroyed::Destroyed)) => {
-                let is_empty = tombstone.is_some_and(|row| row.fields.is_empty() && row.identity.is_none());
+                let is_empty = tombstone.is_some_and(|record| record.fields.is_empty() && record.identity.is_none());
                 self.check(visit, is_empty, "R8: no tombstone, or one with something in it");
                 self.destroyed(visit, id, before);
             }
@@ -141,22 +141,22 @@ impl Truth {
             let same = before.fields == after.fields
                 && (before.identity == after.identity && before.verifier == after.verifier)
                 && before.epoch == after.epoch;
-            self.check(visit, same, "R9: a row changed without an update");
+            self.check(visit, same, "R9: a record changed without an update");
         }
     }
 
-    /// What holds of a row's life, from act to act.
-    fn follow(&mut self, visit: usize, place: usize, before: Option<&Row>, after: Option<&Row>) {
+    /// What holds of a record's life, from act to act.
+    fn follow(&mut self, visit: usize, place: usize, before: Option<&Record>, after: Option<&Record>) {
         let now = self.now;
-        let known = &mut self.rows[place];
+        let known = &mut self.records[place];
         let came_back = known.is_dead && after.is_some();
         known.is_dead |= before.is_some() && after.is_none();
-        known.row = after.cloned();
+        known.record = after.cloned();
         let mut moved = false;
-        if let Some(row) = after {
-            let user = user(row);
-            moved = *known.identities.entry(row.epoch.0).or_insert(user) != user;
-            for hash in [Some(row.verifier), row.previous].into_iter().flatten() {
+        if let Some(record) = after {
+            let user = user(record);
+            moved = *known.identities.entry(record.epoch.0).or_insert(user) != user;
+            for hash in [Some(record.verifier), record.previous].into_iter().flatten() {
                 match known.verifiers.iter_mut().find(|(known, _)| *known == hash) {
                     Some((_, until)) => *until = now,
                     None => known.verifiers.push((hash, now)),
@@ -172,16 +172,16 @@ impl Truth {
             self.check(visit, fits, "R4: another verifier in the same epoch");
             self.check(visit, raised == 0 || after.previous.is_none(), "R4: an old verifier outlived its epoch");
         }
-        if let Some(row) = after {
-            self.consistent(visit, row);
+        if let Some(record) = after {
+            self.consistent(visit, record);
         }
     }
 
-    /// What holds of a row by itself: nothing of another user, and each group of fields whole.
-    fn consistent(&mut self, visit: usize, row: &Row) {
-        let user = user(row);
-        let (log, cart, shelf) = (numbers(row, "log"), numbers(row, "cart"), shelf(row));
-        for mark in log.iter().chain(&cart).chain(&shelf).chain(&number(row, "note")) {
+    /// What holds of a record by itself: nothing of another user, and each group of fields whole.
+    fn consistent(&mut self, visit: usize, record: &Record) {
+        let user = user(record);
+        let (log, cart, shelf) = (numbers(record, "log"), numbers(record, "cart"), shelf(record));
+        for mark in log.iter().chain(&cart).chain(&shelf).chain(&number(record, "note")) {
             let owner = self.mark(*mark).user;
             self.check(
                 visit,
@@ -191,24 +191,24 @@ impl Truth {
         }
         let unique: HashSet<_> = log.iter().chain(&cart).collect();
         self.check(visit, unique.len() == log.len() + cart.len(), "R9: an entry is there twice");
-        let hits = number(row, "hits").unwrap_or(0);
+        let hits = number(record, "hits").unwrap_or(0);
         self.check(visit, hits as usize == log.len(), "R9: the sum is not the number of additions");
-        let high = number(row, "high");
+        let high = number(record, "high");
         self.check(visit, shelf.iter().max() == high.as_ref(), "R9: half of a change, or the merge of `max` or `keys`");
     }
 
-    fn loaded(&mut self, visit: usize, id: &SessionId, row: Option<&Row>) {
+    fn loaded(&mut self, visit: usize, id: &SessionId, record: Option<&Record>) {
         const WINDOW: u64 = 60;
         let course = &mut self.courses[visit];
         let Some(claim) = course.claim.as_ref().filter(|claim| claim.id == *id && course.seen == Seen::Unasked) else {
             return;
         };
-        course.seen = match row {
+        course.seen = match record {
             None => Seen::Nothing,
-            Some(row) if row.verifier == claim.hash || row.previous == Some(claim.hash) => {
-                Seen::Found(Box::new(row.clone()))
+            Some(record) if record.verifier == claim.hash || record.previous == Some(claim.hash) => {
+                Seen::Found(Box::new(record.clone()))
             }
-            Some(row) if row.ages.verifier.as_secs() <= WINDOW => Seen::Late,
+            Some(record) if record.ages.verifier.as_secs() <= WINDOW => Seen::Late,
             Some(_) => Seen::Nothing,
         };
     }
@@ -221,19 +221,19 @@ impl Truth {
         self.check(visit, fits, "R9: more than one commit");
     }
 
-    fn inserted(&mut self, visit: usize, id: &SessionId, row: &Row) {
+    fn inserted(&mut self, visit: usize, id: &SessionId, record: &Record) {
         let course = &mut self.courses[visit];
         course.inserted.push(id.clone());
-        let (asked, users) = (course.users.clone(), user(row));
+        let (asked, users) = (course.users.clone(), user(record));
         self.check(visit, users.is_none_or(|user| asked.contains(&user)), "R5: signed in by nobody's wish");
         let place = self.place(id);
-        for mark in numbers(row, "log").into_iter().chain(numbers(row, "cart")) {
+        for mark in numbers(record, "log").into_iter().chain(numbers(record, "cart")) {
             self.stored(visit, place, mark);
         }
     }
 
     /// The verifier is what the patch made of it.
-    fn verified(&mut self, visit: usize, patch: &Patch, renewed: bool, before: &Row, after: &Row) {
+    fn verified(&mut self, visit: usize, patch: &Patch, renewed: bool, before: &Record, after: &Record) {
         let (verifier, is_renewed) = match patch.verifier {
             VerifierChange::Unchanged => (before.verifier, true),
             VerifierChange::Rotate(new) => (new, true),
@@ -247,7 +247,7 @@ impl Truth {
         self.check(visit, after.epoch == epoch, "R4: an epoch without a rotation, or the other way round");
     }
 
-    fn updated(&mut self, visit: usize, id: &SessionId, patch: &Patch, before: &Row, after: &Row) {
+    fn updated(&mut self, visit: usize, id: &SessionId, patch: &Patch, before: &Record, after: &Record) {
         if before.fields != after.fields || before.identity != after.identity || before.epoch != after.epoch {
             self.committed(visit);
         }
@@ -316,7 +316,7 @@ impl Truth {
         self.check(visit, first, "R10: wrote the same twice");
     }
 
-    fn destroyed(&mut self, visit: usize, id: &SessionId, before: Option<&Row>) {
+    fn destroyed(&mut self, visit: usize, id: &SessionId, before: Option<&Record>) {
         let Some(before) = before else { return };
         let course = &self.courses[visit];
         let own = course.inserted.contains(id);
@@ -330,20 +330,20 @@ impl Truth {
     }
 }
 
-pub fn user(row: &Row) -> Option<u8> {
-    row.identity.as_ref().and_then(|raw| serde_json::from_slice(raw.as_bytes()).expect("a user"))
+pub fn user(record: &Record) -> Option<u8> {
+    record.identity.as_ref().and_then(|raw| serde_json::from_slice(raw.as_bytes()).expect("a user"))
 }
 
-pub fn numbers(row: &Row, name: &str) -> Vec<u32> {
-    row.fields.find(name).map_or_else(Vec::new, |raw| serde_json::from_slice(raw).expect("numbers"))
+pub fn numbers(record: &Record, name: &str) -> Vec<u32> {
+    record.fields.find(name).map_or_else(Vec::new, |raw| serde_json::from_slice(raw).expect("numbers"))
 }
 
-pub fn number(row: &Row, name: &str) -> Option<u32> {
-    row.fields.find(name).and_then(|raw| serde_json::from_slice(raw).expect("a number"))
+pub fn number(record: &Record, name: &str) -> Option<u32> {
+    record.fields.find(name).and_then(|raw| serde_json::from_slice(raw).expect("a number"))
 }
 
-fn shelf(row: &Row) -> Vec<u32> {
+fn shelf(record: &Record) -> Vec<u32> {
     let shelf: HashMap<u32, u32> =
-        row.fields.find("shelf").map_or_else(HashMap::new, |raw| serde_json::from_slice(raw).expect("a map"));
+        record.fields.find("shelf").map_or_else(HashMap::new, |raw| serde_json::from_slice(raw).expect("a map"));
     shelf.into_keys().collect()
 }

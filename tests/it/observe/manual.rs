@@ -6,12 +6,12 @@ use std::path::Path;
 const MANUAL: &str = include_str!("../../../src/guide/events.md");
 const EVENTS: &str = include_str!("../../../src/telemetry/events.rs");
 
-/// The rows of the table with this first header.
+/// The records of the table with this first header.
 fn table(first: &str) -> Vec<Vec<&'static str>> {
     let header = format!("| {first} |");
-    let rows = MANUAL.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
-    let rows = rows.take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+    let records = MANUAL.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
+    let records = records.take_while(|line| line.starts_with('|'));
+    records.map(|record| record.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
 /// What stands between backticks.
@@ -21,20 +21,20 @@ fn words(cell: &str) -> Vec<String> {
 
 /// Names and levels.
 pub fn events() -> Vec<(String, String)> {
-    table("event").into_iter().map(|row| (words(row[0]).remove(0), row[1].to_owned())).collect()
+    table("event").into_iter().map(|record| (words(record[0]).remove(0), record[1].to_owned())).collect()
 }
 
 pub fn spans() -> Vec<(String, String)> {
-    table("span").into_iter().map(|row| (words(row[0]).remove(0), row[1].to_owned())).collect()
+    table("span").into_iter().map(|record| (words(record[0]).remove(0), record[1].to_owned())).collect()
 }
 
 /// Metric, label, value: all that may be counted.
 pub fn metrics() -> BTreeSet<(String, String, String)> {
     let errors = ["corrupt", "full", "refused", "unavailable", "unknown"].map(str::to_owned);
     let mut all = BTreeSet::new();
-    for row in table("metric") {
-        let metric = words(row[0]).remove(0);
-        for label in row[2].split(';') {
+    for record in table("metric") {
+        let metric = words(record[0]).remove(0);
+        for label in record[2].split(';') {
             let (key, values) = label.split_once(':').unwrap();
             let key = words(key).remove(0);
             let mut values = words(values);

@@ -54,7 +54,7 @@ async fn r13_of_many_concurrent_takers_one_wins() {
             .await;
         texts.sort();
         assert_eq!(texts, [["conflict"; 7].as_slice(), &["coupon"]].concat());
-        assert_eq!(rig.only_row().await.fields.find("notice"), Some(b"null".as_slice()));
+        assert_eq!(rig.only_record().await.fields.find("notice"), Some(b"null".as_slice()));
     }
 }
 
@@ -75,9 +75,9 @@ async fn r13_a_take_is_final_whatever_becomes_of_the_response() {
     }
     drop(request);
     settle().await;
-    let row = rig.only_row().await;
+    let record = rig.only_record().await;
     assert_eq!(
-        (row.fields.find("notice"), row.fields.find("views")),
+        (record.fields.find("notice"), record.fields.find("views")),
         (Some(b"null".as_slice()), Some(b"1".as_slice()))
     );
 }
@@ -95,7 +95,7 @@ async fn r13_a_take_that_failed_grants_nothing_and_changes_nothing() {
         format!("{:?}", s.notice)
     };
     assert_eq!(rig.ask(&browser, take).await.text, "Some(\"coupon\")");
-    assert_eq!(rig.only_row().await.fields.find("notice"), Some(b"\"coupon\"".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("notice"), Some(b"\"coupon\"".as_slice()));
 }
 
 #[tokio::test]

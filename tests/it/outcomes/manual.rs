@@ -6,7 +6,7 @@ use super::Preset;
 
 const MANUAL: &str = include_str!("../../../src/guide/7_commit.md");
 
-/// The cells of a preset, by the names of row and column.
+/// The cells of a preset, by the names of record and column.
 pub fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static str> {
     let tables = match preset {
         Preset::Native => ["the request ends in", "the store is"],
@@ -17,9 +17,9 @@ pub fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static 
         let header = format!("| {table} |");
         let mut lines = MANUAL.lines().skip_while(|line| !line.starts_with(&header));
         let columns = split(lines.next().unwrap());
-        for row in lines.skip(1).take_while(|line| line.starts_with('|')).map(split) {
-            for (names, word) in columns.iter().zip(&row).skip(1) {
-                for ask in row[0].split("; ") {
+        for record in lines.skip(1).take_while(|line| line.starts_with('|')).map(split) {
+            for (names, word) in columns.iter().zip(&record).skip(1) {
+                for ask in record[0].split("; ") {
                     let (ask, exception) = ask.split_once(": ").map_or((ask, None), |(ask, who)| (ask, Some(who)));
                     if exception.is_some_and(|who| who != "express preset" || preset != Preset::Express) {
                         continue;
@@ -35,6 +35,6 @@ pub fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static 
     cells
 }
 
-fn split(row: &'static str) -> Vec<&'static str> {
-    row.trim_matches('|').split('|').map(str::trim).collect()
+fn split(record: &'static str) -> Vec<&'static str> {
+    record.trim_matches('|').split('|').map(str::trim).collect()
 }

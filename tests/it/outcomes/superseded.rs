@@ -70,7 +70,7 @@ async fn r11_a_visitors_sign_in_on_a_session_that_is_gone_becomes_a_new_one() {
         browser.keep(&answer);
         // This request's fields only: no cart, no theme.
         assert_eq!(rig.seen(&browser).await, "ada v9 [] ");
-        assert!(rig.row(&old).await.is_some_and(|row| row.is_tombstone()));
+        assert!(rig.record(&old).await.is_some_and(|record| record.is_tombstone()));
         assert_eq!(rig.ids().await.len(), 1);
     }
 }

@@ -51,7 +51,7 @@ async fn r10_a_lost_answer_is_not_retried() {
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(rig.store.take_names(), ["load", "update"]);
     rig.store.inner.heal();
-    assert_eq!(rig.only_row().await.fields.find("hits"), Some(b"1".as_slice()));
+    assert_eq!(rig.only_record().await.fields.find("hits"), Some(b"1".as_slice()));
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn r12_no_cookie_goes_out_for_a_session_that_was_destroyed_after_its_save(
 async fn r12_a_save_never_signs_in_and_never_rotates() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
-    let before = rig.only_row().await;
+    let before = rig.only_record().await;
     let handler = async |mut s: Session<Visit>| {
         s.rotate();
         s.views = 2;
@@ -170,8 +170,8 @@ async fn r12_a_save_never_signs_in_and_never_rotates() {
     };
     let answer = rig.visit(&mut browser, failing).await;
     assert_eq!(answer.text, "Err(IdentityPending)");
-    let row = rig.only_row().await;
-    assert_eq!((row.verifier, row.epoch, row.identity), (before.verifier, before.epoch, before.identity));
+    let record = rig.only_record().await;
+    assert_eq!((record.verifier, record.epoch, record.identity), (before.verifier, before.epoch, before.identity));
     assert_eq!(rig.seen(&browser).await, "ada v2 [\"apple\"] dark");
 }
 
@@ -217,7 +217,7 @@ async fn r12_uncommitted_cookie_attributes_have_no_effect() {
     let rig = Rig::with(true, |b| b.touch_throttle(0).build());
     let mut browser = rig.signed_in("ada").await;
     for (status, signs_in) in [(500, false), (408, false), (403, true)] {
-        let before = rig.only_row().await;
+        let before = rig.only_record().await;
         let handler = async move |mut s: Session<Visit>| {
             s.cookie_mut().max_age = Some(minutes(1));
             if signs_in {
@@ -226,10 +226,10 @@ async fn r12_uncommitted_cookie_attributes_have_no_effect() {
             StatusCode::from_u16(status).unwrap()
         };
         assert!(rig.visit(&mut browser, handler).await.set_cookies().is_empty());
-        let row = rig.only_row().await;
-        assert_eq!((row.expires_in, row.cookie), (before.expires_in, None), "{status}");
+        let record = rig.only_record().await;
+        assert_eq!((record.expires_in, record.cookie), (before.expires_in, None), "{status}");
     }
-    assert!(rig.row(&rig.ids().await[0]).await.is_some());
+    assert!(rig.record(&rig.ids().await[0]).await.is_some());
 }
 
 #[tokio::test]
@@ -260,5 +260,5 @@ async fn r10_a_renewal_whose_answer_was_lost_is_settled() {
     assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::OK, 1));
     rig.store.inner.heal();
     assert_eq!(rig.seen(&browser).await, "ada v2 [\"apple\"] dark");
-    assert!(rig.only_row().await.previous.is_some());
+    assert!(rig.only_record().await.previous.is_some());
 }

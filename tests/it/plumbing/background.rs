@@ -53,7 +53,7 @@ async fn a_detached_session_saves_after_the_response() {
         assert!(rig.visit(&mut browser, detach).await.set_cookies().is_empty());
         let mut detached = kept.recv().unwrap();
         rig.clock.advance(minutes(60));
-        let before = rig.only_row().await.expires_in;
+        let before = rig.only_record().await.expires_in;
         detached.hits += 5;
         detached.notice = Some("done".to_owned());
         rig.visit(&mut browser, async |mut s: Session<Visit>| {
@@ -62,11 +62,11 @@ async fn a_detached_session_saves_after_the_response() {
         })
         .await;
         detached.save().await.unwrap();
-        let row = rig.only_row().await;
-        assert_eq!(row.fields.find("hits"), Some(b"6".as_slice()));
-        assert_eq!(row.fields.find("views"), Some(b"2".as_slice()), "the handler's own change stays");
-        assert_eq!(row.fields.find("notice"), Some(b"\"done\"".as_slice()));
-        assert_eq!(row.expires_in, before, "background work is no activity");
+        let record = rig.only_record().await;
+        assert_eq!(record.fields.find("hits"), Some(b"6".as_slice()));
+        assert_eq!(record.fields.find("views"), Some(b"2".as_slice()), "the handler's own change stays");
+        assert_eq!(record.fields.find("notice"), Some(b"\"done\"".as_slice()));
+        assert_eq!(record.expires_in, before, "background work is no activity");
     }
 }
 

@@ -45,7 +45,7 @@ async fn the_same_configuration_twice_is_served_by_the_outer_one() {
         assert_eq!((answer.text.as_str(), answer.set_cookies().len()), ("1", 1));
         assert_eq!(send(&app, &mut browser, "/").await.text, "2");
         assert_eq!(rig.store.take_names(), ["insert", "load", "update"]);
-        assert_eq!(rig.only_row().await.fields.find("hits"), Some(b"2".as_slice()));
+        assert_eq!(rig.only_record().await.fields.find("hits"), Some(b"2".as_slice()));
     }
 }
 

@@ -3,13 +3,13 @@
 use http_session::MemoryStore;
 use http_session::store::AnyStore;
 
-use crate::conformance::{Flaw, Flawed};
 use crate::model::{Bench, failures};
-use crate::servers;
 use crate::support::times;
+use http_session_test_kit::servers;
+use http_session_test_kit::{Flaw, Flawed};
 
-use super::sqlite::Folder;
 use super::{connect, name_of};
+use http_session_test_kit::Folder;
 
 /// Histories on a store that answers in microseconds, in CI.
 const SWIFT: u64 = 2000;

@@ -12,10 +12,10 @@ use http_session::{Session, SessionConfig};
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
-use super::sqlite::Folder;
 use super::{connect, name_of};
-use crate::servers;
 use crate::support::{Browser, Oops, Request, secret, times};
+use http_session_test_kit::Folder;
+use http_session_test_kit::servers;
 
 /// Field updates in CI.
 const UPDATES: u64 = 100_000;

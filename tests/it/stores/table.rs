@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
-use http_session::store::{
-    AnyStore, Basic, BasicStore, ConditionalCommit, EnumerateSessions, ExpressFormat, IndexSessions,
-};
-use http_session::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
+use http_session::MemoryStore;
+use http_session::store::{AnyStore, Blobs, EnumerateSessions, Exclusive, ExpressFormat, IndexSessions};
+use http_session_postgres::PostgresStore;
+use http_session_redis::RedisStore;
+use http_session_sqlite::SqliteStore;
 
 const MANUAL: &str = include_str!("../../../src/guide/stores.md");
 
@@ -26,11 +27,10 @@ macro_rules! implements {
     }};
 }
 
-macro_rules! row {
+macro_rules! record {
     ($name:literal, $feature:literal, $store:ty) => {{
         let yes = |implements| if implements { "yes" } else { "no" };
         let capabilities = [
-            yes(implements!($store: ConditionalCommit)),
             yes(implements!($store: EnumerateSessions)),
             yes(implements!($store: IndexSessions)),
             yes(implements!($store: ExpressFormat)),
@@ -42,7 +42,7 @@ macro_rules! row {
 
 struct Shelf;
 
-impl BasicStore for Shelf {
+impl Blobs for Shelf {
     async fn get(&self, _: &http_session::SessionId) -> Result<Option<Vec<u8>>, http_session::error::StoreError> {
         Ok(None)
     }
@@ -63,18 +63,18 @@ impl BasicStore for Shelf {
 
 #[test]
 fn the_manuals_table_of_capabilities_is_true() {
-    let rows = [
-        row!("MemoryStore", "memory", MemoryStore),
-        row!("SqliteStore", "sqlite", SqliteStore),
-        row!("RedisStore", "redis", RedisStore),
-        row!("PostgresStore", "postgres", PostgresStore),
-        row!("AnyStore", "", AnyStore),
-        row!("Basic", "", Basic<Shelf>),
+    let records = [
+        record!("MemoryStore", "memory", MemoryStore),
+        record!("SqliteStore", "sqlite", SqliteStore),
+        record!("RedisStore", "redis", RedisStore),
+        record!("PostgresStore", "postgres", PostgresStore),
+        record!("AnyStore", "", AnyStore),
+        record!("Exclusive", "", Exclusive<Shelf>),
     ];
     let (_, after) = MANUAL.split_once("# Capabilities").unwrap();
     let table: Vec<&str> = after.lines().skip_while(|line| !line.starts_with('|')).skip(2).collect();
     let table = &table[..table.iter().position(|line| !line.starts_with('|')).unwrap()];
-    assert_eq!(table, rows);
+    assert_eq!(table, records);
 }
 
 #[test]

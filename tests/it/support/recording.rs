@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use http_session::SessionId;
 use http_session::error::StoreError;
-use http_session::record::{Epoch, Lifetime, Patch, Row};
-use http_session::store::{ConditionalCommit, Destroyed, ExpressFormat, Inserted, SessionStore, Touched, Updated};
+use http_session::record::{Epoch, Lifetime, Patch, Record};
+use http_session::store::{Destroyed, ExpressFormat, Inserted, SessionStore, Touched, Updated};
 
 /// Writes down every call to a store, in express's words where there is one: get, set, touch, destroy.
 #[derive(Clone, Debug)]
@@ -34,7 +34,6 @@ impl<S: SessionStore> Recording<S> {
     }
 }
 
-impl<S: ConditionalCommit> ConditionalCommit for Recording<S> {}
 impl<S: ExpressFormat> ExpressFormat for Recording<S> {}
 
 impl<S: SessionStore> SessionStore for Recording<S> {
@@ -46,14 +45,14 @@ impl<S: SessionStore> SessionStore for Recording<S> {
         self.is_instant
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         self.note("load", id);
         self.inner.load(id).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
         self.note("insert", id);
-        self.inner.insert(id, row, lifetime).await
+        self.inner.insert(id, record, lifetime).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {

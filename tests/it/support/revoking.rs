@@ -1,29 +1,25 @@
 use std::time::Duration;
 
 use http_session::error::StoreError;
-use http_session::record::{Epoch, Lifetime, Patch, RawJson, Row};
-use http_session::store::{
-    ConditionalCommit, Destroyed, Generation, IndexSessions, Inserted, SessionStore, Touched, Updated,
-};
+use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use http_session::store::{Destroyed, Generation, IndexSessions, Inserted, SessionStore, Touched, Updated};
 use http_session::{MemoryStore, SessionId};
 
 /// An indexed store in which somebody ends all sessions of whoever is about to sign in, and whose index is out of date.
 #[derive(Clone, Debug, Default)]
 pub struct Revoking(MemoryStore);
 
-impl ConditionalCommit for Revoking {}
-
 impl SessionStore for Revoking {
     fn is_instant(&self) -> bool {
         true
     }
 
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         self.0.load(id).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        self.0.insert(id, row, lifetime).await
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.0.insert(id, record, lifetime).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {

@@ -1,23 +1,20 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
+use http_session::SessionData;
 use http_session::clock::ManualClock;
 use http_session::config::builder::{BrowserSession, Builder, Express, WithSecret};
 use http_session::middleware::SessionBody;
-use http_session::record::Row;
-use http_session::session::StorableIn;
-use http_session::store::ConditionalCommit;
+use http_session::record::Record;
 use http_session::store::EnumerateSessions as _;
 use http_session::{MemoryStore, Session, SessionConfig, SessionId, SessionStore};
 use tower::{Layer as _, ServiceExt as _};
 
-use super::{Answer, Browser, Faulty, Recording, secret};
+use super::{Answer, Browser, Faulty, Oops, Recording, secret};
 
 pub type Store = Recording<Faulty<MemoryStore>>;
 pub type Open = Builder<WithSecret, Store, BrowserSession>;
@@ -39,18 +36,6 @@ pub struct Visit {
     pub state: Option<String>,
     pub notice: Option<String>,
 }
-
-/// An error of the inner service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Oops;
-
-impl fmt::Display for Oops {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("oops")
-    }
-}
-
-impl std::error::Error for Oops {}
 
 /// What a handler of a test may return.
 pub trait Reply {
@@ -199,7 +184,7 @@ impl Rig {
     /// A request that is not sent yet.
     pub fn start<T, W, F>(&self, mut request: Request<String>, work: W) -> Pending
     where
-        T: StorableIn<Store> + Send + 'static,
+        T: SessionData + Send + 'static,
         W: FnOnce(Session<T>) -> F + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
@@ -228,7 +213,7 @@ impl Rig {
     /// Sends a request; the error is the inner service's.
     pub async fn send<T, W, F>(&self, request: Request<String>, work: W) -> Result<Answer, Oops>
     where
-        T: StorableIn<Store> + Send + 'static,
+        T: SessionData + Send + 'static,
         W: FnOnce(Session<T>) -> F + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
@@ -238,7 +223,7 @@ impl Rig {
     /// A visit whose cookies the browser keeps.
     pub async fn visit<T, W, F>(&self, browser: &mut Browser, work: W) -> Answer
     where
-        T: StorableIn<Store> + Send + 'static,
+        T: SessionData + Send + 'static,
         W: FnOnce(Session<T>) -> F + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
@@ -250,7 +235,7 @@ impl Rig {
     /// A visit whose answer never reaches the browser.
     pub async fn ask<T, W, F>(&self, browser: &Browser, work: W) -> Answer
     where
-        T: StorableIn<Store> + Send + 'static,
+        T: SessionData + Send + 'static,
         W: FnOnce(Session<T>) -> F + Send + 'static,
         F: Future<Output: Reply> + Send + 'static,
     {
@@ -298,13 +283,13 @@ impl Rig {
     }
 
     /// The only stored session.
-    pub async fn only_row(&self) -> Row {
+    pub async fn only_record(&self) -> Record {
         let ids = self.ids().await;
         assert_eq!(ids.len(), 1, "one session is stored");
-        self.row(&ids[0]).await.expect("a row")
+        self.record(&ids[0]).await.expect("a record")
     }
 
-    pub async fn row(&self, id: &SessionId) -> Option<Row> {
+    pub async fn record(&self, id: &SessionId) -> Option<Record> {
         self.store.inner.store().load(id).await.expect("the memory store")
     }
 }
@@ -315,39 +300,10 @@ fn fill(session: &mut Session<Visit>) {
     session.theme = "dark".to_owned();
 }
 
-/// Polls once; the waker is never called.
-pub fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Lets spawned work come to its end.
-pub async fn settle() {
-    for _ in 0..50 {
-        tokio::task::yield_now().await;
-    }
-}
-
 pub const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
 
 pub const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// Sends a request through a layer around a handler that extracts for itself.
-pub async fn through<S, H>(sessions: &SessionConfig<S>, request: super::Request, handler: H) -> Answer
-where
-    S: ConditionalCommit,
-    H: AsyncFnOnce(super::Request),
-{
-    let mut handler = Some(handler);
-    let service = tower::service_fn(move |request| {
-        let work = handler.take().unwrap();
-        async move {
-            work(request).await;
-            Ok::<_, Oops>(Response::new(String::new()))
-        }
-    });
-    Answer::read(sessions.layer().layer(service).oneshot(request).await.unwrap()).await
 }

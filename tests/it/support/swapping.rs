@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_session::error::StoreError;
-use http_session::record::{Epoch, Lifetime, OnConflict, Patch, Row};
-use http_session::store::{ConditionalCommit, Destroyed, Inserted, SessionStore, Touched, Updated};
+use http_session::record::{Epoch, Lifetime, OnConflict, Patch, Record};
+use http_session::store::{Destroyed, Inserted, SessionStore, Touched, Updated};
 use http_session::{MemoryStore, SessionId};
 
 /// Compares and swaps, as a database would: any conditional field that has another value is a conflict. Between load and
@@ -15,15 +15,13 @@ pub struct Swapping {
     pub updates: Arc<AtomicUsize>,
 }
 
-impl ConditionalCommit for Swapping {}
-
 impl SessionStore for Swapping {
-    async fn load(&self, id: &SessionId) -> Result<Option<Row>, StoreError> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
         self.inner.load(id).await
     }
 
-    async fn insert(&self, id: &SessionId, row: &Row, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        self.inner.insert(id, row, lifetime).await
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        self.inner.insert(id, record, lifetime).await
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
@@ -31,16 +29,16 @@ impl SessionStore for Swapping {
         self.updates.fetch_add(1, Ordering::SeqCst);
         if self.quicker.load(Ordering::SeqCst) > 0 {
             self.quicker.fetch_sub(1, Ordering::SeqCst);
-            let row = self.inner.load(id).await?.unwrap();
-            let hits: i64 = row.fields.find("hits").map_or(0, |raw| serde_json::from_slice(raw).unwrap());
+            let record = self.inner.load(id).await?.unwrap();
+            let hits: i64 = record.fields.find("hits").map_or(0, |raw| serde_json::from_slice(raw).unwrap());
             let other = format!("{}", hits + 100);
-            let mut theirs = Patch::unchanged(&row);
+            let mut theirs = Patch::unchanged(&record);
             theirs.result = [("hits", http_session::record::Keep::No, other.as_bytes())].into_iter().collect();
             let _ = self.inner.update(id, &theirs, lifetime).await?;
         }
-        let row = self.inner.load(id).await?.unwrap();
-        if patch.changes().any(|change| change.conditional && row.fields.read(change.field) != change.base) {
-            return Ok(Updated::Conflict(Box::new(row)));
+        let record = self.inner.load(id).await?.unwrap();
+        if patch.changes().any(|change| change.conditional && record.fields.read(change.field) != change.base) {
+            return Ok(Updated::Conflict(Box::new(record)));
         }
         let mut whole = patch.clone();
         whole.on_conflict = OnConflict::Refuse;

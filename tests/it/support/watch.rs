@@ -64,16 +64,16 @@ impl Watch {
     }
 
     /// The ids and verifiers of a store.
-    pub async fn rows(&mut self, rig: &Rig) {
+    pub async fn records(&mut self, rig: &Rig) {
         for id in rig.ids().await {
             self.hides(id.as_str());
-            let row = rig.row(&id).await.unwrap();
-            if row.verifier.0 != [1; 32] {
-                self.hides(row.verifier.0);
+            let record = rig.record(&id).await.unwrap();
+            if record.verifier.0 != [1; 32] {
+                self.hides(record.verifier.0);
             }
             self.hears(&id);
-            self.hears(&row);
-            self.hears(&row.fields.iter().collect::<Vec<_>>());
+            self.hears(&record);
+            self.hears(&record.fields.iter().collect::<Vec<_>>());
         }
     }
 

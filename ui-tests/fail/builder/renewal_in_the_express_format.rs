@@ -1,4 +1,4 @@
-// Rows of the express format have no verifier that could be renewed.
+// Records of the express format have no verifier that could be renewed.
 use http_session::SessionConfig;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Two dots in a row name nothing.
+// Two dots in a record name nothing.
 use http_session::cookie_domain;
 
 fn main() {

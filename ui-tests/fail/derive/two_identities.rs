@@ -1,4 +1,4 @@
-// The row has one place for the identity.
+// The record has one place for the identity.
 use http_session::Session;
 
 #[derive(Session)]

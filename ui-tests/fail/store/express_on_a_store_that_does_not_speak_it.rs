@@ -1,4 +1,4 @@
-// Node could not read these rows.
+// Node could not read these records.
 use http_session::{Secret, SessionConfig};
 use ui_tests::PlainStore;
 

@@ -1,0 +1,154 @@
+//! Time, from outside: the pure stages take it as a value, and tests set it by hand.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// A source of time, for [`Builder::clock`](crate::config::Builder::clock) and `MemoryStore::clock`.
+///
+/// ```
+/// use std::time::Duration;
+/// use http_session_store::clock::{Clock, SystemClock};
+///
+/// /// Runs ten times as fast.
+/// struct Fast(SystemClock);
+///
+/// impl Clock for Fast {
+///     fn elapsed(&self) -> Duration {
+///         self.0.elapsed() * 10
+///     }
+///
+///     fn unix(&self) -> Duration {
+///         self.0.unix()
+///     }
+/// }
+/// ```
+pub trait Clock: Send + Sync + 'static {
+    /// Time since some moment in the past that stays the same; never goes back. For lifetimes and lateness.
+    ///
+    /// ```
+    /// # use http_session_store::clock::{Clock, SystemClock};
+    /// let clock = SystemClock::new();
+    /// assert!(clock.elapsed() <= clock.elapsed());
+    /// ```
+    fn elapsed(&self) -> Duration;
+
+    /// Time since the Unix epoch, for dates in cookies (express format: `Expires`).
+    ///
+    /// ```
+    /// # use http_session_store::clock::{Clock, ManualClock};
+    /// assert_eq!(ManualClock::new().unix().as_secs(), 1_704_067_200);
+    /// ```
+    fn unix(&self) -> Duration;
+}
+
+/// The machine's clock: monotonic for [`elapsed`](Clock::elapsed), the system's time for [`unix`](Clock::unix). The default
+/// everywhere.
+///
+/// ```
+/// # use http_session_store::clock::SystemClock;
+/// # use http_session_store::MemoryStore;
+/// let store = MemoryStore::new().clock(SystemClock::new());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// Starts counting now.
+    ///
+    /// ```
+    /// # use http_session_store::clock::{Clock, SystemClock};
+    /// assert!(SystemClock::new().elapsed().as_secs() < 60);
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn unix(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// A clock that stands still until it is told to advance, for tests. Clones share their time.
+///
+/// ```
+/// use std::time::Duration;
+/// use http_session_store::clock::{Clock, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let before = clock.elapsed();
+/// clock.advance(Duration::from_secs(90));
+/// assert_eq!(clock.elapsed() - before, Duration::from_secs(90));
+/// ```
+#[derive(Clone, Default)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock at 2024-01-01 00:00:00 UTC. (`ManualClock::default()` is one at the Unix epoch.)
+    ///
+    /// ```
+    /// # use http_session_store::clock::{Clock, ManualClock};
+    /// let (clock, other) = (ManualClock::new(), ManualClock::new());
+    /// assert_eq!(clock.unix(), other.unix());
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        let clock = Self::default();
+        clock.advance(Duration::from_secs(1_704_067_200));
+        clock
+    }
+
+    /// Moves the time on, for all clones.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use http_session_store::clock::{Clock, ManualClock};
+    /// let clock = ManualClock::new();
+    /// let (shared, before) = (clock.clone(), clock.unix());
+    /// clock.advance(Duration::from_millis(1500));
+    /// assert_eq!(shared.unix() - before, Duration::from_millis(1500));
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn elapsed(&self) -> Duration {
+        self.unix()
+    }
+
+    fn unix(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManualClock").field(&self.unix()).finish()
+    }
+}
+
+/// Milliseconds, for storages that count in them. More than three centuries are three centuries, so that sums stay in range.
+pub fn milliseconds(duration: Duration) -> i64 {
+    const MOST: i64 = 10_000_000_000_000;
+    i64::try_from(duration.as_millis()).map_or(MOST, |milliseconds| milliseconds.min(MOST))
+}

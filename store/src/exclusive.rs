@@ -1,0 +1,275 @@
+//! A complete store over three methods, for one process.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::future::Future;
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::record::{Epoch, Lifetime, Patch, Record};
+use crate::{Destroyed, Entry, Inserted, SessionId, SessionStore, Touched, Updated};
+
+/// Bytes under a key: the three methods that express-session demands of a store. [`Exclusive`] makes a complete store of
+/// them.
+///
+/// Each method must be atomic: a reader sees the bytes of one `set` as a whole.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::{Mutex, PoisonError};
+/// use std::time::Duration;
+///
+/// use http_session_store::error::StoreError;
+/// use http_session_store::{Blobs, Exclusive, SessionId};
+///
+/// #[derive(Default)]
+/// struct Shelf(Mutex<HashMap<SessionId, Vec<u8>>>);
+///
+/// impl Blobs for Shelf {
+///     async fn get(&self, id: &SessionId) -> Result<Option<Vec<u8>>, StoreError> {
+///         Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned())
+///     }
+///
+///     async fn set(&self, id: &SessionId, bytes: Vec<u8>, _time_to_live: Duration) -> Result<(), StoreError> {
+///         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), bytes);
+///         Ok(())
+///     }
+///
+///     async fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
+///         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+///         Ok(())
+///     }
+/// }
+///
+/// let store = Exclusive::new(Shelf::default());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not keep bytes under session ids",
+    label = "this has no `get`, `set` and `destroy` for sessions",
+    note = "implement `Blobs` for `{Self}`, or `SessionStore`, which does not need `Exclusive::new(..)`"
+)]
+pub trait Blobs: Send + Sync + 'static {
+    /// The bytes that were last set, if they are still there.
+    ///
+    /// # Errors
+    /// The back-end failed.
+    fn get(&self, id: &SessionId) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+
+    /// Keeps these bytes and replaces earlier ones. The back-end may remove them after `time_to_live`, but not sooner, and it
+    /// does not have to.
+    ///
+    /// # Errors
+    /// The back-end failed, or has no room. Where nobody can tell whether it happened, the kind is
+    /// [`Unknown`](StoreErrorKind::Unknown).
+    fn set(
+        &self,
+        id: &SessionId,
+        bytes: Vec<u8>,
+        time_to_live: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes the bytes. A session that is destroyed is first [`set`](Self::set) to its tombstone, which stays for a minute;
+    /// this call removes what has expired, and bytes that cannot be read.
+    ///
+    /// # Errors
+    /// The back-end failed.
+    fn destroy(&self, id: &SessionId) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Sessions in [`Blobs`] that only this process writes.
+///
+/// A write is a `get` and a `set`, so two writers of one session would overwrite each other. This store lets the writes of a
+/// session happen one after another, in the order in which they came. With that it keeps the whole contract, as long as **this
+/// process is the only writer** of the bytes: no second server, and no overlap of the old and the new process during a
+/// deployment. A back-end that compares and swaps does not need this: it implements [`SessionStore`] with [`Entry`].
+///
+/// A write runs to its end in a task of its own, also where its caller gives up: the next write of the session waits for it.
+/// So a call needs a tokio runtime. Times are those of this machine's clock.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use http_session_store::{Blobs, Exclusive, SessionId, error::StoreError};
+/// # struct Shelf;
+/// # impl Blobs for Shelf {
+/// #     async fn get(&self, _: &SessionId) -> Result<Option<Vec<u8>>, StoreError> { Ok(None) }
+/// #     async fn set(&self, _: &SessionId, _: Vec<u8>, _: Duration) -> Result<(), StoreError> { Ok(()) }
+/// #     async fn destroy(&self, _: &SessionId) -> Result<(), StoreError> { Ok(()) }
+/// # }
+/// let store = Exclusive::new(Shelf);
+/// ```
+pub struct Exclusive<B>(Arc<Shared<B>>);
+
+struct Shared<B> {
+    blobs: B,
+    clock: Box<dyn Clock>,
+    /// Whose turn it is: sessions share a mutex by the hash of their id. Tokio's mutex is fair, and is made to be held over
+    /// an await.
+    turns: [Mutex<()>; TURNS],
+    hasher: RandomState,
+}
+
+/// Sessions whose ids share a mutex wait for each other, so there are many more than a process has writes under way.
+const TURNS: usize = 256;
+
+impl<B: Blobs> Exclusive<B> {
+    /// Sessions in these blobs.
+    #[must_use]
+    pub fn new(blobs: B) -> Self {
+        Self::with_clock(blobs, SystemClock::new())
+    }
+
+    /// The same with another clock, for tests. Its [`unix`](Clock::unix) time is used.
+    ///
+    /// ```
+    /// # use http_session_store::{Blobs, Exclusive, clock::ManualClock};
+    /// fn with_time_by_hand<B: Blobs>(blobs: B, clock: &ManualClock) -> Exclusive<B> {
+    ///     Exclusive::with_clock(blobs, clock.clone())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_clock(blobs: B, clock: impl Clock) -> Self {
+        let turns = std::array::from_fn(|_| Mutex::const_new(()));
+        Self(Arc::new(Shared { blobs, clock: Box::new(clock), turns, hasher: RandomState::new() }))
+    }
+
+    /// The blobs.
+    #[must_use]
+    pub fn blobs(&self) -> &B {
+        &self.0.blobs
+    }
+
+    /// Runs a write in its turn, and to its end even if the caller is gone: a `set` that is still on its way must not arrive
+    /// after the next one.
+    async fn write<T, W>(
+        &self,
+        id: &SessionId,
+        write: impl FnOnce(Arc<Shared<B>>, SessionId) -> W,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let (shared, id) = (Arc::clone(&self.0), id.clone());
+        let work = write(Arc::clone(&shared), id.clone());
+        let task = tokio::spawn(async move {
+            let _turn = shared.turn(&id).lock().await;
+            work.await
+        });
+        // A back-end that panics leaves open what happened.
+        task.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Unknown)))
+    }
+}
+
+impl<B: Blobs> Shared<B> {
+    fn turn(&self, id: &SessionId) -> &Mutex<()> {
+        let place = usize::try_from(self.hasher.hash_one(id) % TURNS as u64).unwrap_or_default();
+        self.turns.get(place).unwrap_or(&self.turns[0])
+    }
+
+    /// What is live under an id.
+    async fn entry(&self, id: &SessionId, now: Duration) -> Result<Option<Entry>, StoreError> {
+        let bytes = self.blobs.get(id).await?;
+        let entry = bytes.map(|bytes| Entry::from_bytes(&bytes)).transpose()?;
+        Ok(entry.filter(|entry| entry.is_live(now)))
+    }
+
+    async fn keep(&self, id: &SessionId, entry: &Entry, now: Duration) -> Result<(), StoreError> {
+        if !entry.is_live(now) {
+            return self.blobs.destroy(id).await;
+        }
+        self.blobs.set(id, entry.to_bytes(), entry.end().saturating_sub(now)).await
+    }
+
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        let now = self.clock.unix();
+        match self.entry(id, now).await {
+            Ok(None) => {}
+            // Bytes that cannot be read may be a session of a newer version: they are not overwritten.
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => return Ok(Inserted::Taken),
+            Ok(Some(_)) => return Ok(Inserted::Taken),
+            Err(error) => return Err(error),
+        }
+        self.keep(id, &Entry::new(record, lifetime, now), now).await?;
+        Ok(Inserted::Inserted)
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        let now = self.clock.unix();
+        let Some(mut entry) = self.entry(id, now).await? else { return Ok(Updated::Missing) };
+        let updated = entry.update(patch, lifetime, now);
+        if matches!(updated, Updated::Applied { .. }) {
+            self.keep(id, &entry, now).await?;
+        }
+        Ok(updated)
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        let now = self.clock.unix();
+        let Some(mut entry) = self.entry(id, now).await? else { return Ok(Touched::Missing) };
+        let touched = entry.touch(epoch, lifetime, now);
+        if touched == Touched::Applied {
+            self.keep(id, &entry, now).await?;
+        }
+        Ok(touched)
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        let now = self.clock.unix();
+        let entry = match (self.entry(id, now).await, epoch) {
+            // Nobody can use what cannot be read, and nobody may come back to it.
+            (Err(error), None) if error.kind() == StoreErrorKind::Corrupt => {
+                return self.blobs.destroy(id).await.map(|()| Destroyed::Destroyed);
+            }
+            (entry, _) => entry?,
+        };
+        let Some(mut entry) = entry else { return Ok(Destroyed::Missing) };
+        let destroyed = entry.destroy(epoch, now);
+        if destroyed == Destroyed::Destroyed {
+            self.keep(id, &entry, now).await?;
+        }
+        Ok(destroyed)
+    }
+}
+
+/// Clones share the blobs and the turns.
+impl<B> Clone for Exclusive<B> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<B> fmt::Debug for Exclusive<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exclusive(..)")
+    }
+}
+
+impl<B: Blobs> SessionStore for Exclusive<B> {
+    async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
+        let now = self.0.clock.unix();
+        Ok(self.0.entry(id, now).await?.map(|entry| entry.record(now)))
+    }
+
+    async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
+        let record = record.clone();
+        self.write(id, |shared, id| async move { shared.insert(&id, &record, lifetime).await }).await
+    }
+
+    async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
+        let patch = patch.clone();
+        self.write(id, |shared, id| async move { shared.update(&id, &patch, lifetime).await }).await
+    }
+
+    async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
+        self.write(id, move |shared, id| async move { shared.touch(&id, epoch, lifetime).await }).await
+    }
+
+    async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
+        self.write(id, move |shared, id| async move { shared.destroy(&id, epoch).await }).await
+    }
+}

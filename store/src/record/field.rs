@@ -1,0 +1,217 @@
+//! One field: what the derive knows of it, and the mark that it bears in a record.
+
+use std::fmt;
+
+use crate::error::MergeConflict;
+
+/// Whether a field outlives a change of identity: the attribute `keep` of a session's field. It is stored with the field, so
+/// that a sign-out through another view of the session clears the same fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keep {
+    /// Gone at sign-in, sign-out and switch, but for what a request has changed before it signs an anonymous visitor in.
+    #[default]
+    No,
+    /// `keep = "sign_in"`: comes along when an anonymous visitor signs in, gone at a sign-out or switch.
+    SignIn,
+    /// `keep`: outlives every change of identity.
+    Always,
+}
+
+impl Keep {
+    /// One byte, as a record stores it.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// assert_eq!(Keep::from_byte(Keep::SignIn.to_byte()), Keep::SignIn);
+    /// ```
+    #[must_use]
+    pub const fn to_byte(self) -> u8 {
+        match self {
+            Self::No => 0,
+            Self::SignIn => 1,
+            Self::Always => 2,
+        }
+    }
+
+    /// The mark of a stored byte; one that is not known is the strictest.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// assert_eq!(Keep::from_byte(255), Keep::No);
+    /// ```
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Self {
+        match byte {
+            1 => Self::SignIn,
+            2 => Self::Always,
+            _ => Self::No,
+        }
+    }
+}
+
+/// Which of the record's fields a patch clears before it writes (R5).
+///
+/// ```
+/// # use http_session_store::record::{Clear, Field, Keep};
+/// assert!(Clear::SignIn < Clear::Identity); // the later one clears more
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Clear {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those not marked `keep` or `keep = "sign_in"`: an anonymous visitor signed in.
+    SignIn,
+    /// Those not marked `keep`: signed out, or another identity.
+    Identity,
+}
+
+impl Clear {
+    /// Whether a field with this mark stays.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// assert!(Clear::SignIn.keeps(Keep::SignIn));
+    /// assert!(!Clear::Identity.keeps(Keep::SignIn));
+    /// ```
+    #[must_use]
+    pub const fn keeps(self, mark: Keep) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::SignIn => matches!(mark, Keep::SignIn | Keep::Always),
+            Self::Identity => matches!(mark, Keep::Always),
+        }
+    }
+}
+
+/// Joins a field that two requests changed: base, theirs, ours as raw JSON, empty for absent. The derive makes one of each
+/// merge rule.
+///
+/// # Errors
+/// The rule refuses to join the two.
+///
+/// ```
+/// use http_session_store::error::MergeConflict;
+/// use http_session_store::record::{Field, MergeFn};
+///
+/// fn theirs_wins(_base: &[u8], theirs: &[u8], _ours: &[u8]) -> Result<Vec<u8>, MergeConflict> {
+///     Ok(theirs.to_vec())
+/// }
+///
+/// static STATE: Field = Field::new("state").merge(theirs_wins);
+/// ```
+pub type MergeFn = fn(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Vec<u8>, MergeConflict>;
+
+/// What the derive knows of a field, made at compile time.
+///
+/// A test of a store makes its own:
+///
+/// ```
+/// # use http_session_store::record::{Clear, Field, Keep};
+/// static CART: Field = Field::new("cart").aliases(&["basket"]).keep(Keep::SignIn);
+/// assert!(CART.owns("basket"));
+/// ```
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Field {
+    /// The name in the record.
+    pub name: &'static str,
+    /// Older names: read when the name itself is absent, removed when the field is written (R15).
+    pub aliases: &'static [&'static str],
+    /// Whether it outlives a change of identity.
+    pub keep: Keep,
+    /// Whether a session without a readable value of it is no session for this view (R16).
+    pub required: bool,
+    /// How concurrent changes are joined; `None` replaces.
+    pub merge: Option<MergeFn>,
+}
+
+impl Field {
+    /// A field that is replaced on conflict, cleared at a change of identity, and may be missing.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// static VIEWS: Field = Field::new("views");
+    /// ```
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, aliases: &[], keep: Keep::No, required: false, merge: None }
+    }
+
+    /// With older names.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// static VIEWS: Field = Field::new("views").aliases(&["hits"]);
+    /// ```
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// With a mark for changes of identity.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// static THEME: Field = Field::new("theme").keep(Keep::Always);
+    /// ```
+    #[must_use]
+    pub const fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Always stored, and no session without it.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// static PLAN: Field = Field::new("plan").required();
+    /// ```
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// With a merge function.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// static VIEWS: Field = Field::new("views").merge(|_base, _theirs, ours| Ok(ours.to_vec()));
+    /// ```
+    #[must_use]
+    pub const fn merge(mut self, merge: MergeFn) -> Self {
+        self.merge = Some(merge);
+        self
+    }
+
+    /// Whether a stored name is this field's, or an older name of it.
+    ///
+    /// ```
+    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// assert!(Field::new("views").aliases(&["hits"]).owns("hits"));
+    /// ```
+    #[must_use]
+    pub fn owns(&self, name: &str) -> bool {
+        self.owns_bytes(name.as_bytes())
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub fn owns_bytes(&self, name: &[u8]) -> bool {
+        self.name.as_bytes() == name || self.aliases.iter().any(|alias| alias.as_bytes() == name)
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Field")
+            .field("name", &self.name)
+            .field("aliases", &self.aliases)
+            .field("keep", &self.keep)
+            .field("required", &self.required)
+            .field("merges", &self.merge.is_some())
+            .finish()
+    }
+}

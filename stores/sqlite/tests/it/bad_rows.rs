@@ -1,0 +1,243 @@
+//! Rows that this program did not write, or not like this.
+
+use std::fs;
+
+use http_session::SessionId;
+use http_session::error::StoreErrorKind;
+use http_session::record::{Epoch, RawJson};
+use http_session::store::{
+    Cursor, Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, SessionStore as _, Touched, Updated,
+};
+use http_session_sqlite::SqliteStore;
+use http_session_sqlite::driver::{Connection, Row};
+
+use super::{Files as _, LIFETIME, id, noting, row};
+use http_session_test_kit::Folder;
+
+/// All columns of all rows.
+fn dump(connection: &Connection) -> Vec<String> {
+    let mut statement = connection.prepare("SELECT * FROM sessions ORDER BY id").unwrap();
+    let columns = statement.column_count();
+    let column = |row: &Row<'_>, place| format!("{:?}", row.get_ref(place).unwrap());
+    let rows = statement.query_map([], |row| Ok((0..columns).map(|place| column(row, place)).collect()));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// Changes to a good row after which its values cannot be read.
+const VALUES: [&str; 15] = [
+    "fields = ''",
+    "fields = 'not json'",
+    "fields = '{'",
+    "fields = '[]'",
+    "fields = '{\"note\":1}'",
+    "fields = '{\"note\":\"1\"} {}'",
+    r#"fields = '{"note":"\\x0"}'"#,
+    r#"fields = '{"\\xff":"1"}'"#,
+    "fields = CAST(x'7b22ff' AS TEXT)",
+    "fields = substr(fields, 1, 5)",
+    "keep = '{\"note\":\"never\"}'",
+    "keep = 'x'",
+    "identity = '\\'",
+    "identity = CAST(x'ff' AS TEXT)",
+    "cookie = '\\x0'",
+];
+
+/// Changes after which not even its epoch and moments can be.
+const HEADS: [&str; 4] =
+    ["created = -1", "touched = -9223372036854775808", "verifier = x'00'", "previous = zeroblob(33)"];
+
+async fn damaged(folder: &Folder, store: &SqliteStore, number: u64, damage: &str) -> SessionId {
+    let id = id(number);
+    assert_eq!(store.insert(&id, &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
+    let connection = folder.connection();
+    connection.pragma_update(None, "ignore_check_constraints", true).unwrap();
+    let changed = connection.execute(&format!("UPDATE sessions SET {damage} WHERE id = ?1"), [id.as_str()]).unwrap();
+    assert_eq!(changed, 1, "{damage}");
+    id
+}
+
+#[tokio::test]
+async fn r16_a_row_that_cannot_be_read_is_corrupt_and_stays_as_it_is() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    for (number, damage) in (0..).zip(VALUES.into_iter().chain(HEADS)) {
+        let id = damaged(&folder, &store, number, damage).await;
+        let before = dump(&folder.connection());
+
+        let corrupt = Some(StoreErrorKind::Corrupt);
+        assert_eq!(store.load(&id).await.err().map(|error| error.kind()), corrupt, "{damage}");
+        let patch = noting(&row(b"1"), b"2");
+        assert_eq!(store.update(&id, &patch, LIFETIME).await.err().map(|error| error.kind()), corrupt, "{damage}");
+        assert_eq!(store.insert(&id, &row(b"2"), LIFETIME).await.unwrap(), Inserted::Taken, "{damage}");
+        let other = Some(Epoch(7));
+        if HEADS.contains(&damage) {
+            assert_eq!(store.destroy(&id, other).await.err().map(|error| error.kind()), corrupt, "{damage}");
+        } else {
+            assert_eq!(store.destroy(&id, other).await.unwrap(), Destroyed::Superseded, "{damage}");
+        }
+        assert_eq!(dump(&folder.connection()), before, "{damage}");
+
+        // Neither of these looks at the values.
+        if VALUES.contains(&damage) {
+            assert_eq!(store.touch(&id, Epoch(0), LIFETIME).await.unwrap(), Touched::Applied, "{damage}");
+        }
+        assert_eq!(store.destroy(&id, None).await.unwrap(), Destroyed::Destroyed, "{damage}");
+        assert!(store.load(&id).await.unwrap().is_none_or(|row| row.is_tombstone()), "{damage}");
+    }
+    assert_eq!(store.len().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn r16_a_good_row_lives_beside_bad_ones() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    assert_eq!(store.insert(&id(1000), &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
+    for (number, damage) in (0..).zip(VALUES) {
+        damaged(&folder, &store, number, damage).await;
+    }
+    assert_eq!(store.load(&id(1000)).await.unwrap().unwrap().fields, row(b"1").fields);
+    assert_eq!(store.ids(None, 100).await.unwrap().ids.len(), VALUES.len() + 1);
+    store.clear().await.unwrap();
+    assert_eq!(store.len().await.unwrap(), 0);
+}
+
+/// Far larger than a record may be, and in many pieces: it is read in no more time than its bytes take, and others do not wait.
+#[tokio::test]
+async fn r16_a_huge_row_keeps_nobody_waiting() {
+    use std::fmt::Write as _;
+
+    let folder = Folder::new();
+    let store = folder.with(SqliteStore::options().time_limit(std::time::Duration::from_secs(60))).await;
+    let mut many = String::from("{");
+    for number in 0..100_000 {
+        let _ = write!(many, "\"field {number}\":\"1\",");
+    }
+    many.push_str("\"note\":\"1\"}");
+    let large = format!("{{\"note\":\"1\",\"large\":\"{}\"}}", "7".repeat(20_000_000));
+    let long_name = format!("{{\"{}\":\"1\"}}", "n".repeat(70_000));
+    for (number, (fields, is_readable)) in (0..).zip([(&many, true), (&large, true), (&long_name, false)]) {
+        assert_eq!(store.insert(&id(number), &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
+        let sql = "UPDATE sessions SET fields = ?1, keep = ?1 WHERE id = ?2";
+        let sql = if number == 0 { sql } else { "UPDATE sessions SET fields = ?1 WHERE id = ?2" };
+        folder.connection().execute(sql, (fields, id(number).as_str())).unwrap();
+        if number == 0 {
+            let marks = "UPDATE sessions SET keep = replace(keep, '\"1\"', '\"always\"')";
+            folder.connection().execute(marks, []).unwrap();
+        }
+        let loaded = store.load(&id(number)).await;
+        assert_eq!(loaded.is_ok(), is_readable, "{loaded:?}");
+        let updated = store.update(&id(number), &noting(&row(b"1"), b"2"), LIFETIME).await;
+        if is_readable {
+            assert_eq!(updated.unwrap(), Updated::Applied { renewed: true });
+            let fields = store.load(&id(number)).await.unwrap().unwrap().fields;
+            assert_eq!(fields.find("note"), Some(b"2".as_slice()));
+            assert_eq!(fields.iter().count(), if number == 0 { 100_001 } else { 2 });
+        } else {
+            assert_eq!(updated.unwrap_err().kind(), StoreErrorKind::Corrupt);
+        }
+    }
+}
+
+/// Keys that no id has, by somebody else's hand.
+#[tokio::test]
+async fn r2_a_key_that_is_no_id_is_not_named_and_hides_none() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    for number in 0..4 {
+        assert_eq!(store.insert(&id(number), &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
+    }
+    let connection = folder.connection();
+    for (number, key) in [(0, b"\\".as_slice()), (1, b"\xff"), (3, b"")] {
+        let sql = "UPDATE sessions SET id = CAST(?1 AS TEXT) WHERE id = ?2";
+        assert_eq!(connection.execute(sql, (key, id(number).as_str())).unwrap(), 1);
+    }
+    // Before the only one that is an id, more than a page of them.
+    for number in 0..150 {
+        let sql = "INSERT INTO sessions SELECT '\\' || ?1, expires, epoch, identity_epoch, verifier, previous, created, \
+                   identity_changed, verifier_changed, touched, identity, cookie, keep, fields FROM sessions WHERE id = ?2";
+        assert_eq!(connection.execute(sql, (number, id(2).as_str())).unwrap(), 1);
+    }
+    connection.execute("UPDATE sessions SET identity = '1'", []).unwrap();
+    let mut named = Vec::new();
+    let mut page = store.ids(None, 1).await.unwrap();
+    loop {
+        named.extend(page.ids);
+        let Some(next) = page.next else { break };
+        page = store.ids(Some(&next), 1).await.unwrap();
+    }
+    assert_eq!(named, [id(2)]);
+    for limit in [1, 10, 1000] {
+        assert_eq!(store.linked(&RawJson::new(b"1"), None, limit).await.unwrap(), [id(2)]);
+        assert!(store.linked(&RawJson::new(b"1"), Some(&id(2)), limit).await.unwrap().is_empty());
+    }
+    store.clear().await.unwrap();
+    assert!(store.load(&id(2)).await.unwrap().unwrap().is_tombstone());
+    assert!(store.ids(Some(&Cursor::new("\\")), 1).await.is_err(), "no page ends there");
+}
+
+/// What a disk does to a file.
+#[tokio::test]
+async fn r16_a_damaged_file_is_an_error_and_never_a_panic() {
+    let mut said = 0;
+    for round in 0..http_session_test_kit::times(60).max(6) {
+        let folder = Folder::new();
+        let store = folder.store().await;
+        for number in 0..200 {
+            let note = vec![b'x'; 40 + usize::try_from(number % 7).unwrap() * 900];
+            assert_eq!(store.insert(&id(number), &row(&note), LIFETIME).await.unwrap(), Inserted::Inserted);
+        }
+        drop(store);
+        http_session_test_kit::servers::wait_until("the log is in the file", || {
+            !folder.0.join("sessions.db-wal").exists()
+        });
+
+        let mut bytes = fs::read(folder.file()).unwrap();
+        match round % 3 {
+            0 => {
+                let (half, end) = (bytes.len() / 2, bytes.len());
+                bytes.truncate(if round % 2 == 0 { half } else { end - 100 });
+            }
+            1 => {
+                // Behind the header and the schema.
+                for byte in bytes.iter_mut().skip(8 * 4096).step_by(97) {
+                    *byte = rand::random();
+                }
+            }
+            _ => bytes.iter_mut().skip(4096).for_each(|byte| *byte = rand::random()),
+        }
+        fs::write(folder.file(), &bytes).unwrap();
+
+        let store = match SqliteStore::connect(&folder.url()).await {
+            Ok(store) => store,
+            Err(error) => {
+                let _ = error.to_string();
+                said += 1;
+                continue;
+            }
+        };
+        for number in 0..200 {
+            match store.load(&id(number)).await {
+                Ok(Some(row)) => assert!(!row.is_tombstone()),
+                Ok(None) => said += 1,
+                Err(error) => {
+                    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+                    said += 1;
+                }
+            }
+            if let Err(error) = store.update(&id(number), &noting(&row(b"1"), b"2"), LIFETIME).await {
+                assert!(matches!(error.kind(), StoreErrorKind::Corrupt | StoreErrorKind::Unknown), "{error:?}");
+            }
+        }
+    }
+    assert!(said > 0, "the damage was noticed");
+}
+
+#[tokio::test]
+async fn a_file_of_another_kind_is_refused_and_left_alone() {
+    let folder = Folder::new();
+    fs::write(folder.file(), "a diary, and nothing else, but rather a long one\n".repeat(100)).unwrap();
+    let before = fs::read(folder.file()).unwrap();
+    let error = SqliteStore::connect(&folder.url()).await.unwrap_err();
+    assert!(error.to_string().ends_with("its file is no database of SQLite, or an encrypted one"), "{error}");
+    assert_eq!(fs::read(folder.file()).unwrap(), before);
+}

@@ -1,0 +1,41 @@
+//! What the tests of this workspace share. Never published.
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::must_use_candidate,
+    reason = "a test may panic, and nobody else links to it"
+)]
+
+mod events;
+mod flawed;
+mod folder;
+mod numbers;
+pub mod servers;
+mod support;
+
+pub use events::Events;
+pub use flawed::{Flaw, Flawed};
+pub use folder::Folder;
+pub use http_session::testing::{Answer, Browser, Call, Fault, Faulty};
+pub use numbers::Numbers;
+pub use support::{Oops, Request, other_secret, poll_once, secret, settle, through, times};
+
+use std::sync::OnceLock;
+
+use http_session_store::conformance::{Outcome, Report};
+
+/// No check was left out.
+pub fn assert_all_kept(report: &Report) {
+    report.assert();
+    let skipped = report.findings().iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_)));
+    assert_eq!(skipped.map(|finding| finding.sentence).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// A name that no other test has, in no other process, nor in one before: in containers their numbers are the same.
+pub fn name_of(test: &str) -> String {
+    static RANDOM: OnceLock<u64> = OnceLock::new();
+    format!("test_{test}_{:016x}", RANDOM.get_or_init(rand::random))
+}
