@@ -1,26 +1,24 @@
-//! The manual: one request, stage by stage, and what holds.
+//! The manual: the stages of one request, and the rules that always hold.
 //!
 //! | chapter | about |
 //! |---|---|
-//! | [1 cookie](_1_cookie) | finding our cookie in a request |
-//! | [2 token](_2_token) | what the cookie is made of, and who could forge it |
-//! | [3 load](_3_load) | when a session is read, and what the answers mean |
+//! | [1 cookie](_1_cookie) | how our cookie is found in a request |
+//! | [2 token](_2_token) | what the cookie consists of, and who could forge it |
+//! | [3 load](_3_load) | when a session is read, and what the store's answers mean |
 //! | [4 handler](_4_handler) | working with `Session<T>` |
 //! | [5 changes](_5_changes) | what counts as a change; identity; merge rules; other versions of your struct |
-//! | [6 decide](_6_decide) | the table from which everything follows |
-//! | [7 commit](_7_commit) | one conditional write; what happens when things fail |
-//! | [8 set_cookie](_8_set_cookie) | the cookie that goes out, caches, lifetimes |
+//! | [6 decide](_6_decide) | what happens to the store and the cookie, as one table |
+//! | [7 commit](_7_commit) | one conditional write; what happens when something fails |
+//! | [8 set_cookie](_8_set_cookie) | the cookie of the response; caches; lifetimes |
 //! | [a user's sessions](users_sessions) | devices, "log out everywhere", step-up, "remember me" |
 //! | [csrf] | requests from other sites' pages: the table, tokens, forms and scripts |
-//! | [events] | what operators see |
-//! | [rules] | what always holds, each with tests that bear its id |
-//! | [testing] | testing your service: a browser, time by hand, a store that fails |
-//! | [stores] | which store to choose: what each can do, and what it promises |
-//! | [SQLite](store_sqlite), [Redis](store_redis), [PostgreSQL](store_postgres) | set-up, layout, guarantees, sizing of each |
-//! | [store authors](store_authors) | a store of your own, and the suite that checks it |
-//! | [from express](from_express) | options by their express-session names, and what is different on purpose; tower-sessions |
-//!
-//! Rules are quoted by their id, as in "R5": see [rules]; tests bear the same ids in their names.
+//! | [events] | events, spans and metrics for operators |
+//! | [rules] | the rules that always hold; each has tests that carry its id |
+//! | [testing] | testing your service: a browser, a manual clock, a store that fails |
+//! | [stores] | which store to choose: what each store can do, and what it guarantees |
+//! | [SQLite](store_sqlite), [Redis](store_redis), [PostgreSQL](store_postgres) | set-up, layout, guarantees and sizing |
+//! | [store authors](store_authors) | writing a store of your own, and the suite that checks it |
+//! | [from express](from_express) | express-session's options and the deliberate differences; tower-sessions |
 
 #[doc = include_str!("1_cookie.md")]
 pub mod _1_cookie {}
