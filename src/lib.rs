@@ -65,9 +65,7 @@
 //! |---|---|---|
 //! | `derive` | yes | `#[derive(Session)]` |
 //! | `memory` | yes | [`MemoryStore`] |
-//! | `sqlite` | | [`SqliteStore`]: sessions in a file |
-//! | `redis`, `redis-tls` | | [`RedisStore`]: sessions in Redis or Valkey ([`guide::store_redis`]) |
-//! | `postgres`, `postgres-tls` | | [`PostgresStore`]: sessions in PostgreSQL ([`guide::store_postgres`]) |
+//! | `sqlite`, `redis`, `redis-tls`, `postgres`, `postgres-tls` | | URLs of that kind for [`AnyStore::connect`](store::AnyStore::connect) |
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
@@ -83,32 +81,40 @@
     allow(dead_code, unused_imports, reason = "without a front nothing calls the middleware")
 )]
 
-// 1. cookie: find ours in a request; 8. set_cookie: write ours into a response
-mod cookie;
+// The layers, from the top: a module uses only modules below it. `tests/it/layers.rs` holds this order.
 
-// 2. token: what a cookie must be before anything in it is used
-mod token;
-
-// 3. load, 4. handler, 7. commit
+// How tower, hyper and axum see us
+#[cfg(feature = "axum")]
+mod axum;
 pub mod middleware;
 
-// 5. changes: the typed session, and what a request changed
+// What a handler can call
 pub mod session;
 
-// 6. decide: what happens in the store, and what cookie goes out
-mod decide;
+// What happens to the session of a request, and when
+mod stages;
 
-// Beside the stages: whether a request comes from a page of this site
-pub mod csrf;
+// What is remembered of one request
+mod request;
 
-// What the stages work with
+// What a program decides once
 pub mod config;
-pub mod error;
-pub mod store;
-mod sync;
 
-// What operators see of all that
+// What operators see
 mod telemetry;
+
+// Bytes in, words out: cookies, tokens, the origin of a request
+mod cookie;
+mod forgery;
+mod token;
+
+// The store contract, and the store that is chosen at run time
+pub mod store;
+
+// What happens in the store, and which cookie goes out, as one pure function
+mod decide;
+pub mod error;
+mod sync;
 
 // For tests of services; stores have `store::conformance`
 #[cfg(feature = "test-support")]
@@ -117,8 +123,17 @@ pub mod testing;
 // The manual
 pub mod guide;
 
-#[cfg(feature = "axum")]
-mod axum;
+/// Protection against cross-site request forgery: tokens for pages, and a layer that refuses requests from other sites. The
+/// [chapter](crate::guide::csrf) has the table, and says what is not covered.
+pub mod csrf {
+    #[doc(inline)]
+    pub use crate::forgery::TrustedOrigin;
+    #[cfg(feature = "tower")]
+    #[doc(inline)]
+    pub use crate::middleware::csrf::{CsrfFuture, CsrfLayer, CsrfService};
+    #[doc(inline)]
+    pub use crate::session::csrf::{Csrf, CsrfToken};
+}
 
 #[doc(inline)]
 pub use self::config::{

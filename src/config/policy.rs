@@ -1,4 +1,4 @@
-//! Choices that are not decisions of the core.
+//! Choices that are not decisions of the config.
 
 /// What counts as activity and prolongs a session (R7).
 ///

@@ -8,37 +8,15 @@ use http::request::Parts;
 
 use super::policy::{Activity, StoredAttributes};
 use super::{Cookie, Secret, TrustedProxy};
-use crate::clock::{Clock, SystemClock};
 use crate::cookie::SessionCookie;
 use crate::cookie::attributes::Attributes;
-use crate::csrf::{self, TrustedOrigin};
 use crate::decide::Policy;
-use crate::record::{Extent, Lifetime, VerifierHash};
-use crate::session::changes::Verifier;
+use crate::forgery::{self, TrustedOrigin};
 use crate::store::ErasedIndex;
+use crate::token::Format;
 use crate::token::express::IdShape;
-
-/// The format of cookies and records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Native,
-    Express,
-}
-
-impl Format {
-    /// What a record keeps of a verifier. In the express format the id is the credential, and records have none.
-    pub(crate) fn verifier_hash(self, verifier: &Verifier) -> VerifierHash {
-        match self {
-            Self::Native => crate::token::verifier_hash(verifier),
-            Self::Express => VerifierHash([1; 32]),
-        }
-    }
-
-    /// Whether rotation is a new record.
-    pub(crate) const fn renames(self) -> bool {
-        matches!(self, Self::Express)
-    }
-}
+use http_session_store::clock::{Clock, SystemClock};
+use http_session_store::record::{Extent, Lifetime};
 
 /// How long a session may live (R7; OWASP: idle and absolute timeout). The configuration's are given to
 /// [`Builder::idle`](crate::config::Builder::idle) and [`absolute`](crate::config::Builder::absolute), those of one session to
@@ -127,7 +105,7 @@ impl Settings {
             record_limit: 64 * 1024,
             store_timeout: Duration::from_secs(5),
             proxy: None,
-            csrf_header: HeaderName::from_static(csrf::HEADER),
+            csrf_header: HeaderName::from_static(forgery::HEADER),
             trusted_origins: Vec::new(),
             ignored_paths: Vec::new(),
             fingerprint: None,

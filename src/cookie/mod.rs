@@ -3,9 +3,11 @@
 pub(crate) mod attributes;
 pub(crate) mod list;
 mod name;
+pub(crate) mod path;
 pub(crate) mod request;
 pub(crate) mod session_cookie;
 pub(crate) mod set_cookie;
+pub(crate) mod transport;
 
 pub use attributes::{Priority, SameSite};
 pub(crate) use name::Text;

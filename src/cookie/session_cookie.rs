@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::config::Transport;
-use crate::config::path::covers;
-use crate::record::RawJson;
+use crate::cookie::path::covers;
+use http_session_store::record::RawJson;
 
 use super::attributes::{Attributes, Priority, Resolved, SameSite};
 use super::name::{CookieDomain, CookiePath};

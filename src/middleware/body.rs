@@ -41,7 +41,7 @@ impl<R> SessionBody<R> {
         Self { kind: Kind::Handler { body } }
     }
 
-    pub(crate) const fn ours(text: &'static str) -> Self {
+    pub(crate) const fn from_text(text: &'static str) -> Self {
         Self { kind: Kind::Ours { text: Some(text) } }
     }
 }

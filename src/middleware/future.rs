@@ -9,13 +9,13 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::body::SessionBody;
-use super::commit::{Commitment, Delivery, Plan, commit};
-use super::receive::Refusal;
-use super::write::Failure;
 use crate::cookie::set_cookie::{append, mark_private, vary_cookie};
 use crate::decide::Status;
-use crate::session::immediate::RunToEnd;
-use crate::session::slot::Slot;
+use crate::request::slot::Slot;
+use crate::stages::commit::{Commitment, Delivery, Plan, commit};
+use crate::stages::receive::Refusal;
+use crate::stages::run_to_end::RunToEnd;
+use crate::stages::write::Failure;
 use crate::telemetry;
 
 pin_project! {
@@ -120,7 +120,7 @@ where
                     return Poll::Ready(finish(output, commitment));
                 }
                 StageProjection::Refused { refusal } => {
-                    let response = ours(refusal.status, refusal.text);
+                    let response = text_response(refusal.status, refusal.text);
                     this.stage.set(Stage::Done);
                     return Poll::Ready(Ok(response));
                 }
@@ -140,8 +140,8 @@ fn begin_commit(slot: Arc<Slot>, status: Status, delivery: Delivery) -> Begun {
     if slot.is_untouched() {
         return Begun::Done(Commitment::default());
     }
-    let waits = !slot.core.store().is_instant();
-    if slot.core.loads_always() || slot.is_writing() {
+    let waits = !slot.config.store().is_instant();
+    if slot.config.loads_always() || slot.is_writing() {
         return Begun::Waiting(RunToEnd::new(commit(slot, status, delivery)));
     }
     match Plan::new(slot, status, delivery) {
@@ -187,7 +187,7 @@ fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Resul
         None => response.map(SessionBody::handler),
         Some(failure) => {
             let (status, text) = failure.answer();
-            ours(status, text)
+            text_response(status, text)
         }
     };
     let headers = response.headers_mut();
@@ -195,14 +195,14 @@ fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Resul
         && commitment.cookie.is_none_or(|cookie| mark_private(headers).is_ok() && append(headers, cookie).is_ok());
     if !fits {
         telemetry::headers_full();
-        return Ok(ours(StatusCode::INTERNAL_SERVER_ERROR, "the response has too many headers"));
+        return Ok(text_response(StatusCode::INTERNAL_SERVER_ERROR, "the response has too many headers"));
     }
     Ok(response)
 }
 
 /// A response of our own.
-pub(crate) fn ours<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
-    let mut response = Response::new(SessionBody::ours(text));
+pub(crate) fn text_response<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
+    let mut response = Response::new(SessionBody::from_text(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -1,5 +1,6 @@
 //! `sessions.service(handler)`: a handler that gets its session as an argument, as a service for hyper (and tower).
 
+use crate::stages::load;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,14 +11,15 @@ use std::task::{Context, Poll, Waker, ready};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 
-use super::future::{OpenSlot, ours};
-use super::{Reception, ResponseFuture, SessionBody, receive};
-use crate::config::{Core, SessionConfig};
+use super::future::{OpenSlot, text_response};
+use super::{ResponseFuture, SessionBody};
+use crate::config::{ErasedConfig, SessionConfig};
 use crate::cookie::set_cookie::vary_cookie;
 use crate::error::SessionRejection;
-use crate::session::slot::Slot;
+use crate::request::slot::Slot;
 use crate::session::{Session, SessionData};
-use crate::store::SessionStore;
+use crate::stages::receive::{Reception, receive};
+use http_session_store::SessionStore;
 
 mod sealed {
     #[diagnostic::on_unimplemented(
@@ -124,7 +126,7 @@ impl<Answer, R, E> HandlerAnswer for Answer where Answer: Future<Output = Result
 /// ```
 pub struct SessionHandler<H, A> {
     handler: Arc<H>,
-    core: Arc<Core>,
+    config: Arc<ErasedConfig>,
     argument: PhantomData<fn() -> A>,
 }
 
@@ -160,7 +162,7 @@ impl<S: SessionStore> SessionConfig<S> {
         A: SessionArgument,
         Answer: HandlerAnswer,
     {
-        SessionHandler { handler: Arc::new(handler), core: Arc::clone(&self.core), argument: PhantomData }
+        SessionHandler { handler: Arc::new(handler), config: Arc::clone(&self.config), argument: PhantomData }
     }
 }
 
@@ -171,7 +173,7 @@ impl<H, A> SessionHandler<H, A> {
         A: SessionArgument,
         Answer: Future<Output = Result<Response<R>, E>>,
     {
-        let (request, reception) = receive(&self.core, request);
+        let (request, reception) = receive(&self.config, request);
         let (slot, commits) = match reception {
             Reception::Slot(slot) => (slot, Commits::Here),
             Reception::Served(slot) => (slot, Commits::Outside),
@@ -181,13 +183,13 @@ impl<H, A> SessionHandler<H, A> {
                 };
             }
         };
-        if self.core.store().is_instant() {
+        if self.config.store().is_instant() {
             // The promise to answer at once makes this one poll.
-            let _ = pin!(slot.load()).poll(&mut Context::from_waker(Waker::noop()));
+            let _ = pin!(load::load(&slot)).poll(&mut Context::from_waker(Waker::noop()));
             return HandlerFuture { stage: Stage::run(&*self.handler, request, slot, commits) };
         }
         let loading = Arc::clone(&slot);
-        let load = Box::pin(async move { loading.load().await });
+        let load = Box::pin(async move { load::load(&loading).await });
         let handler = Arc::clone(&self.handler);
         HandlerFuture { stage: Stage::Load { load, waiting: Some(Waiting { handler, request, slot, commits }) } }
     }
@@ -195,7 +197,7 @@ impl<H, A> SessionHandler<H, A> {
 
 impl<H, A> Clone for SessionHandler<H, A> {
     fn clone(&self) -> Self {
-        Self { handler: Arc::clone(&self.handler), core: Arc::clone(&self.core), argument: PhantomData }
+        Self { handler: Arc::clone(&self.handler), config: Arc::clone(&self.config), argument: PhantomData }
     }
 }
 
@@ -337,7 +339,7 @@ where
                 }
                 StageProjection::Run { response, .. } => return response.poll(context),
                 StageProjection::Rejected { rejection } => {
-                    let mut response = ours(rejection.status(), rejection.body_text());
+                    let mut response = text_response(rejection.status(), rejection.body_text());
                     if matches!(rejection, SessionRejection::StoreFailed | SessionRejection::Unreadable) {
                         // One header always has room.
                         let _ = vary_cookie(response.headers_mut());

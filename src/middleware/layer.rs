@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::SessionService;
-use crate::config::{Core, SessionConfig};
-use crate::store::SessionStore;
+use crate::config::{ErasedConfig, SessionConfig};
+use http_session_store::SessionStore;
 
 /// A tower layer that gives requests a session. Made by [`SessionConfig::layer`].
 ///
@@ -29,7 +29,7 @@ use crate::store::SessionStore;
 #[doc(alias = "SessionManagerLayer")]
 #[derive(Clone)]
 pub struct SessionLayer {
-    core: Arc<Core>,
+    config: Arc<ErasedConfig>,
 }
 
 impl<S: SessionStore> SessionConfig<S> {
@@ -43,7 +43,7 @@ impl<S: SessionStore> SessionConfig<S> {
     /// ```
     #[must_use]
     pub fn layer(&self) -> SessionLayer {
-        SessionLayer { core: Arc::clone(&self.core) }
+        SessionLayer { config: Arc::clone(&self.config) }
     }
 }
 
@@ -51,7 +51,7 @@ impl<Inner> Layer<Inner> for SessionLayer {
     type Service = SessionService<Inner>;
 
     fn layer(&self, inner: Inner) -> SessionService<Inner> {
-        SessionService::new(inner, Arc::clone(&self.core))
+        SessionService::new(inner, Arc::clone(&self.config))
     }
 }
 

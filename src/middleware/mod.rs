@@ -14,32 +14,21 @@
 //! `receive` runs stage 1 on the way in; [`ResponseFuture`] runs the handler and then stages 5 to 8.
 
 mod body;
-pub(crate) mod commit;
+#[cfg(feature = "tower")]
+pub(crate) mod csrf;
 mod future;
 #[cfg(feature = "hyper")]
 mod handler;
-mod index;
 #[cfg(feature = "tower")]
 mod layer;
-mod load;
-mod receive;
 #[cfg(feature = "tower")]
 mod service;
-mod visit;
-pub(crate) mod write;
 
 pub use body::SessionBody;
 pub use future::ResponseFuture;
-#[cfg(feature = "tower")]
-pub(crate) use future::ours;
 #[cfg(feature = "hyper")]
 pub use handler::{HandlerAnswer, HandlerFuture, SessionArgument, SessionHandler};
 #[cfg(feature = "tower")]
 pub use layer::SessionLayer;
-pub(crate) use receive::CurrentSlot;
-#[cfg(feature = "tower")]
-pub(crate) use receive::Refusal;
-#[cfg(any(feature = "hyper", feature = "tower"))]
-use receive::{Reception, receive};
 #[cfg(feature = "tower")]
 pub use service::SessionService;

@@ -8,9 +8,10 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::OpenSlot;
-use super::receive::CurrentSlot;
-use super::{Reception, ResponseFuture, SessionBody, receive};
-use crate::config::Core;
+use super::{ResponseFuture, SessionBody};
+use crate::config::ErasedConfig;
+use crate::request::slot::CurrentSlot;
+use crate::stages::receive::{Reception, receive};
 
 /// A service with sessions around an inner one. Made by [`SessionLayer`](super::SessionLayer).
 ///
@@ -27,12 +28,12 @@ use crate::config::Core;
 #[derive(Clone)]
 pub struct SessionService<Inner> {
     inner: Inner,
-    core: Arc<Core>,
+    config: Arc<ErasedConfig>,
 }
 
 impl<Inner> SessionService<Inner> {
-    pub(super) const fn new(inner: Inner, core: Arc<Core>) -> Self {
-        Self { inner, core }
+    pub(super) const fn new(inner: Inner, config: Arc<ErasedConfig>) -> Self {
+        Self { inner, config }
     }
 
     /// The inner service.
@@ -62,7 +63,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut request, reception) = receive(&self.core, request);
+        let (mut request, reception) = receive(&self.config, request);
         let slot = match reception {
             Reception::Slot(slot) => {
                 request.extensions_mut().insert(CurrentSlot::new(Arc::clone(&slot)));

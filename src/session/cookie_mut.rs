@@ -1,10 +1,11 @@
 //! `session.cookie_mut()`.
 
+use crate::stages::cookie;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use super::slot::Slot;
 use crate::cookie::SessionCookie;
+use crate::request::slot::Slot;
 
 /// The cookie's attributes for this session, to change; taken over when dropped. Made by
 /// [`Session::cookie_mut`](super::Session::cookie_mut); derefs to [`SessionCookie`].
@@ -50,7 +51,7 @@ impl Drop for CookieMut<'_> {
     fn drop(&mut self) {
         if self.cookie != self.before {
             self.cookie.settle(&self.before);
-            self.slot.core.take_cookie(self.slot, self.cookie.clone(), &self.before);
+            cookie::take_cookie(&self.slot.config, self.slot, self.cookie.clone(), &self.before);
         }
     }
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::MergeConflict;
-use crate::record::{Field, FieldCursor, Fields, RawJson};
+use crate::request::change_list::ChangeSink;
 use crate::telemetry;
+use http_session_store::record::{Field, FieldCursor, Fields, RawJson};
 
 /// A struct that can be a session: written by [`#[derive(Session)]`](derive@crate::Session), never by hand.
 ///
@@ -148,15 +149,6 @@ pub struct FieldWriter<'a> {
     pub(crate) base_identity: Option<&'a RawJson>,
     pub(crate) scratch: Vec<u8>,
     pub(crate) changed: &'a mut dyn ChangeSink,
-}
-
-/// Where changes go: the request's slot.
-pub(crate) trait ChangeSink {
-    fn field(&mut self, field: &'static Field, value: &[u8]);
-    /// A required field that was never stored: to be stored along with whatever else is written.
-    fn fill(&mut self, field: &'static Field, value: &[u8]);
-    fn identity(&mut self, value: Option<&[u8]>);
-    fn unencodable(&mut self, field: &'static str);
 }
 
 impl std::fmt::Debug for FieldWriter<'_> {

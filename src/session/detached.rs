@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use super::data::SessionData;
 use super::flush::{compare, decode};
-use super::immediate::{Call, SignedOut};
-use super::slot::{Slot, Window};
-use crate::config::Core;
-use crate::error::{SaveError, SessionRejection, StoreError};
-use crate::middleware::write::Written;
-use crate::record::{Extent, Patch, Record};
-use crate::store::SessionId;
+use crate::config::{ErasedConfig, SessionConfig};
+use crate::error::{SaveError, SessionRejection, StoreError, StoreErrorKind};
+use crate::request::ending::SignedOut;
+use crate::request::slot::{Slot, Window};
+use crate::stages::run_to_end::AwaitedCall;
+use crate::stages::write::Written;
+use crate::stages::{store_call, write};
+use http_session_store::record::{Extent, Patch, Record};
+use http_session_store::{SessionId, SessionStore};
 
 /// A stored session outside of a request: read it, change it, [`save`](Self::save) it.
 ///
@@ -35,19 +37,20 @@ pub struct DetachedSession<T: SessionData> {
     value: T,
     record: Record,
     id: SessionId,
-    core: Arc<Core>,
+    config: Arc<ErasedConfig>,
 }
 
 impl<T: SessionData> DetachedSession<T> {
     pub(crate) fn of(slot: &Slot) -> Option<Self> {
-        let (id, record) =
-            slot.with(|live| live.id.clone().filter(|_| live.is_settled()).map(|id| (id, live.record.clone())))??;
-        Self::open(Arc::clone(&slot.core), id, record).ok()
+        let (id, record) = slot.with(|session| {
+            session.id.clone().filter(|_| session.is_settled()).map(|id| (id, session.record.clone()))
+        })??;
+        Self::open(Arc::clone(&slot.config), id, record).ok()
     }
 
-    pub(crate) fn open(core: Arc<Core>, id: SessionId, record: Record) -> Result<Self, SessionRejection> {
+    pub(crate) fn open(config: Arc<ErasedConfig>, id: SessionId, record: Record) -> Result<Self, SessionRejection> {
         let window = Window { fields: record.fields.clone(), identity: record.identity.clone(), view: 0 };
-        Ok(Self { value: decode(&window)?, record, id, core })
+        Ok(Self { value: decode(&window)?, record, id, config })
     }
 
     /// The session's id.
@@ -138,9 +141,10 @@ impl<T: SessionData> DetachedSession<T> {
         let mut patch = Patch::unchanged(&self.record);
         patch.result = changes.apply_to(&self.record.fields);
         patch.touched = changes.changed();
-        let (core, id, record) = (Arc::clone(&self.core), self.id.clone(), self.record.clone());
-        let lifetime = core.lifetimes(core.own_lifetimes(record.cookie.as_ref())).lifetime(Extent::Extend).unchanged();
-        match Call::new(async move { core.update(&id, &record, patch, lifetime).await }).await? {
+        let (config, id, record) = (Arc::clone(&self.config), self.id.clone(), self.record.clone());
+        let lifetime =
+            config.lifetimes(config.own_lifetimes(record.cookie.as_ref())).lifetime(Extent::Extend).unchanged();
+        match AwaitedCall::new(async move { write::apply_patch(&config, &id, &record, patch, lifetime).await }).await? {
             Written::Applied { fields, .. } => {
                 self.record.fields = fields;
                 Ok(())
@@ -164,9 +168,9 @@ impl<T: SessionData> DetachedSession<T> {
     /// # Ok(()) }
     /// ```
     pub async fn destroy(self) -> Result<SignedOut, StoreError> {
-        let Self { core, id, record, .. } = self;
-        let end = async move { core.end(&id, record.epoch, Some(record.epoch)).await };
-        Call::new(end).await.map(SignedOut::from)
+        let Self { config, id, record, .. } = self;
+        let end = async move { write::end_session(&config, &id, record.epoch, Some(record.epoch)).await };
+        AwaitedCall::new(end).await.map(SignedOut::from)
     }
 }
 
@@ -187,5 +191,54 @@ impl<T: SessionData> DerefMut for DetachedSession<T> {
 impl<T: SessionData> fmt::Debug for DetachedSession<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DetachedSession(..)")
+    }
+}
+
+impl<S: SessionStore> SessionConfig<S> {
+    /// A stored session outside of a request, by its id: for background work. It is no activity. `None` when there is none,
+    /// or it was destroyed or has expired.
+    ///
+    /// # Errors
+    /// The store failed, or the identity or a required field does not decode as `T` has it ([`StoreErrorKind::Corrupt`]).
+    ///
+    /// ```
+    /// # use http_session::error::SaveError;
+    /// # use http_session::{MemoryStore, Session, SessionConfig, SessionId};
+    /// # #[derive(Session)] struct Visit { notice: Option<String> }
+    /// # async fn job(sessions: SessionConfig<MemoryStore>, id: SessionId) -> Result<(), SaveError> {
+    /// if let Some(mut session) = sessions.load::<Visit>(&id).await? {
+    ///     session.notice = Some("your export is ready".into());
+    ///     session.save().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn load<T: SessionData>(&self, id: &SessionId) -> Result<Option<DetachedSession<T>>, StoreError> {
+        let record = store_call::load(&self.config, id).await?;
+        match record {
+            Some(record) if !record.is_tombstone() => {
+                DetachedSession::open(Arc::clone(&self.config), id.clone(), record)
+                    .map(Some)
+                    .map_err(|_| StoreError::new(StoreErrorKind::Corrupt))
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// Destroys a session outside of a request, whoever is signed in there. One that is not there is no error. Once begun it
+    /// runs to its end, even if the future is dropped.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// ```
+    /// # use http_session::error::StoreError;
+    /// # use http_session::{MemoryStore, SessionConfig, SessionId};
+    /// # async fn lock_out(sessions: SessionConfig<MemoryStore>, stolen: SessionId) -> Result<(), StoreError> {
+    /// sessions.destroy(&stolen).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
+        let (config, id) = (Arc::clone(&self.config), id.clone());
+        AwaitedCall::new(async move { store_call::destroy(&config, &id, None).await }).await.map(drop)
     }
 }

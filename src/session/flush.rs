@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use super::change_list::ChangeList;
 use super::data::{FieldReader, FieldWriter};
-use super::slot::Window;
 use super::{Access, Session, SessionData};
 use crate::error::SessionRejection;
-use crate::record::{FieldCursor, Fields, RawJson};
+use crate::request::change_list::ChangeList;
+use crate::request::slot::Window;
+use http_session_store::record::{FieldCursor, Fields, RawJson};
 
 thread_local! {
     /// Buffers for encoding, so that a change costs no allocation of its own.

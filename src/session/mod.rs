@@ -6,19 +6,15 @@
 //! handler may each hold one. Different fields never disturb each other; of one field, the handle that is dropped last wins,
 //! or its merge rule decides.
 
-mod change_list;
-pub(crate) mod changes;
+mod by_identity;
 mod cookie_mut;
+pub(crate) mod csrf;
 pub(crate) mod data;
 mod detached;
 mod flush;
-pub(crate) mod immediate;
 pub mod merge;
-mod others;
-mod recent;
-pub(crate) mod slot;
-pub(crate) mod ticket;
-mod written;
+mod sign_in;
+mod ticket;
 
 use std::fmt;
 use std::future::Future;
@@ -26,22 +22,23 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use crate::request::ending::SignedOut;
 pub use cookie_mut::CookieMut;
 pub use data::{HasIdentity, SessionData};
 pub use detached::DetachedSession;
-pub use immediate::SignedOut;
 pub use ticket::Ticket;
 
 use crate::config::Lifetimes;
 use crate::cookie::SessionCookie;
-use crate::csrf::Csrf;
 use crate::decide::Intent;
 use crate::error::{SaveError, SessionRejection, StoreError};
-use crate::middleware::CurrentSlot;
-use crate::store::SessionId;
+use crate::request::session::RequestSession;
+use crate::request::slot::{CurrentSlot, Slot, Window};
+use crate::stages::run_to_end::AwaitedCall;
+use crate::stages::{awaited, cookie, load};
+use csrf::Csrf;
 use flush::decode;
-use immediate::Call;
-use slot::{Slot, Window};
+use http_session_store::SessionId;
 
 /// The session of a request, as your struct.
 ///
@@ -131,7 +128,7 @@ impl<T: SessionData> Session<T> {
     pub async fn extract(extensions: &http::Extensions) -> Result<Self, SessionRejection> {
         let current = extensions.get::<CurrentSlot>().ok_or(SessionRejection::NoLayer)?;
         let slot = Arc::clone(&current.slot);
-        slot.load().await;
+        load::load(&slot).await;
         Self::open(slot)
     }
 
@@ -198,7 +195,7 @@ impl<T: SessionData> Session<T> {
     /// ```
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.slot.with(|live| live.begins_record()).unwrap_or(true)
+        self.slot.with(|session| session.begins_record()).unwrap_or(true)
     }
 
     /// Time left until the session expires, by the store's clock, as it was when the session was loaded or stored: a touch with
@@ -212,7 +209,9 @@ impl<T: SessionData> Session<T> {
     /// ```
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
-        self.slot.with(|live| (!live.begins_record()).then(|| self.slot.core.time_left(live))).flatten()
+        self.slot
+            .with(|session| (!session.begins_record()).then(|| cookie::time_left(&self.slot.config, session)))
+            .flatten()
     }
 
     /// Time since a write or a touch last prolonged the session (connect: `lastAccess`), by the store's clock, as it was when
@@ -228,7 +227,7 @@ impl<T: SessionData> Session<T> {
     #[doc(alias = "lastAccess")]
     #[must_use]
     pub fn last_access(&self) -> Option<Duration> {
-        self.slot.with(|live| (!live.begins_record()).then_some(live.record.ages.touched)).flatten()
+        self.slot.with(|session| (!session.begins_record()).then_some(session.record.ages.touched)).flatten()
     }
 
     /// A new verifier with the response: the cookie that the browser holds now becomes useless, the data stays
@@ -244,7 +243,7 @@ impl<T: SessionData> Session<T> {
     #[doc(alias = "cycle_id")]
     #[doc(alias = "renew")]
     pub fn rotate(&mut self) {
-        self.slot.with(|live| live.ask(Intent::Rotate));
+        self.slot.with(|session| session.ask(Intent::Rotate));
     }
 
     /// Begins afresh in a new record with a new id: no fields, whatever their marks, and no identity unless a sign-in follows
@@ -262,8 +261,8 @@ impl<T: SessionData> Session<T> {
         self.settle_identity();
         self.mutable = Access::Read;
         // The application's rules may be called here: outside of the lock.
-        let cookie = self.slot.core.first_cookie(&self.slot);
-        self.slot.with(|live| live.regenerate(cookie));
+        let cookie = cookie::first_cookie(&self.slot.config, &self.slot);
+        self.slot.with(|session| session.regenerate(cookie));
         self.refresh();
     }
 
@@ -280,7 +279,7 @@ impl<T: SessionData> Session<T> {
     pub fn discard(&mut self) {
         self.settle_identity();
         self.mutable = Access::Read;
-        self.slot.with(changes::Live::discard);
+        self.slot.with(RequestSession::discard);
         self.refresh();
     }
 
@@ -296,7 +295,7 @@ impl<T: SessionData> Session<T> {
     pub fn unset(mut self) {
         self.settle_identity();
         self.mutable = Access::Read;
-        self.slot.with(|live| live.ask(Intent::Unset));
+        self.slot.with(|session| session.ask(Intent::Unset));
     }
 
     /// Touches the session with this response even if that is not due yet (R7; express: `req.session.touch`). Nothing after
@@ -309,7 +308,7 @@ impl<T: SessionData> Session<T> {
     /// # }
     /// ```
     pub fn touch(&mut self) {
-        self.slot.with(|live| live.touch = true);
+        self.slot.with(|session| session.touch = true);
     }
 
     /// This request is no activity: it does not prolong the session, even where it writes. For polling (R7; OWASP: idle
@@ -322,7 +321,7 @@ impl<T: SessionData> Session<T> {
     /// # }
     /// ```
     pub fn passive(&mut self) {
-        self.slot.with(|live| live.passive = true);
+        self.slot.with(|session| session.passive = true);
     }
 
     /// The cookie's attributes for this session: the configured ones, or its own (express: `req.session.cookie`).
@@ -335,7 +334,7 @@ impl<T: SessionData> Session<T> {
     /// ```
     #[must_use]
     pub fn cookie(&self) -> SessionCookie {
-        self.slot.core.session_cookie(&self.slot)
+        cookie::session_cookie(&self.slot.config, &self.slot)
     }
 
     /// How long this session may live: as configured, or as [`set_lifetimes`](Self::set_lifetimes) said.
@@ -348,7 +347,7 @@ impl<T: SessionData> Session<T> {
     /// ```
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
-        self.slot.core.session_lifetimes(&self.slot)
+        cookie::session_lifetimes(&self.slot.config, &self.slot)
     }
 
     /// Gives this session lifetimes of its own instead of the configured ones (R7): "remember me". They are stored with it, as
@@ -424,7 +423,7 @@ impl<T: SessionData> Session<T> {
         self.flush();
         // Not only afterwards: this call may be given up, and what is in the slot already is no change once more.
         self.refresh();
-        let result = Call::new(Arc::clone(&self.slot).save()).await;
+        let result = AwaitedCall::new(awaited::save(Arc::clone(&self.slot))).await;
         self.refresh();
         result
     }
@@ -462,7 +461,7 @@ impl<T: SessionData> Session<T> {
         if changes.changed().is_empty() {
             return Ok(taken);
         }
-        let result = Call::new(Arc::clone(&self.slot).gate(changes, view)).await;
+        let result = AwaitedCall::new(awaited::gate(Arc::clone(&self.slot), changes, view)).await;
         self.refresh();
         result.map(|()| taken)
     }
@@ -484,7 +483,7 @@ impl<T: SessionData> Session<T> {
     pub async fn reload(&mut self) -> Result<(), SaveError> {
         self.flush();
         self.refresh();
-        let result = Call::new(Arc::clone(&self.slot).reload()).await;
+        let result = AwaitedCall::new(awaited::reload(Arc::clone(&self.slot))).await;
         self.refresh();
         result
     }
@@ -518,8 +517,8 @@ impl<T: SessionData> Session<T> {
     #[doc(alias = "flush")]
     pub fn destroy(mut self) -> impl Future<Output = Result<SignedOut, StoreError>> + Send + use<T> {
         self.mutable = Access::Read;
-        self.slot.ask_end();
-        Call::new(Arc::clone(&self.slot).destroy())
+        awaited::ask_end(&self.slot);
+        AwaitedCall::new(awaited::destroy(Arc::clone(&self.slot)))
     }
 
     /// The session for work that outlives the response: read it, change it, `save` it. The cookie can no longer change.
@@ -544,85 +543,6 @@ impl<T: SessionData> Session<T> {
     pub fn detach(mut self) -> Option<DetachedSession<T>> {
         self.flush();
         DetachedSession::of(&self.slot)
-    }
-}
-
-impl<T: SessionData> Session<T> {
-    /// Signs in: a new verifier, and fields that start afresh but for those marked `keep` (R5). Committed with a response
-    /// below 400 (R11). Signing in the same identity again rotates too, and keeps the fields.
-    ///
-    /// Setting the identity field does the same, but for an equal identity, which is no change. An anonymous visitor's fields
-    /// marked `keep = "sign_in"` come along, and so does whatever this request has changed before.
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// session.sign_in(42);
-    /// session.views = 1; // in the session of user 42
-    /// # }
-    /// ```
-    pub fn sign_in(&mut self, identity: T::Identity)
-    where
-        T: HasIdentity,
-    {
-        self.flush();
-        self.refresh();
-        *self.value.identity_mut() = Some(identity);
-        let changed = self.changes().identity.is_some();
-        self.mutable = Access::Written;
-        self.flush();
-        if !changed {
-            self.slot.with(changes::Live::affirm_identity);
-        }
-        self.refresh();
-    }
-
-    /// Signs in as [`sign_in`](Self::sign_in) does, unless all sessions of this identity were ended since the ticket was given:
-    /// then the response is a 409, and nothing is committed (R28).
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
-    /// # fn handler(mut session: http_session::Session<Visit>, ticket: http_session::Ticket<Visit>) {
-    /// session.sign_in_with(ticket);
-    /// # }
-    /// ```
-    pub fn sign_in_with(&mut self, ticket: Ticket<T>)
-    where
-        T: HasIdentity,
-    {
-        self.sign_in(ticket.identity);
-        self.slot.with(|live| live.pass = Some(ticket.pass));
-    }
-
-    /// Signs out: the identity and all fields not marked `keep` are gone, and the verifier is new. Recorded now, done in the
-    /// store when awaited, else with the response, whatever its status (R11).
-    ///
-    /// The answer tells what was found; [`SignedOut::Superseded`] means that somebody else is signed in now.
-    ///
-    /// # Errors
-    /// The store failed; it is tried again with the response.
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
-    /// # async fn leave(mut session: http_session::Session<Visit>) -> Result<(), http_session::error::StoreError> {
-    /// session.sign_out().await?;
-    /// assert_eq!(session.user, None);
-    /// # Ok(()) }
-    /// ```
-    pub fn sign_out(&mut self) -> impl Future<Output = Result<SignedOut, StoreError>> + '_
-    where
-        T: HasIdentity,
-    {
-        self.flush();
-        self.slot.ask_sign_out();
-        self.refresh();
-        let work = Call::new(Arc::clone(&self.slot).sign_out());
-        async move {
-            let result = work.await;
-            self.flush();
-            self.refresh();
-            result
-        }
     }
 }
 

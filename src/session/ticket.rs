@@ -1,10 +1,9 @@
 //! A sign-in that began before its password was checked.
 
 use std::fmt;
-use std::time::Duration;
 
 use super::data::HasIdentity;
-use crate::store::Generation;
+use crate::request::session::TicketProof;
 
 /// Permission to sign in an identity, as of the moment when it was given (R28).
 ///
@@ -41,29 +40,12 @@ use crate::store::Generation;
 #[must_use = "a ticket is for `sign_in_with`"]
 pub struct Ticket<T: HasIdentity> {
     pub(crate) identity: T::Identity,
-    pub(crate) pass: Pass,
+    pub(crate) pass: TicketProof,
 }
 
 /// Shows nothing of the identity (R26).
 impl<T: HasIdentity> fmt::Debug for Ticket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ticket(..)")
-    }
-}
-
-/// What a ticket says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pass {
-    pub(crate) generation: Generation,
-    /// By the configuration's clock.
-    pub(crate) given: Duration,
-}
-
-impl Pass {
-    /// Long before a store may forget a generation.
-    const LIFETIME: Duration = Duration::from_secs(3600);
-
-    pub(crate) fn is_void(self, now: Duration) -> bool {
-        now.saturating_sub(self.given) > Self::LIFETIME
     }
 }

@@ -10,8 +10,8 @@ use super::{
     SessionStore, Touched, Updated,
 };
 use crate::error::{ConnectError, StoreError};
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use crate::store::SessionId;
+use http_session_store::SessionId;
+use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 
 /// A store chosen at run time, by [its URL](Self::connect) or [by the program](Self::new).
 ///

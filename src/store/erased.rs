@@ -11,12 +11,12 @@ use super::{
     Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Page, SessionStore, Touched, Updated,
 };
 use crate::error::{StoreError, StoreErrorKind};
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use crate::store::SessionId;
 use crate::telemetry;
+use http_session_store::SessionId;
+use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 
 /// One call to a store: answered on the spot, or on its way.
-pub(crate) enum Visit<T> {
+pub(crate) enum StoreCall<T> {
     Answered(Result<T, StoreError>),
     Waiting(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>, Lost),
 }
@@ -37,7 +37,7 @@ impl Lost {
     }
 }
 
-impl<T> Visit<T> {
+impl<T> StoreCall<T> {
     /// Polls a call that promised to answer at once, on the stack.
     fn instant(call: impl Future<Output = Result<T, StoreError>>, lost: Lost) -> Self {
         let mut context = Context::from_waker(Waker::noop());
@@ -99,38 +99,38 @@ fn poll_guarded<T>(
 pub(crate) trait ErasedStore: Send + Sync {
     fn can_touch(&self) -> bool;
     fn is_instant(&self) -> bool;
-    fn load(&self, id: &SessionId) -> Visit<Option<Record>>;
-    fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Visit<Inserted>;
-    fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Visit<Updated>;
-    fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Visit<Touched>;
-    fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Visit<Destroyed>;
+    fn load(&self, id: &SessionId) -> StoreCall<Option<Record>>;
+    fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> StoreCall<Inserted>;
+    fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> StoreCall<Updated>;
+    fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> StoreCall<Touched>;
+    fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> StoreCall<Destroyed>;
 }
 
 /// [`IndexSessions`] as an object.
 pub(crate) trait ErasedIndex: Send + Sync {
-    fn generation(&self, identity: &RawJson) -> Visit<Generation>;
-    fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Visit<()>;
-    fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> Visit<Vec<SessionId>>;
-    fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Visit<Generation>;
-    fn unlink(&self, identity: &RawJson, id: &SessionId) -> Visit<()>;
+    fn generation(&self, identity: &RawJson) -> StoreCall<Generation>;
+    fn raise_generation(&self, identity: &RawJson, generation: Generation) -> StoreCall<()>;
+    fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> StoreCall<Vec<SessionId>>;
+    fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> StoreCall<Generation>;
+    fn unlink(&self, identity: &RawJson, id: &SessionId) -> StoreCall<()>;
 }
 
 /// [`EnumerateSessions`] as an object.
 pub(crate) trait ErasedNames: Send + Sync {
-    fn len(&self) -> Visit<usize>;
-    fn ids(&self, from: Option<&Cursor>, limit: usize) -> Visit<Page>;
-    fn clear(&self) -> Visit<()>;
+    fn len(&self) -> StoreCall<usize>;
+    fn ids(&self, from: Option<&Cursor>, limit: usize) -> StoreCall<Page>;
+    fn clear(&self) -> StoreCall<()>;
 }
 
 /// Calls a method of the store behind an `Arc`: at once, or boxed with copies of its arguments.
-macro_rules! visit {
+macro_rules! store_call {
     ($store:ident.$method:ident($($copied:ident),*; $($moved:ident),*), $lost:ident) => {{
         if S::is_instant($store) {
-            return Visit::instant(async { S::$method($store, $($copied,)* $($moved,)*).await }, Lost::$lost);
+            return StoreCall::instant(async { S::$method($store, $($copied,)* $($moved,)*).await }, Lost::$lost);
         }
         let store = Arc::clone($store);
         $(let $copied = $copied.clone();)*
-        Visit::waiting(async move { S::$method(&store, $(&$copied,)* $($moved,)*).await }, Lost::$lost)
+        StoreCall::waiting(async move { S::$method(&store, $(&$copied,)* $($moved,)*).await }, Lost::$lost)
     }};
 }
 
@@ -143,67 +143,67 @@ impl<S: SessionStore> ErasedStore for Arc<S> {
         S::is_instant(self)
     }
 
-    fn load(&self, id: &SessionId) -> Visit<Option<Record>> {
-        visit!(self.load(id;), Read)
+    fn load(&self, id: &SessionId) -> StoreCall<Option<Record>> {
+        store_call!(self.load(id;), Read)
     }
 
-    fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Visit<Inserted> {
-        visit!(self.insert(id, record; lifetime), Write)
+    fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> StoreCall<Inserted> {
+        store_call!(self.insert(id, record; lifetime), Write)
     }
 
-    fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Visit<Updated> {
-        visit!(self.update(id, patch; lifetime), Write)
+    fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> StoreCall<Updated> {
+        store_call!(self.update(id, patch; lifetime), Write)
     }
 
-    fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Visit<Touched> {
-        visit!(self.touch(id; epoch, lifetime), Write)
+    fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> StoreCall<Touched> {
+        store_call!(self.touch(id; epoch, lifetime), Write)
     }
 
-    fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Visit<Destroyed> {
-        visit!(self.destroy(id; epoch), Write)
+    fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> StoreCall<Destroyed> {
+        store_call!(self.destroy(id; epoch), Write)
     }
 }
 
 impl<S: IndexSessions> ErasedIndex for Arc<S> {
-    fn generation(&self, identity: &RawJson) -> Visit<Generation> {
-        visit!(self.generation(identity;), Read)
+    fn generation(&self, identity: &RawJson) -> StoreCall<Generation> {
+        store_call!(self.generation(identity;), Read)
     }
 
-    fn raise_generation(&self, identity: &RawJson, generation: Generation) -> Visit<()> {
-        visit!(self.raise_generation(identity; generation), Write)
+    fn raise_generation(&self, identity: &RawJson, generation: Generation) -> StoreCall<()> {
+        store_call!(self.raise_generation(identity; generation), Write)
     }
 
-    fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> Visit<Vec<SessionId>> {
+    fn linked(&self, identity: &RawJson, after: Option<&SessionId>, limit: usize) -> StoreCall<Vec<SessionId>> {
         if S::is_instant(self) {
-            return Visit::instant(async { S::linked(self, identity, after, limit).await }, Lost::Read);
+            return StoreCall::instant(async { S::linked(self, identity, after, limit).await }, Lost::Read);
         }
         let (store, identity, after) = (Self::clone(self), identity.clone(), after.cloned());
-        Visit::waiting(async move { S::linked(&store, &identity, after.as_ref(), limit).await }, Lost::Read)
+        StoreCall::waiting(async move { S::linked(&store, &identity, after.as_ref(), limit).await }, Lost::Read)
     }
 
-    fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> Visit<Generation> {
-        visit!(self.link(identity, id; lifetime), Write)
+    fn link(&self, identity: &RawJson, id: &SessionId, lifetime: Duration) -> StoreCall<Generation> {
+        store_call!(self.link(identity, id; lifetime), Write)
     }
 
-    fn unlink(&self, identity: &RawJson, id: &SessionId) -> Visit<()> {
-        visit!(self.unlink(identity, id;), Write)
+    fn unlink(&self, identity: &RawJson, id: &SessionId) -> StoreCall<()> {
+        store_call!(self.unlink(identity, id;), Write)
     }
 }
 
 impl<S: EnumerateSessions> ErasedNames for Arc<S> {
-    fn len(&self) -> Visit<usize> {
-        visit!(self.len(;), Read)
+    fn len(&self) -> StoreCall<usize> {
+        store_call!(self.len(;), Read)
     }
 
-    fn ids(&self, from: Option<&Cursor>, limit: usize) -> Visit<Page> {
+    fn ids(&self, from: Option<&Cursor>, limit: usize) -> StoreCall<Page> {
         if S::is_instant(self) {
-            return Visit::instant(async { S::ids(self, from, limit).await }, Lost::Read);
+            return StoreCall::instant(async { S::ids(self, from, limit).await }, Lost::Read);
         }
         let (store, from) = (Self::clone(self), from.cloned());
-        Visit::waiting(async move { S::ids(&store, from.as_ref(), limit).await }, Lost::Read)
+        StoreCall::waiting(async move { S::ids(&store, from.as_ref(), limit).await }, Lost::Read)
     }
 
-    fn clear(&self) -> Visit<()> {
-        visit!(self.clear(;), Write)
+    fn clear(&self) -> StoreCall<()> {
+        store_call!(self.clear(;), Write)
     }
 }

@@ -4,7 +4,7 @@ mod any;
 mod erased;
 
 pub use any::AnyStore;
-pub(crate) use erased::{ErasedIndex, ErasedStore, Visit};
+pub(crate) use erased::{ErasedIndex, ErasedStore, StoreCall};
 #[cfg(feature = "test-support")]
 #[doc(inline)]
 pub use http_session_store::conformance;

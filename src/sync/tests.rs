@@ -19,9 +19,9 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner, thread};
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::clock::{Clock as _, ManualClock};
-use crate::store::EnumerateSessions as _;
 use crate::{MemoryStore, Secret, Session, SessionConfig, SessionStore as _};
+use http_session_store::EnumerateSessions as _;
+use http_session_store::clock::{Clock as _, ManualClock};
 
 /// Orders that each test tries.
 const ORDERS: usize = 3_000;

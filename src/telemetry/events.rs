@@ -1,11 +1,12 @@
 //! The events. One function for each thing that can happen.
 
-use crate::config::Core;
+use std::fmt::Debug;
+
+use super::tag::TagKey;
 use crate::decide::Sign;
 use crate::error::{SaveError, StoreError};
-use crate::middleware::write::Failure;
-use crate::record::{IdentityChange, Patch, VerifierChange};
-use crate::store::SessionId;
+use http_session_store::SessionId;
+use http_session_store::record::{IdentityChange, Patch, VerifierChange};
 
 /// Says an event, and counts it.
 macro_rules! event {
@@ -17,46 +18,46 @@ macro_rules! event {
 }
 
 /// A session as a field of an event.
-fn tag(core: &Core, id: &SessionId) -> impl tracing::Value + use<> {
-    tracing::field::display(core.tags.tag(id))
+fn tag(tags: &TagKey, id: &SessionId) -> impl tracing::Value + use<> {
+    tracing::field::display(tags.tag(id))
 }
 
 /// The same, where it may have none yet.
-fn tag_of(core: &Core, id: Option<&SessionId>) -> Option<impl tracing::Value + use<>> {
-    id.map(|id| tag(core, id))
+fn tag_of(tags: &TagKey, id: Option<&SessionId>) -> Option<impl tracing::Value + use<>> {
+    id.map(|id| tag(tags, id))
 }
 
 // Load
 
-pub(crate) fn loaded(core: &Core, id: &SessionId) {
-    event!(debug, "session.loaded", "a session was loaded", session = tag(core, id));
+pub(crate) fn loaded(tags: &TagKey, id: &SessionId) {
+    event!(debug, "session.loaded", "a session was loaded", session = tag(tags, id));
 }
 
-pub(crate) fn missing(core: &Core, id: &SessionId) {
-    event!(debug, "session.missing", "a cookie's session has expired, or has ended long ago", session = tag(core, id));
+pub(crate) fn missing(tags: &TagKey, id: &SessionId) {
+    event!(debug, "session.missing", "a cookie's session has expired, or has ended long ago", session = tag(tags, id));
 }
 
-pub(crate) fn superseded(core: &Core, id: &SessionId, late: bool) {
-    event!(info, "session.superseded", "a superseded cookie was presented", session = tag(core, id), late);
+pub(crate) fn superseded(tags: &TagKey, id: &SessionId, late: bool) {
+    event!(info, "session.superseded", "a superseded cookie was presented", session = tag(tags, id), late);
 }
 
 #[cold]
-pub(crate) fn outdated(core: &Core, id: &SessionId) {
+pub(crate) fn outdated(tags: &TagKey, id: &SessionId) {
     event!(
         warn,
         "session.verifier.outdated",
         "a cookie came from before the last two renewals; it may be stolen",
-        session = tag(core, id)
+        session = tag(tags, id)
     );
 }
 
 #[cold]
-pub(crate) fn tossed(core: &Core, id: &SessionId) {
+pub(crate) fn tossed(tags: &TagKey, id: &SessionId) {
     event!(
         warn,
         "session.tossed",
         "two or more live sessions were presented together; this one, like the others, is not used",
-        session = tag(core, id)
+        session = tag(tags, id)
     );
 }
 
@@ -78,22 +79,22 @@ pub(crate) fn unencodable(field: &'static str) {
 }
 
 #[cold]
-pub(crate) fn handle_stale(core: &Core, id: Option<&SessionId>) {
+pub(crate) fn handle_stale(tags: &TagKey, id: Option<&SessionId>) {
     event!(
         warn,
         "session.handle.stale",
         "the session changed hands within the request; an older handle's changes are lost",
-        session = tag_of(core, id)
+        session = tag_of(tags, id)
     );
 }
 
 #[cold]
-pub(crate) fn handle_alive(core: &Core, id: Option<&SessionId>, handles: usize) {
+pub(crate) fn handle_alive(tags: &TagKey, id: Option<&SessionId>, handles: usize) {
     event!(
         warn,
         "session.handle.alive",
         "session handles are alive at the commit; what they change is lost",
-        session = tag_of(core, id),
+        session = tag_of(tags, id),
         handles
     );
 }
@@ -103,12 +104,12 @@ pub(crate) fn handle_outlived() {
     event!(error, "session.handle.outlived", "a session handle outlived its response; its changes are lost");
 }
 
-pub(crate) fn save_failed(core: &Core, id: Option<&SessionId>, error: &SaveError) {
+pub(crate) fn save_failed(tags: &TagKey, id: Option<&SessionId>, error: &SaveError) {
     event!(
         info,
         "session.save.failed",
         "an awaited save did not happen; the handler was told",
-        session = tag_of(core, id),
+        session = tag_of(tags, id),
         %error
     );
 }
@@ -116,114 +117,117 @@ pub(crate) fn save_failed(core: &Core, id: Option<&SessionId>, error: &SaveError
 // Commit
 
 /// A new session is in the store.
-pub(crate) fn created(core: &Core, id: &SessionId, identity: &IdentityChange) {
-    event!(debug, "session.created", "a session was created", session = tag(core, id));
+pub(crate) fn created(tags: &TagKey, id: &SessionId, identity: &IdentityChange) {
+    event!(debug, "session.created", "a session was created", session = tag(tags, id));
     if matches!(identity, IdentityChange::Set(_) | IdentityChange::Affirmed) {
-        signed_in(core, id);
+        signed_in(tags, id);
     }
 }
 
 /// A patch is in the store.
-pub(crate) fn updated(core: &Core, id: &SessionId, patch: &Patch, renewed: bool) {
-    event!(debug, "session.updated", "a session was written", session = tag(core, id));
+pub(crate) fn updated(tags: &TagKey, id: &SessionId, patch: &Patch, renewed: bool) {
+    event!(debug, "session.updated", "a session was written", session = tag(tags, id));
     match patch.verifier {
         VerifierChange::Rotate(_) => {
-            event!(debug, "session.rotated", "a session got a new verifier", session = tag(core, id));
+            event!(debug, "session.rotated", "a session got a new verifier", session = tag(tags, id));
         }
         VerifierChange::Renew { .. } if renewed => {
-            event!(debug, "session.renewed", "a session's verifier was renewed", session = tag(core, id));
+            event!(debug, "session.renewed", "a session's verifier was renewed", session = tag(tags, id));
         }
         VerifierChange::Renew { .. } | VerifierChange::Unchanged => {}
     }
     match patch.identity {
-        IdentityChange::Set(_) | IdentityChange::Affirmed => signed_in(core, id),
-        IdentityChange::Removed => signed_out(core, id),
+        IdentityChange::Set(_) | IdentityChange::Affirmed => signed_in(tags, id),
+        IdentityChange::Removed => signed_out(tags, id),
         IdentityChange::Unchanged => {}
     }
 }
 
 /// A session goes on in the record of another: rotation, where the id is the credential.
-pub(crate) fn replaced(core: &Core, id: &SessionId, left: &SessionId, sign: Sign) {
+pub(crate) fn replaced(tags: &TagKey, id: &SessionId, left: &SessionId, sign: Sign) {
     event!(
         debug,
         "session.replaced",
         "a session took the place of another",
-        session = tag(core, id),
-        before = tag(core, left)
+        session = tag(tags, id),
+        before = tag(tags, left)
     );
     if matches!(sign, Sign::Out | Sign::OutIn) {
-        signed_out(core, left);
+        signed_out(tags, left);
     }
 }
 
-fn signed_in(core: &Core, id: &SessionId) {
-    event!(info, "session.signed_in", "somebody signed in", session = tag(core, id));
+fn signed_in(tags: &TagKey, id: &SessionId) {
+    event!(info, "session.signed_in", "somebody signed in", session = tag(tags, id));
 }
 
-pub(crate) fn signed_out(core: &Core, id: &SessionId) {
-    event!(info, "session.signed_out", "somebody signed out", session = tag(core, id));
+pub(crate) fn signed_out(tags: &TagKey, id: &SessionId) {
+    event!(info, "session.signed_out", "somebody signed out", session = tag(tags, id));
 }
 
-pub(crate) fn touched(core: &Core, id: &SessionId) {
-    event!(debug, "session.touched", "a session was touched", session = tag(core, id));
+pub(crate) fn touched(tags: &TagKey, id: &SessionId) {
+    event!(debug, "session.touched", "a session was touched", session = tag(tags, id));
 }
 
-pub(crate) fn destroyed(core: &Core, id: &SessionId) {
-    event!(debug, "session.destroyed", "a session was destroyed", session = tag(core, id));
+pub(crate) fn destroyed(tags: &TagKey, id: &SessionId) {
+    event!(debug, "session.destroyed", "a session was destroyed", session = tag(tags, id));
 }
 
-pub(crate) fn merged(core: &Core, id: &SessionId) {
+pub(crate) fn merged(tags: &TagKey, id: &SessionId) {
     event!(
         debug,
         "session.merged",
         "another request wrote the same field; the write is merged with it and tried again",
-        session = tag(core, id)
+        session = tag(tags, id)
     );
 }
 
 #[cold]
-pub(crate) fn touch_failed(core: &Core, id: &SessionId, error: &StoreError) {
-    event!(warn, "session.touch.failed", "a session could not be touched", session = tag(core, id), %error);
+pub(crate) fn touch_failed(tags: &TagKey, id: &SessionId, error: &StoreError) {
+    event!(warn, "session.touch.failed", "a session could not be touched", session = tag(tags, id), %error);
 }
 
 #[cold]
-pub(crate) fn commit_superseded(core: &Core, id: Option<&SessionId>) {
+pub(crate) fn commit_superseded(tags: &TagKey, id: Option<&SessionId>) {
     event!(
         warn,
         "session.commit.superseded",
         "the session was ended or rotated elsewhere; this request's changes are dropped",
-        session = tag_of(core, id)
+        session = tag_of(tags, id)
     );
 }
 
 #[cold]
-pub(crate) fn commit_unknown(core: &Core, id: &SessionId) {
-    event!(warn, "session.commit.unknown", "a write's answer was lost", session = tag(core, id));
+pub(crate) fn commit_unknown(tags: &TagKey, id: &SessionId) {
+    event!(warn, "session.commit.unknown", "a write's answer was lost", session = tag(tags, id));
 }
 
 #[cold]
-pub(crate) fn commit_settled(core: &Core, id: &SessionId, applied: bool) {
-    event!(info, "session.commit.settled", "a lost answer was looked up", session = tag(core, id), applied);
+pub(crate) fn commit_settled(tags: &TagKey, id: &SessionId, applied: bool) {
+    event!(info, "session.commit.settled", "a lost answer was looked up", session = tag(tags, id), applied);
 }
 
-/// The response is replaced (R12).
+/// Another request was first, and the response is replaced (R12).
 #[cold]
-pub(crate) fn commit_failed(core: &Core, id: Option<&SessionId>, failure: &Failure) {
-    match failure {
-        Failure::Conflict | Failure::Revoked => event!(
-            info,
-            "session.commit.conflict",
-            "another request was first; the response is replaced",
-            session = tag_of(core, id)
-        ),
-        Failure::TooLarge | Failure::Unencodable | Failure::Cookie | Failure::Store(_) => event!(
-            error,
-            "session.commit.failed",
-            "a session could not be committed; the response is replaced",
-            session = tag_of(core, id),
-            ?failure
-        ),
-    }
+pub(crate) fn commit_conflict(tags: &TagKey, id: Option<&SessionId>) {
+    event!(
+        info,
+        "session.commit.conflict",
+        "another request was first; the response is replaced",
+        session = tag_of(tags, id)
+    );
+}
+
+/// The commit failed, and the response is replaced (R12).
+#[cold]
+pub(crate) fn commit_failed(tags: &TagKey, id: Option<&SessionId>, failure: &dyn Debug) {
+    event!(
+        error,
+        "session.commit.failed",
+        "a session could not be committed; the response is replaced",
+        session = tag_of(tags, id),
+        ?failure
+    );
 }
 
 #[cold]
@@ -233,12 +237,12 @@ pub(crate) fn commit_abandoned() {
 
 /// All sessions of the identity were ended while it signed in, or its ticket was void (R28).
 #[cold]
-pub(crate) fn sign_in_revoked(core: &Core, id: &SessionId) {
+pub(crate) fn sign_in_revoked(tags: &TagKey, id: &SessionId) {
     event!(
         warn,
         "session.sign_in.revoked",
         "a sign-in was revoked: all sessions of its identity were ended meanwhile, or its ticket is too old",
-        session = tag(core, id)
+        session = tag(tags, id)
     );
 }
 
@@ -252,12 +256,12 @@ pub(crate) fn csrf_refused(reason: &'static str) {
 // Cookie
 
 #[cold]
-pub(crate) fn cookie_refused(core: &Core, id: Option<&SessionId>) {
+pub(crate) fn cookie_refused(tags: &TagKey, id: Option<&SessionId>) {
     event!(
         warn,
         "session.cookie.refused",
         "a session's own cookie attributes were not taken",
-        session = tag_of(core, id)
+        session = tag_of(tags, id)
     );
 }
 

@@ -1,6 +1,6 @@
 //! All that operators see, in one place: `tracing` events and spans, and with the feature `metrics` the same in numbers.
 //!
-//! The stages say what happened, as in `telemetry::created(core, id)`; names, levels, fields and labels are decided here.
+//! The stages say what happened, as in `telemetry::created(config, id)`; names, levels, fields and labels are decided here.
 //! Every event is a record of the manual's table ([`guide::events`](crate::guide::events)); a test compares the two.
 //!
 //! - Nothing here is called while the slot's lock is held: a subscriber is the user's code, and may open the session.
@@ -20,11 +20,10 @@ pub(crate) use tag::TagKey;
 
 use crate::decide::{Origin, Status, StoreAction};
 use crate::error::StoreError;
-use crate::middleware::write::Failure;
 
 /// A method of the store contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StoreCall {
+pub(crate) enum StoreMethod {
     Load,
     Insert,
     Update,
@@ -37,7 +36,7 @@ pub(crate) enum StoreCall {
     Unlink,
 }
 
-impl StoreCall {
+impl StoreMethod {
     const fn name(self) -> &'static str {
         match self {
             Self::Load => "load",
@@ -76,7 +75,7 @@ pub(crate) fn commit_span(status: Status) -> Span {
 }
 
 /// The time of one call to the store.
-pub(crate) fn store_span(call: StoreCall) -> Span {
+pub(crate) fn store_span(call: StoreMethod) -> Span {
     span!("session.store", call = call.name())
 }
 
@@ -93,15 +92,16 @@ pub(crate) fn load_ended(loaded: Result<Origin, &StoreError>) {
 
 /// How a commit ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum CommitOutcome<'a> {
+pub(crate) enum CommitOutcome {
     Done,
     /// The session was gone or superseded: the changes were dropped.
     Dropped,
-    Failed(&'a Failure),
+    /// It failed, for the reason that this word names.
+    Failed(&'static str),
 }
 
 /// What a commit was to do, and how it ended.
-pub(crate) fn commit_ended(action: StoreAction, outcome: CommitOutcome<'_>) {
+pub(crate) fn commit_ended(action: StoreAction, outcome: CommitOutcome) {
     let action = match action {
         StoreAction::Nothing => "nothing",
         StoreAction::Insert => "insert",
@@ -113,18 +113,13 @@ pub(crate) fn commit_ended(action: StoreAction, outcome: CommitOutcome<'_>) {
     let outcome = match outcome {
         CommitOutcome::Done => "done",
         CommitOutcome::Dropped => "dropped",
-        CommitOutcome::Failed(Failure::Conflict) => "conflict",
-        CommitOutcome::Failed(Failure::Revoked) => "revoked",
-        CommitOutcome::Failed(Failure::TooLarge) => "too_large",
-        CommitOutcome::Failed(Failure::Unencodable) => "unencodable",
-        CommitOutcome::Failed(Failure::Cookie) => "cookie",
-        CommitOutcome::Failed(Failure::Store(error)) => error.kind().name(),
+        CommitOutcome::Failed(reason) => reason,
     };
     numbers::commit(action, outcome);
 }
 
 /// How a call to the store ended.
-pub(crate) fn store_answered<T>(call: StoreCall, answer: &Result<T, StoreError>, stopwatch: &Stopwatch<'_>) {
+pub(crate) fn store_answered<T>(call: StoreMethod, answer: &Result<T, StoreError>, stopwatch: &Stopwatch<'_>) {
     let outcome = answer.as_ref().map_or_else(|error| error.kind().name(), |_| "done");
     numbers::store(call.name(), outcome, stopwatch);
 }

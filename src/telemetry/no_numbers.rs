@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::config::Core;
+use http_session_store::clock::Clock;
 
 pub(crate) const fn describe() {}
 
@@ -12,10 +12,10 @@ pub(super) const fn commit(_: &'static str, _: &'static str) {}
 
 pub(super) const fn store(_: &'static str, _: &'static str, _: &Stopwatch<'_>) {}
 
-pub(crate) struct Stopwatch<'a>(PhantomData<&'a Core>);
+pub(crate) struct Stopwatch<'a>(PhantomData<&'a dyn Clock>);
 
 impl<'a> Stopwatch<'a> {
-    pub(crate) const fn start(_: &'a Core) -> Self {
+    pub(crate) const fn start(_: &'a dyn Clock) -> Self {
         Self(PhantomData)
     }
 }

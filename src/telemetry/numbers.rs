@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
-use crate::config::Core;
+use http_session_store::clock::Clock;
 
 /// Tells a recorder what the numbers mean, if it is installed already.
 pub(crate) fn describe() {
@@ -29,16 +29,16 @@ pub(super) fn store(call: &'static str, outcome: &'static str, stopwatch: &Stopw
 
 /// Measures a call to the store, by the configuration's clock.
 pub(crate) struct Stopwatch<'a> {
-    core: &'a Core,
+    clock: &'a dyn Clock,
     started: Duration,
 }
 
 impl<'a> Stopwatch<'a> {
-    pub(crate) fn start(core: &'a Core) -> Self {
-        Self { core, started: core.elapsed() }
+    pub(crate) fn start(clock: &'a dyn Clock) -> Self {
+        Self { clock, started: clock.elapsed() }
     }
 
     fn elapsed(&self) -> Duration {
-        self.core.elapsed().saturating_sub(self.started)
+        self.clock.elapsed().saturating_sub(self.started)
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use hmac::Mac as _;
 
-use crate::config::Secret;
-use crate::store::SessionId;
+use crate::token::Secret;
 use crate::token::{HmacSha256, derived};
+use http_session_store::SessionId;
 
 /// Names the purpose of the key.
 const LOG: &[u8] = b"http-session 1 log";

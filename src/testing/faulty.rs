@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::error::{StoreError, StoreErrorKind};
-use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use crate::store::SessionId;
-use crate::store::{
+use http_session_store::SessionId;
+use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use http_session_store::{
     Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Page, SessionStore,
     Touched, Updated,
 };

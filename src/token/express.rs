@@ -13,10 +13,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_
 use smallvec::SmallVec;
 use subtle::ConstantTimeEq as _;
 
-use crate::config::Secret;
-use crate::store::SessionId;
+use http_session_store::SessionId;
 
-use super::{HmacSha256, Verified, keyed, within_budget};
+use super::{HmacSha256, Secret, Verified, keyed, within_budget};
 
 /// What JavaScript's encodeURIComponent encodes.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC

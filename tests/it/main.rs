@@ -21,6 +21,7 @@ mod http_rules;
 mod identity;
 mod index;
 mod interleavings;
+mod layers;
 mod leaks;
 mod leaving;
 mod lifetimes;

@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::Builder;
-use crate::csrf::TrustedOrigin;
+use crate::forgery::TrustedOrigin;
 
 impl<K, S, L> Builder<K, S, L> {
     /// Takes requests that change something from pages of another origin too, whatever `Sec-Fetch-Site` says and without a

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::{ExpressSecret, Secret};
-use crate::store::{ExpressFormat, Indexed, SessionStore};
+use http_session_store::{ExpressFormat, Indexed, SessionStore};
 
 mod sealed {
     #[diagnostic::on_unimplemented(

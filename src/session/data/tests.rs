@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::Session;
-use crate::record::Keep;
+use http_session_store::record::Keep;
 
 /// Writes down what a view reports.
 #[derive(Debug, Default, PartialEq)]

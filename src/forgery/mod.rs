@@ -1,0 +1,13 @@
+//! Whether a request that changes something comes from a page of this site. Pure.
+
+mod keys;
+mod origin;
+mod request;
+pub(crate) mod verdict;
+
+pub(crate) use keys::{CsrfKeys, NONCE_BYTES, Subject, TEXT_BYTES};
+pub use origin::TrustedOrigin;
+pub(crate) use request::Sender;
+
+/// The header of a token, unless the configuration names another one.
+pub(crate) const HEADER: &str = "x-csrf-token";

@@ -1,0 +1,7 @@
+//! What is remembered of one request and its session. Pure: no clock, no randomness, no IO.
+
+pub(crate) mod change_list;
+pub(crate) mod ending;
+pub(crate) mod session;
+pub(crate) mod slot;
+mod written;

@@ -1,0 +1,233 @@
+//! Stage 8: the cookie of the response, its attributes, its value and its lifetime.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::write;
+use crate::config::{ErasedConfig, Lifetimes, StoredAttributes, Transport};
+use crate::cookie::SessionCookie;
+use crate::cookie::attributes::{Resolved, SecureRule};
+use crate::cookie::session_cookie::{Refused, exact, narrow};
+use crate::cookie::set_cookie::{self, Expiry};
+use crate::decide::Origin;
+use crate::request::session::RequestSession;
+use crate::request::slot::Slot;
+use crate::telemetry;
+use crate::token::{CookieKeys, Format, Token, TokenText, Verifier};
+use http_session_store::SessionId;
+use http_session_store::record::{Epoch, IdentityChange, RawJson};
+
+/// The cookie that the store's answer leaves.
+pub(super) enum CookieOutcome {
+    Nothing,
+    /// None: the session was ended or rotated elsewhere, and this request's changes are dropped (R11).
+    Dropped,
+    /// The verifier, and the epoch of its record.
+    Set(Verifier, Epoch),
+    Remove,
+}
+
+/// Time left, by what was loaded or written last.
+pub(crate) fn time_left(config: &ErasedConfig, session: &RequestSession) -> Duration {
+    match session.origin {
+        Origin::Found => session.record.expires_in,
+        Origin::New | Origin::Late | Origin::Tossed => {
+            write::first_lifetime(config, session).time_left(Duration::ZERO, Duration::ZERO)
+        }
+    }
+}
+
+fn resolved(config: &ErasedConfig, slot: &Slot) -> Resolved {
+    config.settings.attributes.resolve(slot.received.transport)
+}
+
+/// The attributes of a session: the configured ones, or its own.
+fn own_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<&RawJson>) -> SessionCookie {
+    let configured = SessionCookie::configured(&resolved(config, slot));
+    match cookie {
+        Some(json) => SessionCookie::from_json(json.as_bytes(), &configured).0,
+        None => configured,
+    }
+}
+
+pub(crate) fn session_cookie(config: &ErasedConfig, slot: &Slot) -> SessionCookie {
+    let cookie = slot.with(|session| session.cookie.clone()).flatten();
+    own_cookie(config, slot, cookie.as_ref())
+}
+
+/// What a record keeps of these attributes.
+fn cookie_json(config: &ErasedConfig, slot: &Slot, cookie: &SessionCookie) -> Option<RawJson> {
+    cookie.to_json(&SessionCookie::implied(&config.settings.attributes, slot.received.transport))
+}
+
+/// Takes the attributes that a handler gave its session.
+pub(crate) fn take_cookie(config: &ErasedConfig, slot: &Slot, mut cookie: SessionCookie, before: &SessionCookie) {
+    let narrows = config.settings.stored_attributes == StoredAttributes::Narrow;
+    if narrows && config.settings.attributes.secure == SecureRule::Auto && before.secure && !cookie.secure {
+        telemetry::cookie_refused(&config.tags, slot.record_id().as_ref());
+        cookie.secure = true;
+    }
+    let json = cookie_json(config, slot, &cookie);
+    slot.with(|session| {
+        session.cookie_changed |= session.cookie != json;
+        session.cookie_unsent |= session.cookie != json;
+        session.cookie = json;
+    });
+}
+
+/// The attributes with which a new session begins: those of the rules for this request, and Secure where it follows the
+/// transport.
+pub(crate) fn first_cookie(config: &ErasedConfig, slot: &Slot) -> Option<RawJson> {
+    cookie_json(config, slot, &begun_cookie(config, slot))
+}
+
+/// The attributes with which the session of another identity begins in the same record: it keeps Secure where it had it.
+pub(crate) fn fresh_cookie(config: &ErasedConfig, slot: &Slot, cookie: &RawJson) -> Option<RawJson> {
+    let mut fresh = begun_cookie(config, slot);
+    fresh.secure |= own_cookie(config, slot, Some(cookie)).secure;
+    cookie_json(config, slot, &fresh)
+}
+
+fn begun_cookie(config: &ErasedConfig, slot: &Slot) -> SessionCookie {
+    let mut cookie = SessionCookie::configured(&resolved(config, slot));
+    if let (Some(rules), Some(parts)) = (&config.settings.cookie_rules, slot.received.parts.as_deref()) {
+        let before = cookie.clone();
+        rules(parts, &mut cookie);
+        cookie.settle(&before);
+    }
+    cookie
+}
+
+/// The JSON of a session that was born on http and is used over https now: it gets Secure, and a new verifier (R19).
+pub(crate) fn secured_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<&RawJson>) -> Option<RawJson> {
+    let is_auto = config.settings.attributes.secure == SecureRule::Auto;
+    if !is_auto || slot.received.transport != Some(Transport::Secure) {
+        return None;
+    }
+    let implied = SessionCookie::implied(&config.settings.attributes, slot.received.transport);
+    let mut own = cookie.map_or_else(|| implied.clone(), |json| SessionCookie::from_json(json.as_bytes(), &implied).0);
+    if own.secure {
+        return None;
+    }
+    own.secure = true;
+    own.to_json(&implied)
+}
+
+/// What a handler sees of them.
+pub(crate) fn session_lifetimes(config: &ErasedConfig, slot: &Slot) -> Lifetimes {
+    let cookie = slot.with(|session| session.cookie.clone()).flatten();
+    config.lifetimes(config.own_lifetimes(cookie.as_ref()))
+}
+
+/// Whether the cookie may travel on this connection. In the express format a Secure cookie is not sent over http; ours
+/// is, and it is the browser that refuses it.
+pub(crate) fn sendable(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> bool {
+    match config.settings.format {
+        Format::Native => true,
+        Format::Express => {
+            slot.received.transport == Some(Transport::Secure) || !response_attributes(config, slot, session).0.secure
+        }
+    }
+}
+
+/// Whether the response's cookie has an expiry.
+pub(crate) fn expires(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> bool {
+    match session.cookie {
+        None => config.settings.attributes.max_age.is_some(),
+        Some(_) => response_attributes(config, slot, session).0.max_age.is_some(),
+    }
+}
+
+/// The attributes of the response's cookie, and whether the session's own were taken (R21).
+fn response_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> (Resolved, Refused) {
+    let configured = resolved(config, slot);
+    let Some(json) = &session.cookie else {
+        return (configured, Refused::Nothing);
+    };
+    let (own, unreadable) = SessionCookie::from_json(json.as_bytes(), &SessionCookie::configured(&configured));
+    let (resolved, refused) = match config.settings.stored_attributes {
+        StoredAttributes::Narrow => narrow(&configured, &own),
+        StoredAttributes::Exact => exact(&configured, &own),
+    };
+    (resolved, unreadable.or(refused))
+}
+
+/// The same for a cookie that goes out now: what is refused is reported.
+fn sent_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> Resolved {
+    let (attributes, refused) = response_attributes(config, slot, session);
+    if refused == Refused::Something {
+        telemetry::cookie_refused(&config.tags, session.id.as_ref());
+    }
+    attributes
+}
+
+/// The value of a session's cookie.
+fn cookie_value(
+    config: &ErasedConfig,
+    slot: &Slot,
+    id: &SessionId,
+    epoch: Epoch,
+    verifier: Verifier,
+) -> Option<CookieValue> {
+    match config.keys() {
+        CookieKeys::Native(keys) => {
+            let token = Token { selector: id.selector()?, epoch, verifier };
+            let fingerprint = slot.received.fingerprint.as_deref().unwrap_or_default();
+            Some(CookieValue::Native(keys.sign(&token, fingerprint)))
+        }
+        CookieKeys::Express(keys) => Some(CookieValue::Express(keys.sign(id))),
+    }
+}
+
+/// The cookie's expiry: never past the session's absolute end (R7).
+fn cookie_expiry(config: &ErasedConfig, session: &RequestSession, max_age: Option<Duration>) -> Expiry {
+    let Some(max_age) = max_age else {
+        return Expiry::BrowserSession;
+    };
+    let age = if session.identity_change == IdentityChange::Unchanged && session.is_stored() {
+        session.record.absolute_age()
+    } else {
+        Duration::ZERO
+    };
+    let absolute = config.lifetimes(config.own_lifetimes(session.cookie.as_ref())).absolute;
+    let max_age = max_age.min(absolute.saturating_sub(age));
+    match config.settings.format {
+        Format::Native => Expiry::MaxAge(max_age),
+        Format::Express => Expiry::Expires(config.settings.clock.unix().saturating_add(max_age)),
+    }
+}
+
+/// The `Set-Cookie` of a session. `None` when id or attributes make no cookie.
+pub(crate) fn set_cookie(
+    config: &ErasedConfig,
+    slot: &Slot,
+    session: &RequestSession,
+    epoch: Epoch,
+    verifier: Verifier,
+) -> Option<HeaderValue> {
+    let value = cookie_value(config, slot, session.id.as_ref()?, epoch, verifier)?;
+    let attributes = sent_attributes(config, slot, session);
+    let expiry = cookie_expiry(config, session, attributes.max_age);
+    set_cookie::render(&attributes, value.as_str(), expiry).ok()
+}
+
+/// The `Set-Cookie` that makes the browser forget a session.
+pub(crate) fn removal_cookie(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> HeaderValue {
+    set_cookie::removal(&sent_attributes(config, slot, session))
+}
+
+/// A cookie's value, on the stack in the native format.
+enum CookieValue {
+    Native(TokenText),
+    Express(String),
+}
+
+impl CookieValue {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Native(text) => text.as_str(),
+            Self::Express(text) => text,
+        }
+    }
+}

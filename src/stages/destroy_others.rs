@@ -1,0 +1,87 @@
+//! The end of a user's other sessions (R28).
+
+use super::{cookie, index, store_call};
+use std::sync::Arc;
+
+use super::write::{self, Written};
+use crate::decide::{Intent, Origin, Sign};
+use crate::error::{SaveError, StoreErrorKind};
+use crate::request::session::RequestSession;
+use crate::request::slot::Slot;
+use http_session_store::Destroyed;
+use http_session_store::SessionId;
+use http_session_store::record::{Patch, Record, VerifierChange};
+
+pub(crate) async fn destroy_others(slot: Arc<Slot>) -> Result<usize, SaveError> {
+    let _turn = slot.turn().await;
+    let session = slot.with(|session| session.clone()).ok_or(SaveError::NoSession)?;
+    if session.sign != Sign::Unchanged || session.intent > Intent::Rotate {
+        return Err(SaveError::IdentityPending);
+    }
+    let (id, identity) = match (session.origin, &session.id, &session.record.identity) {
+        (Origin::Late | Origin::Tossed, _, _) => return Err(SaveError::Superseded),
+        (Origin::New | Origin::Found, Some(id), Some(identity)) => (id, identity),
+        (Origin::New | Origin::Found, _, _) => return Err(SaveError::NotSignedIn),
+    };
+    if !cookie::sendable(&slot.config, &slot, &session) {
+        return Err(SaveError::Unsendable);
+    }
+    let own = if slot.config.settings.format.rotates_into_new_record() {
+        move_now(&slot, &session, id).await?
+    } else {
+        rotate_now(&slot, &session, id).await?;
+        id.clone()
+    };
+    Ok(index::end_all(&slot.config, identity, Some(&own)).await?)
+}
+
+/// A new verifier now, and nothing else of the request's changes.
+async fn rotate_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Result<(), SaveError> {
+    let (verifier, hash) = write::draw_verifier(&slot.config);
+    let mut patch = Patch::unchanged(&session.record);
+    patch.verifier = VerifierChange::Rotate(hash);
+    match write::apply_patch(&slot.config, id, &session.record, patch, write::stored_lifetime(&slot.config, session))
+        .await?
+    {
+        Written::Applied { .. } => {
+            slot.with(|now| now.rotated(session, verifier, hash));
+            Ok(())
+        }
+        Written::Missing => Err(SaveError::Missing),
+        Written::Superseded => Err(SaveError::Superseded),
+    }
+}
+
+/// The record under a new id now, as it is stored; the old one is destroyed.
+async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Result<SessionId, SaveError> {
+    let config = &*slot.config;
+    let stored = store_call::load(config, id).await?;
+    let record = match stored {
+        None => return Err(SaveError::Missing),
+        Some(record) if record.epoch != session.record.epoch => return Err(SaveError::Superseded),
+        Some(record) => record,
+    };
+    let age = record.absolute_age();
+    let mut moved = RequestSession::new(Origin::New, Record { ages: session.record.ages, ..record });
+    let verifier = write::insert_session(config, slot, &mut moved, age).await?;
+    let left = match store_call::destroy(config, id, Some(session.record.epoch)).await {
+        Ok(Destroyed::Destroyed) => Ok(()),
+        Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
+        Err(error) if error.kind() == StoreErrorKind::Unknown => match write::is_gone(config, id).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    };
+    let new = moved.id.clone().ok_or(SaveError::NoSession)?;
+    match left {
+        Ok(()) => {
+            slot.with(|now| now.moved(session, &moved, verifier));
+            Ok(new)
+        }
+        Err(error) => {
+            let _ = store_call::destroy(config, &new, None).await;
+            Err(error)
+        }
+    }
+}
