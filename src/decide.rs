@@ -14,7 +14,7 @@ pub(crate) enum Origin {
     /// A superseded cookie of the last minute: an anonymous session that must not disturb the new one (R6).
     Late,
     /// Two different live sessions were presented (R3): an anonymous session, nothing stored.
-    Tossed,
+    Ambiguous,
 }
 
 /// The strongest thing that was asked of the session. Later ones outweigh earlier ones.
@@ -278,7 +278,7 @@ pub(crate) const fn decide(facts: Facts, policy: Policy) -> Decision {
         Origin::New if facts.saved => decide_stored(facts, policy),
         Origin::New => decide_new(facts, policy),
         Origin::Found => decide_stored(facts, policy),
-        Origin::Late | Origin::Tossed => decide_aside(facts, policy),
+        Origin::Late | Origin::Ambiguous => decide_aside(facts, policy),
     }
 }
 
@@ -334,7 +334,7 @@ const fn decide_stored(facts: Facts, policy: Policy) -> Decision {
                 Decision { store: StoreAction::Destroy, cookie: CookieAction::Nothing }
             }
             (Unset::Keep, Sign::Unchanged | Sign::In, Origin::New) => keep(facts, policy, false),
-            (Unset::Keep, Sign::Unchanged | Sign::In, Origin::Found | Origin::Late | Origin::Tossed) => {
+            (Unset::Keep, Sign::Unchanged | Sign::In, Origin::Found | Origin::Late | Origin::Ambiguous) => {
                 Decision::NOTHING
             }
         },
@@ -351,7 +351,7 @@ const fn destroy(facts: Facts, policy: Policy) -> Decision {
         (Removal::Nothing, _) => CookieAction::Nothing,
         // Its cookie was never sent.
         (Removal::Cookie, Origin::New) => CookieAction::Nothing,
-        (Removal::Cookie, Origin::Found | Origin::Late | Origin::Tossed) => CookieAction::Remove,
+        (Removal::Cookie, Origin::Found | Origin::Late | Origin::Ambiguous) => CookieAction::Remove,
     };
     Decision { store: StoreAction::Destroy, cookie }
 }
@@ -389,7 +389,7 @@ const fn keep(facts: Facts, policy: Policy, everything: bool) -> Decision {
 const fn decide_aside(facts: Facts, policy: Policy) -> Decision {
     let permitted = matches!(permitted(facts, policy), Permitted::Everything) && facts.sendable;
     let follows = match facts.origin {
-        Origin::Tossed => StoreAction::Replace,
+        Origin::Ambiguous => StoreAction::Replace,
         Origin::New | Origin::Found | Origin::Late => StoreAction::Insert,
     };
     match (facts.intent, facts.sign, facts.origin) {
@@ -400,7 +400,7 @@ const fn decide_aside(facts: Facts, policy: Policy) -> Decision {
         (Intent::Unset, _, _) => Decision::NOTHING,
         // A superseded cookie may always sign out; what it finds decides about the removal cookie.
         (Intent::Destroy, _, Origin::Late) => Decision { store: StoreAction::Destroy, cookie: CookieAction::Nothing },
-        (Intent::Destroy, _, Origin::New | Origin::Found | Origin::Tossed) => Decision::NOTHING,
+        (Intent::Destroy, _, Origin::New | Origin::Found | Origin::Ambiguous) => Decision::NOTHING,
     }
 }
 

@@ -139,7 +139,7 @@ const fn is_stored(facts: Facts) -> bool {
     match facts.origin {
         Origin::New => facts.saved,
         Origin::Found => true,
-        Origin::Late | Origin::Tossed => false,
+        Origin::Late | Origin::Ambiguous => false,
     }
 }
 
@@ -158,8 +158,8 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
         StoreAction::Replace => {
             allowed
                 && facts.sendable
-                && (facts.intent == Intent::Regenerate && (stored || facts.origin == Origin::Tossed)
-                    || facts.origin == Origin::Tossed && is_in(facts.sign))
+                && (facts.intent == Intent::Regenerate && (stored || facts.origin == Origin::Ambiguous)
+                    || facts.origin == Origin::Ambiguous && is_in(facts.sign))
         }
         StoreAction::Update(Write::Everything) => allowed && stored && facts.intent <= Intent::Rotate,
         StoreAction::Update(Write::SignOut) => stored && is_out(facts.sign) && facts.sendable,
@@ -175,7 +175,7 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
         }
     };
     // R3, R6: beside a session that the browser has, only what begins or ends one reaches the store.
-    let aside = matches!(facts.origin, Origin::Late | Origin::Tossed)
+    let aside = matches!(facts.origin, Origin::Late | Origin::Ambiguous)
         && !is_in(facts.sign)
         && !matches!(facts.intent, Intent::Regenerate | Intent::Destroy);
     // A session that goes on is not destroyed.
@@ -319,5 +319,5 @@ fn r6_every_decision_beside_a_superseded_session_follows_the_rules() {
 
 #[test]
 fn r3_every_decision_beside_tossed_sessions_follows_the_rules() {
-    each_follows_the_rules(Origin::Tossed);
+    each_follows_the_rules(Origin::Ambiguous);
 }

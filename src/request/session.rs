@@ -1,151 +1,46 @@
-//! Stage 5: what this request changed, as one pending patch. Pure: no clock, no randomness, no IO.
+//! The session of one request: what was loaded, what is pending, what is done. Pure: no clock, no randomness, no IO.
 
-use std::time::Duration;
+use http_session_store::record::{Clear, Field, Fields, IdentityChange, Patch, RawJson, Record};
 
-use smallvec::SmallVec;
-
-use crate::decide::{Intent, Origin, Sign};
-use crate::forgery::Subject;
-use crate::token::Verifier;
-use http_session_store::record::{
-    Clear, Epoch, Field, Fields, IdentityChange, Patch, RawJson, Record, StoredField, VerifierHash,
-};
-use http_session_store::{Generation, SessionId};
-
+use super::done::Done;
 use super::ending::{Ended, Ending};
+use super::loaded::Loaded;
+use super::pending::Pending;
+use crate::decide::{Intent, Origin, Sign};
 
-/// The cookie's secret half, as far as this request knows it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presented {
-    /// None.
-    Nothing,
-    /// The record's current verifier.
-    Current(Verifier),
-    /// The one before, within its grace.
-    Previous,
-}
-
-/// Why this request's changes can no longer be committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    /// A value does not serialise.
-    Unencodable,
-    /// Two handles of one request changed a field whose rule refuses to join them.
-    Conflict,
-    /// An awaited write's answer was lost: it is not sent again (R10).
-    Unknown,
-}
-
-/// What a ticket says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TicketProof {
-    pub(crate) generation: Generation,
-    /// By the configuration's clock.
-    pub(crate) given: Duration,
-}
-
-impl TicketProof {
-    /// Long before a store may forget a generation.
-    const LIFETIME: Duration = Duration::from_secs(3600);
-
-    pub(crate) fn is_void(self, now: Duration) -> bool {
-        now.saturating_sub(self.given) > Self::LIFETIME
-    }
-}
-
-/// The session of one request: the record as loaded, the record as it would be written now, and what was asked of it.
+/// The session of one request, in four parts: what the store answered, what the request changed, what awaited calls have
+/// already done, and two facts of the request itself.
+///
+/// A change of identity shows in several of them. [`Pending::sign`] and [`Pending::clear`] are remembered; the rest follows:
+///
+/// | the handler | `sign` | `clear` | [`identity_change`](Self::identity_change) | intent |
+/// |---|---|---|---|---|
+/// | signs a visitor in | `In` | `SignIn` | `Set` | `Rotate` |
+/// | signs in another user | `In` | `Identity` | `Set` | `Rotate` |
+/// | signs in the same user again | `In` | as before | `Affirmed` | `Rotate` |
+/// | signs out | `Out` | `Identity` | `Removed` | `Rotate` |
+/// | signs out, then in | `OutIn` | `Identity` | `Set` | `Rotate` |
+/// | signs in a visitor, then out | `Unchanged` | `Identity` | `Unchanged` | `Rotate` |
+///
+/// The decision turns intent, sign and the response's status into a store action. Only the commit draws the new verifier.
 #[derive(Clone)]
 pub(crate) struct RequestSession {
-    pub(crate) origin: Origin,
-    /// The id of the record in the store.
-    pub(crate) id: Option<SessionId>,
-    /// The id under which the next insert will store the session; chosen when somebody asks for it.
-    pub(crate) new_id: Option<SessionId>,
-    /// What a superseded cookie says: the session that it may still end (R6).
-    pub(crate) claim: Option<(SessionId, Epoch)>,
-    pub(crate) presented: Presented,
-    /// What tokens against CSRF must fit in this request, whatever becomes of the session (R24).
-    pub(crate) subject: Option<Subject>,
-    /// Signed with a previous secret.
-    pub(crate) resign: bool,
-    /// The record as loaded, or as last written by this request: the base of the patch.
-    pub(crate) record: Record,
-    /// RequestSession sessions that were presented together (R3).
-    pub(crate) tossed: Vec<(SessionId, Epoch)>,
-
-    /// The record's fields, less what a change of identity clears.
-    pub(crate) base: Fields,
-    pub(crate) fields: Fields,
-    pub(crate) identity: Option<RawJson>,
-    pub(crate) cookie: Option<RawJson>,
-    /// Not in the store yet.
-    pub(crate) cookie_changed: bool,
-    /// Not on its way to the browser yet.
-    pub(crate) cookie_unsent: bool,
-    /// The cookie attributes with which the session of another identity begins.
-    pub(crate) fresh_cookie: Option<RawJson>,
-    /// The cookie attributes of a session that was born on http and is used over https for the first time (R19).
-    pub(crate) secured: Option<RawJson>,
-    pub(crate) touched: SmallVec<[&'static Field; 4]>,
-    /// Required fields that were never stored, to go along with the next write.
-    pub(crate) fillers: Vec<(&'static Field, Vec<u8>)>,
-    pub(crate) clear: Clear,
-    pub(crate) identity_change: IdentityChange,
-    /// The ticket of this request's sign-in (R28).
-    pub(crate) pass: Option<TicketProof>,
-
-    pub(crate) intent: Intent,
-    pub(crate) sign: Sign,
-    /// Raised when what older handles computed no longer belongs here (R4).
-    pub(crate) view: u32,
-    /// Raised when the request leaves its record behind.
-    pub(crate) records: u32,
-    pub(crate) modified: bool,
-    pub(crate) saved: bool,
-    pub(crate) flaw: Option<Flaw>,
-    /// A verifier that an awaited call has stored, and that must go out whatever becomes of the response (R12).
-    pub(crate) stored_verifier: Option<Verifier>,
-    /// The sessions that the handler has ended. As long as the intent is to destroy, nothing has begun since.
-    pub(crate) endings: Vec<Ending>,
+    pub(crate) loaded: Loaded,
+    pub(crate) pending: Pending,
+    pub(crate) done: Done,
+    /// The request does not count as activity.
     pub(crate) passive: bool,
+    /// The handler asks for a touch, due or not.
     pub(crate) touch: bool,
 }
 
 impl RequestSession {
-    /// An anonymous session on nothing.
+    /// An anonymous session that is not stored.
     pub(crate) fn new(origin: Origin, record: Record) -> Self {
         Self {
-            origin,
-            id: None,
-            new_id: None,
-            claim: None,
-            presented: Presented::Nothing,
-            subject: None,
-            resign: false,
-            base: record.fields.clone(),
-            fields: record.fields.clone(),
-            identity: record.identity.clone(),
-            cookie: record.cookie.clone(),
-            record,
-            tossed: Vec::new(),
-            cookie_changed: false,
-            cookie_unsent: false,
-            fresh_cookie: None,
-            secured: None,
-            touched: SmallVec::new(),
-            fillers: Vec::new(),
-            clear: Clear::Nothing,
-            identity_change: IdentityChange::Unchanged,
-            pass: None,
-            intent: Intent::Keep,
-            sign: Sign::Unchanged,
-            view: 0,
-            records: 0,
-            modified: false,
-            saved: false,
-            flaw: None,
-            stored_verifier: None,
-            endings: Vec::new(),
+            pending: Pending::on(&record),
+            loaded: Loaded::new(origin, record),
+            done: Done::default(),
             passive: false,
             touch: false,
         }
@@ -153,174 +48,132 @@ impl RequestSession {
 
     /// A stored session takes the place of a new one.
     pub(crate) fn found(&mut self, record: Record) {
-        self.origin = Origin::Found;
-        self.base = record.fields.clone();
-        self.fields = record.fields.clone();
-        self.identity.clone_from(&record.identity);
-        self.cookie.clone_from(&record.cookie);
-        self.record = record;
+        self.pending = Pending::on(&record);
+        self.loaded.origin = Origin::Found;
+        self.loaded.record = record;
     }
 
     /// Whether the session is in the store.
     pub(crate) fn is_stored(&self) -> bool {
-        self.origin == Origin::Found || self.saved
+        self.loaded.origin == Origin::Found || self.done.saved
     }
 
     /// Whether the record is in the store, and stays this session's record under this identity.
     pub(crate) fn is_settled(&self) -> bool {
-        self.is_stored() && self.sign == Sign::Unchanged && self.intent <= Intent::Rotate
+        self.is_stored() && self.pending.sign == Sign::Unchanged && self.pending.intent <= Intent::Rotate
     }
 
     /// Whether the handler works on a session that has no record yet: a new one, also beside or after the one presented.
     pub(crate) fn begins_record(&self) -> bool {
-        self.intent == Intent::Regenerate || !self.is_stored()
+        self.pending.intent == Intent::Regenerate || !self.is_stored()
     }
 
     /// Whether the response gives the record a new verifier, or the session a new record, if it commits.
     pub(crate) fn rotates(&self) -> bool {
-        self.intent == Intent::Rotate
-    }
-
-    /// Whether fields wait to be written.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.touched.iter().any(|field| self.base.read(field) != self.fields.read(field))
-    }
-
-    /// Raises the intent; the strongest wins.
-    pub(crate) fn ask(&mut self, intent: Intent) {
-        self.intent = self.intent.max(intent);
-    }
-
-    /// Something is to be kept again, after the session was ended.
-    fn begin_again(&mut self) {
-        if self.intent == Intent::Destroy {
-            self.intent = Intent::Keep;
-        }
+        self.pending.intent == Intent::Rotate
     }
 
     /// Takes the fields that a handle changed, joined with what other handles changed meanwhile.
     pub(crate) fn take_fields(&mut self, fields: Fields, changed: &[&'static Field]) {
-        for &field in changed {
-            if !self.touched.iter().any(|touched| touched.name == field.name) {
-                self.touched.push(field);
-            }
-        }
-        self.fields = fields;
-        self.forget_unchanged();
-        if !self.touched.is_empty() {
-            self.modified = true;
-            self.begin_again();
-        } else if !self.saved && self.clear == Clear::Nothing && self.fields == self.base {
-            self.modified = false;
+        self.pending.replace_fields(fields, changed);
+        if !self.pending.touched.is_empty() {
+            self.pending.modified = true;
+            self.pending.begin_again();
+        } else if !self.done.saved && self.pending.clear == Clear::Nothing && self.pending.fields == self.pending.base {
+            self.pending.modified = false;
         }
     }
 
-    /// Back to the base is no change.
-    pub(super) fn forget_unchanged(&mut self) {
-        let (base, now) = (&self.base, &self.fields);
-        self.touched.retain(|field| base.read(field) != now.read(field));
-        self.fillers.retain(|(field, _)| base.read(field).is_none());
-    }
-
-    /// Another identity, the first, or none: the session rotates and the other fields start afresh (R5).
+    /// Another identity, the first, or nobody: the session rotates and the other fields start afresh (R5).
     pub(crate) fn change_identity(&mut self, identity: Option<RawJson>) {
-        let clear = match (&self.identity, &identity) {
+        let pending = &mut self.pending;
+        let clear = match (&pending.identity, &identity) {
             (None, Some(_)) => Clear::SignIn,
             _ => Clear::Identity,
         };
-        self.clear = self.clear.max(clear);
-        self.keep_fields(clear);
+        pending.clear = pending.clear.max(clear);
+        pending.clear_fields(clear);
         if clear == Clear::Identity {
-            // A "remember me" goes with who asked for it.
-            self.cookie_changed |= self.cookie != self.fresh_cookie;
-            self.cookie_unsent |= self.cookie != self.fresh_cookie;
-            self.cookie.clone_from(&self.fresh_cookie);
+            // A "remember me" goes with the user who asked for it.
+            pending.set_cookie(self.loaded.fresh_cookie.clone());
         }
-        (self.sign, self.identity_change) = match (&identity, self.sign) {
-            (Some(raw), Sign::Out | Sign::OutIn) => (Sign::OutIn, IdentityChange::Set(raw.clone())),
-            (Some(raw), Sign::Unchanged | Sign::In) => (Sign::In, IdentityChange::Set(raw.clone())),
-            (None, _) if self.record.identity.is_some() => (Sign::Out, IdentityChange::Removed),
+        pending.sign = match (&identity, pending.sign) {
+            (Some(_), Sign::Out | Sign::OutIn) => Sign::OutIn,
+            (Some(_), Sign::Unchanged | Sign::In) => Sign::In,
+            (None, _) if self.loaded.record.identity.is_some() => Sign::Out,
             // A sign-in of this request that was taken back.
-            (None, _) => (Sign::Unchanged, IdentityChange::Unchanged),
+            (None, _) => Sign::Unchanged,
         };
-        self.modified = self.sign != Sign::Unchanged || self.fields != self.base;
+        pending.modified = pending.sign != Sign::Unchanged || pending.fields != pending.base;
         if identity.is_some() {
-            self.begin_again();
+            pending.begin_again();
         }
-        self.identity = identity;
-        self.pass = None;
-        self.ask(Intent::Rotate);
-        self.view = self.view.wrapping_add(1);
+        pending.identity = identity;
+        pending.ticket = None;
+        pending.ask(Intent::Rotate);
+        self.done.begin_view();
     }
 
     /// The same identity again: a new verifier, a new age, the same fields.
     pub(crate) fn affirm_identity(&mut self) {
-        if self.sign == Sign::Unchanged {
-            self.sign = Sign::In;
+        if self.pending.sign == Sign::Unchanged {
+            self.pending.sign = Sign::In;
         }
-        if self.identity_change == IdentityChange::Unchanged {
-            self.identity_change = IdentityChange::Affirmed;
+        self.pending.ask(Intent::Rotate);
+    }
+
+    /// What the next write of everything does to the record's identity.
+    pub(crate) fn identity_change(&self) -> IdentityChange {
+        let Pending { sign, identity, clear, intent, .. } = &self.pending;
+        match (sign, identity) {
+            // The fields were not cleared, so it is the user who was signed in before.
+            (Sign::In, Some(_)) if *clear == Clear::Nothing && *identity == self.loaded.record.identity => {
+                IdentityChange::Affirmed
+            }
+            (Sign::In | Sign::OutIn, Some(identity)) => IdentityChange::Set(identity.clone()),
+            // A regenerated session begins without an identity; the sign-out concerns the record that it leaves.
+            (Sign::Out, _) if *intent != Intent::Regenerate => IdentityChange::Removed,
+            (Sign::Unchanged | Sign::In | Sign::Out | Sign::OutIn, _) => IdentityChange::Unchanged,
         }
-        self.ask(Intent::Rotate);
     }
 
     /// The identity with which this session's next record is written, if that is a sign-in (R28).
     pub(crate) fn entering(&self) -> Option<&RawJson> {
-        match self.identity_change {
-            IdentityChange::Set(_) | IdentityChange::Affirmed => self.identity.as_ref(),
-            IdentityChange::Unchanged | IdentityChange::Removed => None,
+        match self.pending.sign {
+            Sign::In | Sign::OutIn => self.pending.identity.as_ref(),
+            Sign::Unchanged | Sign::Out => None,
         }
     }
 
-    /// Drops the fields that this change of identity does not keep. When an anonymous visitor signs in, what this request
-    /// changed stays too.
-    fn keep_fields(&mut self, clear: Clear) {
-        let stays = |field: &StoredField<'_>| {
-            clear.keeps(field.keep)
-                || (clear == Clear::SignIn && self.touched.iter().any(|touched| touched.name == field.name))
-        };
-        self.fields = self.fields.iter().filter(stays).collect();
-        self.base = self.base.iter().filter(|field| clear.keeps(field.keep)).collect();
-        // A field that was marked in the record, but is not as this request wrote it, goes from the record too.
-        let (base, now) = (&self.base, &self.fields);
-        self.touched.retain(|field| now.find(field.name).is_some() || base.read(field).is_some());
-        self.fillers.retain(|(field, _)| clear.keeps(field.keep) || clear == Clear::SignIn);
-    }
-
-    /// Nothing is pending: the session is as its record. The one place that knows all that can be pending.
+    /// Nothing is pending: the session is as its record.
     pub(super) fn reset(&mut self) {
-        self.base = self.record.fields.clone();
-        self.fields = self.record.fields.clone();
-        self.identity.clone_from(&self.record.identity);
-        self.forget_cookie();
-        self.touched.clear();
-        self.fillers.clear();
-        self.clear = Clear::Nothing;
-        self.identity_change = IdentityChange::Unchanged;
-        self.pass = None;
-        self.intent = Intent::Keep;
-        self.sign = Sign::Unchanged;
-        self.flaw = None;
-        self.modified &= self.saved;
-        self.view = self.view.wrapping_add(1);
+        let Pending { cookie_changed, cookie_unsent, modified, new_id, .. } = &self.pending;
+        self.pending = Pending {
+            // The browser does not have attributes yet that an awaited call has stored.
+            cookie_unsent: *cookie_unsent && !*cookie_changed,
+            modified: *modified && self.done.saved,
+            new_id: new_id.clone(),
+            ..Pending::on(&self.loaded.record)
+        };
+        self.done.begin_view();
         self.secure();
     }
 
     /// The first use over https: Secure from now on, and a verifier that was never sent in the clear (R19).
     pub(crate) fn secure(&mut self) {
-        if let Some(cookie) = &self.secured {
-            self.cookie = Some(cookie.clone());
-            self.cookie_changed = true;
-            self.ask(Intent::Rotate);
+        if let Some(cookie) = &self.loaded.secured {
+            self.pending.cookie = Some(cookie.clone());
+            self.pending.cookie_changed = true;
+            self.pending.ask(Intent::Rotate);
         }
     }
 
     /// Forgets what this request changed and nobody wrote yet, but for a sign-out or an end: those are not taken back (R11).
     pub(crate) fn discard(&mut self) {
-        let (intent, sign) = (self.intent, self.sign);
+        let (intent, sign) = (self.pending.intent, self.pending.sign);
         self.reset();
         match (intent, sign) {
-            (Intent::Destroy, _) => self.intent = Intent::Destroy,
+            (Intent::Destroy, _) => self.pending.intent = Intent::Destroy,
             (_, Sign::Out | Sign::OutIn) => self.change_identity(None),
             (_, Sign::Unchanged | Sign::In) => {}
         }
@@ -328,159 +181,134 @@ impl RequestSession {
 
     /// Begins afresh in a new record (R17). A sign-out that was asked for is done whatever becomes of this (R11).
     pub(crate) fn regenerate(&mut self, cookie: Option<RawJson>) {
-        let sign = self.sign;
+        let sign = self.pending.sign;
         self.reset();
-        self.sign = match sign {
+        self.pending.sign = match sign {
             Sign::Out | Sign::OutIn => Sign::Out,
             Sign::Unchanged | Sign::In => Sign::Unchanged,
         };
-        self.intent = Intent::Regenerate;
-        self.new_id = None;
-        self.base = Fields::EMPTY;
-        self.fields = Fields::EMPTY;
-        self.identity = None;
-        self.cookie = cookie;
-        self.modified = true;
+        self.pending.intent = Intent::Regenerate;
+        self.pending.new_id = None;
+        self.pending.base = Fields::EMPTY;
+        self.pending.fields = Fields::EMPTY;
+        self.pending.identity = None;
+        self.pending.cookie = cookie;
+        self.pending.modified = true;
     }
 
     /// Ends the session: what is there now is noted down, and the request goes on with none (R11).
     pub(crate) fn end(&mut self, cookie: Option<RawJson>) {
-        self.endings.extend(self.endable());
-        self.endings.extend(self.claim());
-        self.begin_anew(cookie);
-        self.intent = Intent::Destroy;
+        self.done.endings.extend(self.endable());
+        self.done.endings.extend(self.claim());
+        self.begin_afresh(cookie);
+        self.pending.intent = Intent::Destroy;
     }
 
     /// Signs out with a superseded cookie: what it may end is noted down; the request itself has no part in that session.
     pub(crate) fn end_claim(&mut self) {
         let claim = self.claim();
-        self.endings.extend(claim);
-        self.claim = None;
+        self.done.endings.extend(claim);
+        self.loaded.claim = None;
     }
 
     fn claim(&self) -> Option<Ending> {
-        let (id, claimed) = self.claim.clone()?;
+        let (id, claimed) = self.loaded.claim.clone()?;
         Some(Ending { origin: Origin::Late, id, claimed, loaded: None, identity: false, cookie: None, done: None })
     }
 
     /// The record that this request has, to end it.
     pub(crate) fn endable(&self) -> Option<Ending> {
-        let id = self.id.clone().filter(|_| self.is_stored())?;
+        let id = self.loaded.id.clone().filter(|_| self.is_stored())?;
         Some(Ending {
-            origin: self.origin,
+            origin: self.loaded.origin,
             id,
-            claimed: self.record.epoch,
-            loaded: Some(self.record.epoch),
-            identity: self.record.identity.is_some(),
-            cookie: self.record.cookie.clone(),
+            claimed: self.loaded.record.epoch,
+            loaded: Some(self.loaded.record.epoch),
+            identity: self.loaded.record.identity.is_some(),
+            cookie: self.loaded.record.cookie.clone(),
             done: None,
         })
     }
 
     /// The record is left behind; the request goes on with a session that is not stored.
-    fn begin_anew(&mut self, cookie: Option<RawJson>) {
+    fn begin_afresh(&mut self, cookie: Option<RawJson>) {
         self.leave_record(cookie);
         self.reset();
     }
 
     fn leave_record(&mut self, cookie: Option<RawJson>) {
-        if self.origin == Origin::Found {
-            self.origin = Origin::New;
-        }
-        self.records = self.records.wrapping_add(1);
-        self.saved = false;
-        self.id = None;
-        self.new_id = None;
-        self.claim = None;
-        self.presented = Presented::Nothing;
-        self.resign = false;
-        self.stored_verifier = None;
-        self.secured = None;
-        self.record = Record { cookie, ..Record::new(VerifierHash::NONE) };
+        self.loaded.leave(cookie);
+        self.done.leave_record();
+        self.pending.new_id = None;
     }
 
     /// An awaited sign-out has ended the record. What it keeps, or what began while it was under way, goes on in a new one.
     pub(crate) fn ended(&mut self, view: u32, ended: Ended, cookie: Option<RawJson>) {
-        self.endings.extend(self.endable().map(|ending| Ending { done: Some(ended), ..ending }));
-        if self.view == view {
-            let fields = std::mem::take(&mut self.fields);
-            self.begin_anew(cookie);
-            self.intent = Intent::Destroy;
+        self.done.endings.extend(self.endable().map(|ending| Ending { done: Some(ended), ..ending }));
+        if self.done.view == view {
+            let fields = std::mem::take(&mut self.pending.fields);
+            self.begin_afresh(cookie);
+            self.pending.intent = Intent::Destroy;
             if ended == Ended::Destroyed && !fields.is_empty() {
-                self.fields = fields;
-                self.modified = true;
-                self.begin_again();
+                self.pending.fields = fields;
+                self.pending.modified = true;
+                self.pending.begin_again();
             }
         } else {
             self.leave_record(cookie);
-            self.base = Fields::EMPTY;
-            self.clear = Clear::Nothing;
-            if self.sign == Sign::OutIn {
-                self.sign = Sign::In;
+            self.pending.base = Fields::EMPTY;
+            self.pending.clear = Clear::Nothing;
+            if self.pending.sign == Sign::OutIn {
+                self.pending.sign = Sign::In;
             }
         }
-    }
-
-    /// The cookie attributes that nobody wrote yet are forgotten; those that are in the store are still to be sent.
-    fn forget_cookie(&mut self) {
-        self.cookie.clone_from(&self.record.cookie);
-        self.cookie_unsent &= !self.cookie_changed;
-        self.cookie_changed = false;
     }
 
     /// Forgets the cookie attributes that nobody wrote yet.
     pub(crate) fn discard_cookie(&mut self) {
         if self.is_stored() {
-            self.forget_cookie();
+            self.pending.forget_cookie(self.loaded.record.cookie.as_ref());
         }
     }
 
     /// The pending patch, without its new verifier.
     pub(crate) fn patch(&self) -> Patch {
-        let mut patch = Patch::unchanged(&self.record);
-        patch.result = self.with_fillers();
-        patch.touched.clone_from(&self.touched);
-        patch.filled = self.absent().map(|(field, _)| *field).collect();
-        patch.clear = self.clear;
-        patch.identity = self.identity_change.clone();
-        patch.cookie = self.cookie_changed.then(|| self.cookie.clone());
+        let mut patch = Patch::unchanged(&self.loaded.record);
+        patch.result = self.pending.with_fillers();
+        patch.touched.clone_from(&self.pending.touched);
+        patch.filled = self.pending.absent().map(|(field, _)| *field).collect();
+        patch.clear = self.pending.clear;
+        patch.identity = self.identity_change();
+        patch.cookie = self.pending.cookie_changed.then(|| self.pending.cookie.clone());
         patch
     }
 
     /// The patch of a sign-out alone: the identity and what goes with it, none of the request's other changes.
     pub(crate) fn sign_out_patch(&self) -> Patch {
-        let kept: Fields = self.record.fields.iter().filter(|field| Clear::Identity.keeps(field.keep)).collect();
-        let mut patch = Patch::unchanged(&self.record);
+        let kept: Fields = self.loaded.record.fields.iter().filter(|field| Clear::Identity.keeps(field.keep)).collect();
+        let mut patch = Patch::unchanged(&self.loaded.record);
         patch.base = kept.clone();
         patch.result = kept;
         patch.clear = Clear::Identity;
         patch.identity = IdentityChange::Removed;
-        patch.cookie = (self.record.cookie != self.fresh_cookie).then(|| self.fresh_cookie.clone());
+        patch.cookie =
+            (self.loaded.record.cookie != self.loaded.fresh_cookie).then(|| self.loaded.fresh_cookie.clone());
         patch
-    }
-
-    /// The fields as they would be written, required ones included.
-    pub(crate) fn with_fillers(&self) -> Fields {
-        if self.fillers.is_empty() {
-            return self.fields.clone();
-        }
-        let filled = self.absent().map(|(field, raw)| StoredField::new(field.name, field.keep, raw));
-        self.fields.iter().chain(filled).collect()
-    }
-
-    fn absent(&self) -> impl Iterator<Item = &(&'static Field, Vec<u8>)> {
-        self.fillers.iter().filter(|(field, _)| self.fields.read(field).is_none())
     }
 
     /// Leaves only the fields that this request wrote, for a new session in the place of one that is gone (R11).
     pub(crate) fn keep_own_fields(&mut self, cookie: Option<RawJson>) {
-        self.id = None;
+        self.loaded.id = None;
         // What the handler gave it ("remember me") goes along.
-        if !self.cookie_unsent {
-            self.cookie = cookie;
+        if !self.pending.cookie_unsent {
+            self.pending.cookie = cookie;
         }
-        self.fields =
-            self.fields.iter().filter(|field| self.touched.iter().any(|own| own.name == field.name)).collect();
+        self.pending.fields = self
+            .pending
+            .fields
+            .iter()
+            .filter(|field| self.pending.touched.iter().any(|own| own.name == field.name))
+            .collect();
     }
 }
 

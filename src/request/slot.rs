@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::change_list::ChangeList;
-use super::session::{Flaw, RequestSession};
+use super::pending::Flaw;
+use super::session::RequestSession;
 use crate::config::ErasedConfig;
 use crate::cookie::transport::Transport;
 use crate::decide::Sign;
@@ -60,7 +61,6 @@ pub(crate) struct Received {
 }
 
 /// Where the session stands.
-#[expect(clippy::large_enum_variant, reason = "one allocation a request: the slot")]
 pub(crate) enum State {
     /// Nobody has asked for it.
     Unloaded,
@@ -69,7 +69,7 @@ pub(crate) enum State {
     /// The store failed.
     Failed,
     /// Loaded, or begun.
-    Loaded(RequestSession),
+    Loaded(Box<RequestSession>),
     /// Committed: what a handle changes from here on is lost.
     Closed,
 }
@@ -178,9 +178,11 @@ impl Slot {
     /// What a new handle is decoded from.
     pub(crate) fn window(&self) -> Result<Window, SessionRejection> {
         match &*self.lock() {
-            State::Loaded(session) => {
-                Ok(Window { fields: session.fields.clone(), identity: session.identity.clone(), view: session.view })
-            }
+            State::Loaded(session) => Ok(Window {
+                fields: session.pending.fields.clone(),
+                identity: session.pending.identity.clone(),
+                view: session.done.view,
+            }),
             State::Outside => Err(SessionRejection::OutsidePath),
             State::Failed => Err(SessionRejection::StoreFailed),
             State::Unloaded | State::Closed => Err(SessionRejection::Closed),
@@ -196,30 +198,30 @@ impl Slot {
                     drop(state);
                     return telemetry::handle_outlived();
                 };
-                if session.view != window.view {
+                if session.done.view != window.view {
                     if changes.is_filler() {
                         return;
                     }
-                    let id = session.id.clone();
+                    let id = session.loaded.id.clone();
                     drop(state);
                     return telemetry::handle_stale(&self.config.tags, id.as_ref());
                 }
-                if session.fields.same_block(&window.fields) {
+                if session.pending.fields.same_block(&window.fields) {
                     let fields = changes.apply_to(&window.fields);
                     Self::settle(session, fields, changes);
                     return;
                 }
-                session.fields.clone()
+                session.pending.fields.clone()
             };
             let merged = changes.merge_into(&window.fields, &current);
             let mut state = self.lock();
             let State::Loaded(session) = &mut *state else { continue };
-            if session.view != window.view || !session.fields.same_block(&current) {
+            if session.done.view != window.view || !session.pending.fields.same_block(&current) {
                 continue;
             }
             match merged {
                 Ok(fields) => Self::settle(session, fields, changes),
-                Err(_) => session.flaw = Some(Flaw::Conflict),
+                Err(_) => session.pending.flaw = Some(Flaw::Conflict),
             }
             return;
         }
@@ -227,12 +229,12 @@ impl Slot {
 
     fn settle(session: &mut RequestSession, fields: Fields, changes: &mut ChangeList) {
         if changes.unencodable {
-            session.flaw = Some(Flaw::Unencodable);
+            session.pending.flaw = Some(Flaw::Unencodable);
         }
         session.take_fields(fields, &changes.changed());
         for filler in changes.fillers.drain(..) {
-            if !session.fillers.iter().any(|(field, _)| field.name == filler.0.name) {
-                session.fillers.push(filler);
+            if !session.pending.fillers.iter().any(|(field, _)| field.name == filler.0.name) {
+                session.pending.fillers.push(filler);
             }
         }
         if let Some(identity) = changes.identity.take() {
@@ -242,7 +244,7 @@ impl Slot {
 
     /// The session's id; of a new or regenerated session it is chosen now.
     pub(crate) fn id(&self) -> Option<SessionId> {
-        match self.with(|session| session.id.clone().filter(|_| !session.begins_record()))? {
+        match self.with(|session| session.loaded.id.clone().filter(|_| !session.begins_record()))? {
             Some(id) => Some(id),
             None => self.new_id(),
         }
@@ -251,25 +253,25 @@ impl Slot {
     /// The id of the record that the next insert will make, chosen now.
     pub(crate) fn new_id(&self) -> Option<SessionId> {
         loop {
-            if let Some(id) = self.with(|session| session.new_id.clone())? {
+            if let Some(id) = self.with(|session| session.pending.new_id.clone())? {
                 return Some(id);
             }
             // The user's generator may be called here: outside of the lock.
             let id = self.config.generate_id(self.received.parts.as_deref())?;
             self.with(|session| {
-                session.new_id.get_or_insert(id);
+                session.pending.new_id.get_or_insert(id);
             });
         }
     }
 
     /// The id of the session's record, if it has one.
     pub(crate) fn record_id(&self) -> Option<SessionId> {
-        self.with(|session| session.id.clone()).flatten()
+        self.with(|session| session.loaded.id.clone()).flatten()
     }
 
     /// Whether the slot asks for work when its response never came: a sign-out does not wait (R11).
     pub(crate) fn must_sign_out(&self) -> bool {
-        self.with(|session| !session.endings.is_empty() || matches!(session.sign, Sign::Out | Sign::OutIn))
+        self.with(|session| !session.done.endings.is_empty() || matches!(session.pending.sign, Sign::Out | Sign::OutIn))
             .unwrap_or(false)
     }
 }

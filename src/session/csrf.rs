@@ -175,10 +175,10 @@ fn upcoming_subject(slot: &Slot) -> Option<Subject> {
     slot.with(|session| {
         let epoch = match (begins_record, session.rotates()) {
             (true, _) => Epoch::default(),
-            (false, true) => session.record.epoch.next(),
-            (false, false) => session.record.epoch,
+            (false, true) => session.loaded.record.epoch.next(),
+            (false, false) => session.loaded.record.epoch,
         };
-        Subject::new(format, id, epoch, session.identity.clone())
+        Subject::new(format, id, epoch, session.pending.identity.clone())
     })
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn judge(slot: &Slot, sender: &Sender, form_token: Option<&[u8]>) -> 
 /// What a token proves in a request whose session is loaded.
 pub(crate) fn proof(slot: &Slot, token: Option<&[u8]>) -> Proof {
     let subject = match &*slot.lock() {
-        State::Loaded(session) => session.subject.clone(),
+        State::Loaded(session) => session.loaded.subject.clone(),
         State::Failed => return Proof::StoreFailed,
         State::Unloaded | State::Outside | State::Closed => None,
     };

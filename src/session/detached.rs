@@ -43,7 +43,7 @@ pub struct DetachedSession<T: SessionData> {
 impl<T: SessionData> DetachedSession<T> {
     pub(crate) fn of(slot: &Slot) -> Option<Self> {
         let (id, record) = slot.with(|session| {
-            session.id.clone().filter(|_| session.is_settled()).map(|id| (id, session.record.clone()))
+            session.loaded.id.clone().filter(|_| session.is_settled()).map(|id| (id, session.loaded.record.clone()))
         })??;
         Self::open(Arc::clone(&slot.config), id, record).ok()
     }

@@ -227,7 +227,7 @@ impl<T: SessionData> Session<T> {
     #[doc(alias = "lastAccess")]
     #[must_use]
     pub fn last_access(&self) -> Option<Duration> {
-        self.slot.with(|session| (!session.begins_record()).then_some(session.record.ages.touched)).flatten()
+        self.slot.with(|session| (!session.begins_record()).then_some(session.loaded.record.ages.touched)).flatten()
     }
 
     /// A new verifier with the response: the cookie that the browser holds now becomes useless, the data stays
@@ -243,7 +243,7 @@ impl<T: SessionData> Session<T> {
     #[doc(alias = "cycle_id")]
     #[doc(alias = "renew")]
     pub fn rotate(&mut self) {
-        self.slot.with(|session| session.ask(Intent::Rotate));
+        self.slot.with(|session| session.pending.ask(Intent::Rotate));
     }
 
     /// Begins afresh in a new record with a new id: no fields, whatever their marks, and no identity unless a sign-in follows
@@ -295,7 +295,7 @@ impl<T: SessionData> Session<T> {
     pub fn unset(mut self) {
         self.settle_identity();
         self.mutable = Access::Read;
-        self.slot.with(|session| session.ask(Intent::Unset));
+        self.slot.with(|session| session.pending.ask(Intent::Unset));
     }
 
     /// Touches the session with this response even if that is not due yet (R7; express: `req.session.touch`). Nothing after

@@ -54,7 +54,7 @@ impl<T: SessionData> Session<T> {
         T: HasIdentity,
     {
         self.sign_in(ticket.identity);
-        self.slot.with(|session| session.pass = Some(ticket.pass));
+        self.slot.with(|session| session.pending.ticket = Some(ticket.pass));
     }
 
     /// Signs out: the identity and all fields not marked `keep` are gone, and the verifier is new. Recorded now, done in the
@@ -106,10 +106,10 @@ impl<T: SessionData> Session<T> {
     {
         self.settle_identity();
         self.slot
-            .with(|session| match (&session.identity, session.entering()) {
+            .with(|session| match (&session.pending.identity, session.entering()) {
                 (None, _) => None,
                 (Some(_), Some(_)) => Some(Duration::ZERO),
-                (Some(_), None) => Some(session.record.ages.identity),
+                (Some(_), None) => Some(session.loaded.record.ages.identity),
             })
             .flatten()
     }

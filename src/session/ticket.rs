@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::data::HasIdentity;
-use crate::request::session::TicketProof;
+use crate::request::pending::TicketProof;
 
 /// Permission to sign in an identity, as of the moment when it was given (R28).
 ///

@@ -10,7 +10,8 @@ use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreError, StoreErrorKind};
 use crate::request::change_list::ChangeList;
 use crate::request::ending::Ended;
-use crate::request::session::{Flaw, RequestSession};
+use crate::request::pending::Flaw;
+use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
 use crate::telemetry;
 use http_session_store::SessionId;
@@ -28,18 +29,21 @@ fn target(slot: &Slot) -> Result<(RequestSession, Target), SaveError> {
     let Some(session) = slot.with(|session| session.clone()) else {
         return Err(SaveError::NoSession);
     };
-    match session.flaw {
+    match session.pending.flaw {
         Some(Flaw::Unencodable) => return Err(SaveError::Unencodable),
         Some(Flaw::Conflict) => return Err(SaveError::Conflict),
         Some(Flaw::Unknown) => return Err(StoreError::new(StoreErrorKind::Unknown).into()),
         None => {}
     }
     // Signed in and out again, the fields have started afresh: in the store they do so with a new epoch alone (R4, R5).
-    if session.sign != Sign::Unchanged || session.intent > Intent::Rotate || session.clear != Clear::Nothing {
+    if session.pending.sign != Sign::Unchanged
+        || session.pending.intent > Intent::Rotate
+        || session.pending.clear != Clear::Nothing
+    {
         return Err(SaveError::IdentityPending);
     }
-    match (session.origin, &session.id) {
-        (Origin::Late | Origin::Tossed, _) => Err(SaveError::Superseded),
+    match (session.loaded.origin, &session.loaded.id) {
+        (Origin::Late | Origin::Ambiguous, _) => Err(SaveError::Superseded),
         (Origin::New | Origin::Found, Some(id)) => {
             let id = id.clone();
             Ok((session, Target::Update(id)))
@@ -70,7 +74,7 @@ async fn save_now(slot: &Slot) -> Result<(), SaveError> {
     match write::apply_patch(
         &slot.config,
         &id,
-        &session.record,
+        &session.loaded.record,
         session.patch(),
         write::lifetime(&slot.config, &session),
     )
@@ -78,7 +82,7 @@ async fn save_now(slot: &Slot) -> Result<(), SaveError> {
     {
         Ok(Written::Applied { fields, .. }) => {
             slot.with(|now| {
-                if now.records == session.records {
+                if now.done.records == session.done.records {
                     now.written(&session, fields)
                 }
             });
@@ -91,13 +95,13 @@ async fn save_now(slot: &Slot) -> Result<(), SaveError> {
 }
 
 async fn insert_now(slot: &Slot, mut session: RequestSession, changes: Option<&ChangeList>) -> Result<(), SaveError> {
-    session.new_id = slot.id();
+    session.pending.new_id = slot.id();
     let inserted = write::insert_session(&slot.config, slot, &mut session, Duration::ZERO).await;
     let verifier = inserted.map_err(|failure| note_unknown(slot, failure.into()))?;
-    session.fields = session.record.fields.clone();
+    session.pending.fields = session.loaded.record.fields.clone();
     slot.with(|now| {
-        if let Some(changes) = changes.filter(|_| now.view == session.view) {
-            now.take_fields(changes.apply_to(&now.fields), &changes.changed());
+        if let Some(changes) = changes.filter(|_| now.done.view == session.done.view) {
+            now.take_fields(changes.apply_to(&now.pending.fields), &changes.changed());
         }
         now.inserted(&session, verifier);
     });
@@ -107,7 +111,7 @@ async fn insert_now(slot: &Slot, mut session: RequestSession, changes: Option<&C
 /// A write whose answer was lost may have happened: the commit must not send it again (R10).
 fn note_unknown(slot: &Slot, error: SaveError) -> SaveError {
     if matches!(&error, SaveError::Store(error) if error.kind() == StoreErrorKind::Unknown) {
-        slot.with(|session| session.flaw = Some(Flaw::Unknown));
+        slot.with(|session| session.pending.flaw = Some(Flaw::Unknown));
     }
     error
 }
@@ -120,24 +124,24 @@ pub(crate) async fn gate(slot: Arc<Slot>, changes: ChangeList, view: u32) -> Res
 
 async fn gate_now(slot: &Slot, changes: ChangeList, view: u32) -> Result<(), SaveError> {
     let (mut session, target) = target(slot)?;
-    if session.view != view {
+    if session.done.view != view {
         return Err(SaveError::IdentityPending);
     }
     let Target::Update(id) = target else {
-        session.take_fields(changes.apply_to(&session.fields), &changes.changed());
+        session.take_fields(changes.apply_to(&session.pending.fields), &changes.changed());
         return insert_now(slot, session, Some(&changes)).await;
     };
-    let mut patch = Patch::unchanged(&session.record);
-    patch.result = changes.apply_to(&session.record.fields);
+    let mut patch = Patch::unchanged(&session.loaded.record);
+    patch.result = changes.apply_to(&session.loaded.record.fields);
     patch.touched = changes.changed();
     patch.on_conflict = OnConflict::Refuse;
-    if !write::fits(&slot.config, &patch, &session.record) {
+    if !write::fits(&slot.config, &patch, &session.loaded.record) {
         return Err(SaveError::TooLarge);
     }
     match store_call::update(&slot.config, &id, &patch, write::stored_lifetime(&slot.config, &session)).await {
         Ok(Updated::Applied { .. }) => {
             slot.with(|now| {
-                if now.records == session.records {
+                if now.done.records == session.done.records {
                     now.gated(view, &changes, patch.result)
                 }
             });
@@ -156,14 +160,17 @@ async fn gate_now(slot: &Slot, changes: ChangeList, view: u32) -> Result<(), Sav
 /// Moves what is pending on top of a record that somebody else wrote. The user's merge functions run outside of the lock.
 fn adopt(slot: &Slot, session: &RequestSession, record: &Record) {
     loop {
-        let Some((patch, fields)) =
-            slot.with(|now| (now.records == session.records).then(|| (now.patch(), now.fields.clone()))).flatten()
+        let Some((patch, fields)) = slot
+            .with(|now| (now.done.records == session.done.records).then(|| (now.patch(), now.pending.fields.clone())))
+            .flatten()
         else {
             return;
         };
         let merged = patch.merge_into(&record.fields);
         let adopted = slot.with(|now| {
-            let is_same = now.records == session.records && now.fields.same_block(&fields) && now.clear == patch.clear;
+            let is_same = now.done.records == session.done.records
+                && now.pending.fields.same_block(&fields)
+                && now.pending.clear == patch.clear;
             if is_same {
                 now.adopt(record.clone(), merged);
             }
@@ -185,10 +192,10 @@ pub(crate) fn ask_end(slot: &Slot) {
 pub(crate) fn ask_sign_out(slot: &Slot) {
     slot.with(|session| {
         session.end_claim();
-        if session.identity.is_some() {
+        if session.pending.identity.is_some() {
             session.change_identity(None);
-        } else if session.intent == Intent::Regenerate && session.record.identity.is_some() {
-            session.sign = Sign::Out;
+        } else if session.pending.intent == Intent::Regenerate && session.loaded.record.identity.is_some() {
+            session.pending.sign = Sign::Out;
         }
     });
 }
@@ -199,15 +206,19 @@ pub(crate) async fn sign_out(slot: Arc<Slot>) -> Result<SignedOut, StoreError> {
     let Some(session) = slot.with(|session| session.clone()) else {
         return Ok(SignedOut::NotSignedIn);
     };
-    if session.endings.iter().any(|ending| ending.done.is_none()) {
+    if session.done.endings.iter().any(|ending| ending.done.is_none()) {
         drop(turn);
         return destroy(slot).await;
     }
-    let Some(id) = session.id.as_ref().filter(|_| session.is_stored() && session.record.identity.is_some()) else {
-        return Ok(if session.endings.is_empty() { SignedOut::NotSignedIn } else { SignedOut::AlreadySignedOut });
+    let Some(id) =
+        session.loaded.id.as_ref().filter(|_| session.is_stored() && session.loaded.record.identity.is_some())
+    else {
+        return Ok(if session.done.endings.is_empty() { SignedOut::NotSignedIn } else { SignedOut::AlreadySignedOut });
     };
     if slot.config.settings.format.rotates_into_new_record() {
-        let ended = write::end_session(&slot.config, id, session.record.epoch, Some(session.record.epoch)).await?;
+        let ended =
+            write::end_session(&slot.config, id, session.loaded.record.epoch, Some(session.loaded.record.epoch))
+                .await?;
         if ended == Ended::Destroyed {
             telemetry::signed_out(&slot.config.tags, id);
         }
@@ -217,13 +228,15 @@ pub(crate) async fn sign_out(slot: Arc<Slot>) -> Result<SignedOut, StoreError> {
     let (verifier, hash) = write::draw_verifier(&slot.config);
     let mut patch = session.sign_out_patch();
     patch.verifier = VerifierChange::Rotate(hash);
-    match write::apply_patch(&slot.config, id, &session.record, patch, write::lifetime(&slot.config, &session)).await {
+    match write::apply_patch(&slot.config, id, &session.loaded.record, patch, write::lifetime(&slot.config, &session))
+        .await
+    {
         Ok(Written::Applied { fields, .. }) => {
             slot.with(|now| now.signed_out(&session, verifier, hash, fields));
             Ok(SignedOut::SignedOut)
         }
         Ok(Written::Missing | Written::Superseded) => {
-            let ended = write::end_session(&slot.config, id, session.record.epoch, None).await?;
+            let ended = write::end_session(&slot.config, id, session.loaded.record.epoch, None).await?;
             note_ended(&slot, &session, ended);
             Ok(ended.into())
         }
@@ -237,8 +250,8 @@ pub(crate) async fn sign_out(slot: Arc<Slot>) -> Result<SignedOut, StoreError> {
 fn note_ended(slot: &Slot, session: &RequestSession, ended: Ended) {
     let cookie = cookie::first_cookie(&slot.config, slot);
     slot.with(|now| {
-        if now.records == session.records {
-            now.ended(session.view, ended, cookie);
+        if now.done.records == session.done.records {
+            now.ended(session.done.view, ended, cookie);
         }
     });
 }
@@ -246,12 +259,12 @@ fn note_ended(slot: &Slot, session: &RequestSession, ended: Ended) {
 /// Ends now what the handler has ended.
 pub(crate) async fn destroy(slot: Arc<Slot>) -> Result<SignedOut, StoreError> {
     let _turn = slot.turn().await;
-    let endings = slot.with(|session| session.endings.clone()).unwrap_or_default();
+    let endings = slot.with(|session| session.done.endings.clone()).unwrap_or_default();
     let mut answer = if endings.is_empty() { SignedOut::NotSignedIn } else { SignedOut::AlreadySignedOut };
     for (place, ending) in endings.into_iter().enumerate().filter(|(_, ending)| ending.done.is_none()) {
         let ended = write::end_session(&slot.config, &ending.id, ending.claimed, ending.loaded).await?;
         slot.with(|now| {
-            if let Some(ending) = now.endings.get_mut(place) {
+            if let Some(ending) = now.done.endings.get_mut(place) {
                 ending.done.get_or_insert(ended);
             }
         });
@@ -269,17 +282,17 @@ pub(crate) async fn reload(slot: Arc<Slot>) -> Result<(), SaveError> {
     let Some(session) = slot.with(|session| session.clone()) else {
         return Err(SaveError::NoSession);
     };
-    let Some(id) = session.id.as_ref().filter(|_| session.is_stored()) else {
+    let Some(id) = session.loaded.id.as_ref().filter(|_| session.is_stored()) else {
         return Err(SaveError::Missing);
     };
     let record = store_call::load(&slot.config, id).await?.ok_or(SaveError::Missing)?;
-    if record.epoch != session.record.epoch {
+    if record.epoch != session.loaded.record.epoch {
         return Err(if record.is_tombstone() { SaveError::Missing } else { SaveError::Superseded });
     }
     let reloaded = slot.with(|now| {
-        let same = now.view == session.view;
+        let same = now.done.view == session.done.view;
         if same {
-            now.record = record;
+            now.loaded.record = record;
             now.discard();
         }
         same

@@ -17,7 +17,8 @@ use crate::decide::{
     permits_everything,
 };
 use crate::request::ending::Ended;
-use crate::request::session::{Presented, RequestSession};
+use crate::request::loaded::Presented;
+use crate::request::session::RequestSession;
 use crate::request::slot::{Slot, State};
 use crate::telemetry::{self, CommitOutcome};
 use crate::token::Verifier;
@@ -46,25 +47,25 @@ pub(crate) enum Delivery {
 /// What the decision may look at.
 fn facts(config: &ErasedConfig, slot: &Slot, session: &RequestSession, status: Status, delivery: Delivery) -> Facts {
     let stored = session.is_stored();
-    let current = matches!(session.presented, Presented::Current(_)) || session.stored_verifier.is_some();
-    let ended = session.endings.first().filter(|_| session.intent == Intent::Destroy);
-    let origin = ended.map_or(session.origin, |ending| ending.origin);
+    let current = matches!(session.loaded.presented, Presented::Current(_)) || session.done.verifier.is_some();
+    let ended = session.done.endings.first().filter(|_| session.pending.intent == Intent::Destroy);
+    let origin = ended.map_or(session.loaded.origin, |ending| ending.origin);
     Facts {
         origin,
-        intent: session.intent,
-        sign: session.sign,
+        intent: session.pending.intent,
+        sign: session.pending.sign,
         status,
-        modified: session.modified,
-        pending: session.is_pending()
-            || (session.cookie_changed && config.settings.policy.resend == Resend::WhenChanged),
-        saved: session.saved || (ended.is_some() && origin == Origin::New),
-        cookie_changed: session.cookie_unsent,
+        modified: session.pending.modified,
+        pending: session.pending.has_fields()
+            || (session.pending.cookie_changed && config.settings.policy.resend == Resend::WhenChanged),
+        saved: session.done.saved || (ended.is_some() && origin == Origin::New),
+        cookie_changed: session.pending.cookie_unsent,
         expires: cookie::expires(config, slot, session),
         touch_due: stored && !session.passive && (session.touch || touch_is_due(config, session)),
-        renewal_due: session.origin == Origin::Found
-            && !session.saved
-            && config.settings.renew_after.is_some_and(|period| session.record.ages.verifier >= period),
-        resign: session.resign,
+        renewal_due: session.loaded.origin == Origin::Found
+            && !session.done.saved
+            && config.settings.renew_after.is_some_and(|period| session.loaded.record.ages.verifier >= period),
+        resign: session.loaded.resign,
         current,
         sendable: delivery == Delivery::Response && cookie::sendable(config, slot, session),
     }
@@ -77,8 +78,8 @@ fn touch_is_due(config: &ErasedConfig, session: &RequestSession) -> bool {
         return true;
     }
     let lifetime = write::lifetime(config, session);
-    let left = session.record.expires_in;
-    if left >= lifetime.time_left(Duration::ZERO, session.record.absolute_age()) {
+    let left = session.loaded.record.expires_in;
+    if left >= lifetime.time_left(Duration::ZERO, session.loaded.record.absolute_age()) {
         return false;
     }
     // By the idle lifetime alone: near the absolute end a touch gains less, and is due all the same.
@@ -88,8 +89,8 @@ fn touch_is_due(config: &ErasedConfig, session: &RequestSession) -> bool {
 
 /// Whether the session still has the short life of one whose cookie never came back (R14).
 fn is_first_return(_config: &ErasedConfig, session: &RequestSession) -> bool {
-    let ages = session.record.ages;
-    session.origin == Origin::Found && session.record.identity.is_none() && ages.touched == ages.created
+    let ages = session.loaded.record.ages;
+    session.loaded.origin == Origin::Found && session.loaded.record.identity.is_none() && ages.touched == ages.created
 }
 
 /// Commits what the request did to its session, and closes the slot.
@@ -108,7 +109,7 @@ pub(crate) async fn commit(slot: Arc<Slot>, status: Status, delivery: Delivery) 
 /// What a closed slot leaves to do.
 pub(crate) struct Plan {
     slot: Arc<Slot>,
-    session: RequestSession,
+    session: Box<RequestSession>,
     facts: Facts,
     decision: Decision,
     failure: Option<Failure>,
@@ -130,8 +131,8 @@ impl Plan {
             State::Failed => return Err(Commitment { read: true, ..Commitment::default() }),
             State::Unloaded | State::Outside | State::Closed => return Err(Commitment::default()),
         };
-        let failure = session.flaw.filter(|_| status != Status::Failed).map(Failure::from);
-        if session.flaw.is_some() {
+        let failure = session.pending.flaw.filter(|_| status != Status::Failed).map(Failure::from);
+        if session.pending.flaw.is_some() {
             session.discard();
         }
         let facts = facts(&slot.config, &slot, session, status, delivery);
@@ -150,8 +151,8 @@ impl Plan {
             session.discard_cookie();
         }
         if decision == Decision::NOTHING
-            && session.endings.is_empty()
-            && session.stored_verifier.is_none()
+            && session.done.endings.is_empty()
+            && session.done.verifier.is_none()
             && failure.is_none()
         {
             // Dropped in place: most requests only read.
@@ -170,7 +171,7 @@ impl Plan {
     }
 
     pub(crate) fn visits_store(&self) -> bool {
-        self.decision.store != StoreAction::Nothing || !self.session.endings.is_empty()
+        self.decision.store != StoreAction::Nothing || !self.session.done.endings.is_empty()
     }
 
     pub(crate) async fn commit(&mut self) -> Commitment {
@@ -192,8 +193,8 @@ impl Plan {
         });
         let Self { slot, session, facts, failure, .. } = self;
         // A verifier that is in the store goes out, whatever became of the rest (R12), unless the connection is not for it.
-        if let (CookieOutcome::Nothing, Some(verifier), true) = (&cookie, session.stored_verifier, facts.sendable) {
-            cookie = CookieOutcome::Set(verifier, session.record.epoch);
+        if let (CookieOutcome::Nothing, Some(verifier), true) = (&cookie, session.done.verifier, facts.sendable) {
+            cookie = CookieOutcome::Set(verifier, session.loaded.record.epoch);
         }
         let cookie = match cookie {
             CookieOutcome::Set(verifier, epoch) => {
@@ -205,10 +206,11 @@ impl Plan {
             }
             CookieOutcome::Remove if slot.config.settings.policy.removal == Removal::Cookie => {
                 // The browser has the cookie as it was sent.
-                session.cookie = session
+                session.pending.cookie = session
+                    .done
                     .endings
                     .first()
-                    .map_or_else(|| session.record.cookie.clone(), |ending| ending.cookie.clone());
+                    .map_or_else(|| session.loaded.record.cookie.clone(), |ending| ending.cookie.clone());
                 Some(cookie::removal_cookie(&slot.config, slot, session))
             }
             CookieOutcome::Nothing | CookieOutcome::Dropped | CookieOutcome::Remove => None,
@@ -216,10 +218,10 @@ impl Plan {
         if let Some(failure) = &*failure {
             match failure {
                 Failure::Conflict | Failure::Revoked => {
-                    telemetry::commit_conflict(&slot.config.tags, session.id.as_ref());
+                    telemetry::commit_conflict(&slot.config.tags, session.loaded.id.as_ref());
                 }
                 Failure::TooLarge | Failure::Unencodable | Failure::Cookie | Failure::Store(_) => {
-                    telemetry::commit_failed(&slot.config.tags, session.id.as_ref(), failure);
+                    telemetry::commit_failed(&slot.config.tags, session.loaded.id.as_ref(), failure);
                 }
             }
         }
@@ -228,7 +230,7 @@ impl Plan {
 
     async fn run(&mut self) -> Result<CookieOutcome, Failure> {
         let Self { slot, session, facts, decision, .. } = self;
-        let left = if session.intent == Intent::Destroy {
+        let left = if session.pending.intent == Intent::Destroy {
             CookieOutcome::Nothing
         } else {
             end(&slot.config, session, CookieAction::Remove).await?
@@ -237,7 +239,7 @@ impl Plan {
             Ok(CookieOutcome::Nothing) => Ok(left),
             Ok(CookieOutcome::Dropped) => {
                 self.dropped = true;
-                telemetry::commit_superseded(&slot.config.tags, session.id.as_ref());
+                telemetry::commit_superseded(&slot.config.tags, session.loaded.id.as_ref());
                 Ok(left)
             }
             // What cannot be written takes a sign-out with it no more than a failed response does (R11).
@@ -263,14 +265,14 @@ async fn carry_out(
         StoreAction::Nothing => Ok(current_cookie(session, decision.cookie)),
         StoreAction::Insert => {
             let verifier = write::insert_session(config, slot, session, Duration::ZERO).await?;
-            Ok(CookieOutcome::Set(verifier, session.record.epoch))
+            Ok(CookieOutcome::Set(verifier, session.loaded.record.epoch))
         }
         StoreAction::Replace => replace(slot, session).await,
         StoreAction::Update(write) => update(slot, session, facts, decision, write).await,
         StoreAction::Touch => touch(config, session, decision.cookie).await,
         StoreAction::Destroy => {
-            if session.endings.is_empty() {
-                session.endings.extend(session.endable());
+            if session.done.endings.is_empty() {
+                session.done.endings.extend(session.endable());
             }
             end(config, session, decision.cookie).await
         }
@@ -279,12 +281,12 @@ async fn carry_out(
 
 /// The cookie of a session whose verifier does not change now.
 fn current_cookie(session: &RequestSession, cookie: CookieAction) -> CookieOutcome {
-    let verifier = match session.presented {
+    let verifier = match session.loaded.presented {
         Presented::Current(verifier) => Some(verifier),
         Presented::Nothing | Presented::Previous => None,
     };
-    match (cookie, session.stored_verifier.or(verifier)) {
-        (CookieAction::Set, Some(verifier)) => CookieOutcome::Set(verifier, session.record.epoch),
+    match (cookie, session.done.verifier.or(verifier)) {
+        (CookieAction::Set, Some(verifier)) => CookieOutcome::Set(verifier, session.loaded.record.epoch),
         (CookieAction::Remove, _) => CookieOutcome::Remove,
         (CookieAction::Nothing, _) | (CookieAction::Set, None) => CookieOutcome::Nothing,
     }
@@ -295,13 +297,13 @@ async fn touch(
     session: &mut RequestSession,
     cookie: CookieAction,
 ) -> Result<CookieOutcome, Failure> {
-    let Some(id) = &session.id else {
+    let Some(id) = &session.loaded.id else {
         return Ok(CookieOutcome::Nothing);
     };
-    match store_call::touch(config, id, session.record.epoch, write::lifetime(config, session)).await {
+    match store_call::touch(config, id, session.loaded.record.epoch, write::lifetime(config, session)).await {
         Ok(Touched::Applied) => Ok(current_cookie(session, cookie)),
         Ok(Touched::Missing | Touched::Superseded) => {
-            session.stored_verifier = None;
+            session.done.verifier = None;
             Ok(CookieOutcome::Dropped)
         }
         Err(error) => {
@@ -332,38 +334,38 @@ async fn update(
     if rotates && config.settings.format.rotates_into_new_record() {
         return replace(slot, session).await;
     }
-    let Some(id) = session.id.clone() else {
+    let Some(id) = session.loaded.id.clone() else {
         return Ok(CookieOutcome::Nothing);
     };
     let mut patch = match write {
         Write::Everything => session.patch(),
         Write::SignOut => session.sign_out_patch(),
-        Write::Renewal => Patch::unchanged(&session.record),
+        Write::Renewal => Patch::unchanged(&session.loaded.record),
     };
     let renews = !rotates && facts.renewal_due && facts.current;
     let mut verifier = Verifier::default();
     if rotates || renews {
         let (drawn, new) = write::draw_verifier(config);
         verifier = drawn;
-        let renewal = VerifierChange::Renew { current: session.record.verifier, new };
+        let renewal = VerifierChange::Renew { current: session.loaded.record.verifier, new };
         patch.verifier = if rotates { VerifierChange::Rotate(new) } else { renewal };
     }
     index::relink(config, session, &id).await?;
     let entry = index::enter(config, session, session.entering().filter(|_| write == Write::Everything), &id).await?;
     let renewed =
-        match write::apply_patch(config, &id, &session.record, patch, write::lifetime(config, session)).await? {
+        match write::apply_patch(config, &id, &session.loaded.record, patch, write::lifetime(config, session)).await? {
             Written::Applied { renewed, .. } => renewed,
             Written::Missing | Written::Superseded => return gone(slot, session, &id).await,
         };
     if let Err(failure) = index::confirm(config, entry, &id).await {
-        session.stored_verifier = None;
+        session.done.verifier = None;
         return Err(failure);
     }
     if rotates {
-        return Ok(CookieOutcome::Set(verifier, session.record.epoch.next()));
+        return Ok(CookieOutcome::Set(verifier, session.loaded.record.epoch.next()));
     }
     Ok(match (renews, renewed) {
-        (true, true) => CookieOutcome::Set(verifier, session.record.epoch),
+        (true, true) => CookieOutcome::Set(verifier, session.loaded.record.epoch),
         (true, false) => CookieOutcome::Nothing,
         (false, _) => current_cookie(session, decision.cookie),
     })
@@ -372,18 +374,19 @@ async fn update(
 /// The session was ended or rotated by another request while this one ran (R11).
 async fn gone(slot: &Slot, session: &mut RequestSession, id: &SessionId) -> Result<CookieOutcome, Failure> {
     // What an awaited call stored is gone with it: its verifier fits nothing any more (R12).
-    session.stored_verifier = None;
-    match session.sign {
+    session.done.verifier = None;
+    match session.pending.sign {
         Sign::Unchanged => Ok(CookieOutcome::Dropped),
         // A visitor signs in: a new session, with what this request wrote.
-        Sign::In if session.record.identity.is_none() => {
+        Sign::In if session.loaded.record.identity.is_none() => {
             session.keep_own_fields(cookie::first_cookie(&slot.config, slot));
             let verifier = write::insert_session(&slot.config, slot, session, Duration::ZERO).await?;
-            Ok(CookieOutcome::Set(verifier, session.record.epoch))
+            Ok(CookieOutcome::Set(verifier, session.loaded.record.epoch))
         }
         Sign::In => Err(Failure::Conflict),
         Sign::Out | Sign::OutIn => {
-            match (write::end_session(&slot.config, id, session.record.epoch, None).await?, session.sign) {
+            match (write::end_session(&slot.config, id, session.loaded.record.epoch, None).await?, session.pending.sign)
+            {
                 (Ended::Superseded, _) | (_, Sign::OutIn) => Err(Failure::Conflict),
                 (Ended::Destroyed, _) => {
                     telemetry::signed_out(&slot.config.tags, id);
@@ -402,9 +405,9 @@ async fn end(
     session: &mut RequestSession,
     cookie: CookieAction,
 ) -> Result<CookieOutcome, Failure> {
-    let signs_in = matches!(session.sign, Sign::In | Sign::OutIn);
+    let signs_in = matches!(session.pending.sign, Sign::In | Sign::OutIn);
     let mut now = None;
-    for ending in &mut session.endings {
+    for ending in &mut session.done.endings {
         let awaited = ending.done.is_some();
         let ended = match ending.done {
             Some(ended) => ended,
@@ -417,7 +420,7 @@ async fn end(
             (Ended::Superseded, Origin::Late) if signs_in => CookieOutcome::Nothing,
             (Ended::Superseded, _) => return Err(Failure::Conflict),
             (Ended::Destroyed, Origin::Late) => CookieOutcome::Remove,
-            (Ended::Already, Origin::Late) | (_, Origin::New | Origin::Tossed) => CookieOutcome::Nothing,
+            (Ended::Already, Origin::Late) | (_, Origin::New | Origin::Ambiguous) => CookieOutcome::Nothing,
             (Ended::Destroyed | Ended::Already, Origin::Found) if cookie == CookieAction::Remove => {
                 CookieOutcome::Remove
             }

@@ -30,9 +30,9 @@ pub(super) enum CookieOutcome {
 
 /// Time left, by what was loaded or written last.
 pub(crate) fn time_left(config: &ErasedConfig, session: &RequestSession) -> Duration {
-    match session.origin {
-        Origin::Found => session.record.expires_in,
-        Origin::New | Origin::Late | Origin::Tossed => {
+    match session.loaded.origin {
+        Origin::Found => session.loaded.record.expires_in,
+        Origin::New | Origin::Late | Origin::Ambiguous => {
             write::first_lifetime(config, session).time_left(Duration::ZERO, Duration::ZERO)
         }
     }
@@ -52,7 +52,7 @@ fn own_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<&RawJson>) -> S
 }
 
 pub(crate) fn session_cookie(config: &ErasedConfig, slot: &Slot) -> SessionCookie {
-    let cookie = slot.with(|session| session.cookie.clone()).flatten();
+    let cookie = slot.with(|session| session.pending.cookie.clone()).flatten();
     own_cookie(config, slot, cookie.as_ref())
 }
 
@@ -70,9 +70,9 @@ pub(crate) fn take_cookie(config: &ErasedConfig, slot: &Slot, mut cookie: Sessio
     }
     let json = cookie_json(config, slot, &cookie);
     slot.with(|session| {
-        session.cookie_changed |= session.cookie != json;
-        session.cookie_unsent |= session.cookie != json;
-        session.cookie = json;
+        session.pending.cookie_changed |= session.pending.cookie != json;
+        session.pending.cookie_unsent |= session.pending.cookie != json;
+        session.pending.cookie = json;
     });
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn secured_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<
 
 /// What a handler sees of them.
 pub(crate) fn session_lifetimes(config: &ErasedConfig, slot: &Slot) -> Lifetimes {
-    let cookie = slot.with(|session| session.cookie.clone()).flatten();
+    let cookie = slot.with(|session| session.pending.cookie.clone()).flatten();
     config.lifetimes(config.own_lifetimes(cookie.as_ref()))
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn sendable(config: &ErasedConfig, slot: &Slot, session: &RequestSess
 
 /// Whether the response's cookie has an expiry.
 pub(crate) fn expires(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> bool {
-    match session.cookie {
+    match session.pending.cookie {
         None => config.settings.attributes.max_age.is_some(),
         Some(_) => response_attributes(config, slot, session).0.max_age.is_some(),
     }
@@ -142,7 +142,7 @@ pub(crate) fn expires(config: &ErasedConfig, slot: &Slot, session: &RequestSessi
 /// The attributes of the response's cookie, and whether the session's own were taken (R21).
 fn response_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> (Resolved, Refused) {
     let configured = resolved(config, slot);
-    let Some(json) = &session.cookie else {
+    let Some(json) = &session.pending.cookie else {
         return (configured, Refused::Nothing);
     };
     let (own, unreadable) = SessionCookie::from_json(json.as_bytes(), &SessionCookie::configured(&configured));
@@ -157,7 +157,7 @@ fn response_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSess
 fn sent_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> Resolved {
     let (attributes, refused) = response_attributes(config, slot, session);
     if refused == Refused::Something {
-        telemetry::cookie_refused(&config.tags, session.id.as_ref());
+        telemetry::cookie_refused(&config.tags, session.loaded.id.as_ref());
     }
     attributes
 }
@@ -185,12 +185,12 @@ fn cookie_expiry(config: &ErasedConfig, session: &RequestSession, max_age: Optio
     let Some(max_age) = max_age else {
         return Expiry::BrowserSession;
     };
-    let age = if session.identity_change == IdentityChange::Unchanged && session.is_stored() {
-        session.record.absolute_age()
+    let age = if session.identity_change() == IdentityChange::Unchanged && session.is_stored() {
+        session.loaded.record.absolute_age()
     } else {
         Duration::ZERO
     };
-    let absolute = config.lifetimes(config.own_lifetimes(session.cookie.as_ref())).absolute;
+    let absolute = config.lifetimes(config.own_lifetimes(session.pending.cookie.as_ref())).absolute;
     let max_age = max_age.min(absolute.saturating_sub(age));
     match config.settings.format {
         Format::Native => Expiry::MaxAge(max_age),
@@ -206,7 +206,7 @@ pub(crate) fn set_cookie(
     epoch: Epoch,
     verifier: Verifier,
 ) -> Option<HeaderValue> {
-    let value = cookie_value(config, slot, session.id.as_ref()?, epoch, verifier)?;
+    let value = cookie_value(config, slot, session.loaded.id.as_ref()?, epoch, verifier)?;
     let attributes = sent_attributes(config, slot, session);
     let expiry = cookie_expiry(config, session, attributes.max_age);
     set_cookie::render(&attributes, value.as_str(), expiry).ok()

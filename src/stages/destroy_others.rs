@@ -15,11 +15,11 @@ use http_session_store::record::{Patch, Record, VerifierChange};
 pub(crate) async fn destroy_others(slot: Arc<Slot>) -> Result<usize, SaveError> {
     let _turn = slot.turn().await;
     let session = slot.with(|session| session.clone()).ok_or(SaveError::NoSession)?;
-    if session.sign != Sign::Unchanged || session.intent > Intent::Rotate {
+    if session.pending.sign != Sign::Unchanged || session.pending.intent > Intent::Rotate {
         return Err(SaveError::IdentityPending);
     }
-    let (id, identity) = match (session.origin, &session.id, &session.record.identity) {
-        (Origin::Late | Origin::Tossed, _, _) => return Err(SaveError::Superseded),
+    let (id, identity) = match (session.loaded.origin, &session.loaded.id, &session.loaded.record.identity) {
+        (Origin::Late | Origin::Ambiguous, _, _) => return Err(SaveError::Superseded),
         (Origin::New | Origin::Found, Some(id), Some(identity)) => (id, identity),
         (Origin::New | Origin::Found, _, _) => return Err(SaveError::NotSignedIn),
     };
@@ -38,10 +38,16 @@ pub(crate) async fn destroy_others(slot: Arc<Slot>) -> Result<usize, SaveError> 
 /// A new verifier now, and nothing else of the request's changes.
 async fn rotate_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Result<(), SaveError> {
     let (verifier, hash) = write::draw_verifier(&slot.config);
-    let mut patch = Patch::unchanged(&session.record);
+    let mut patch = Patch::unchanged(&session.loaded.record);
     patch.verifier = VerifierChange::Rotate(hash);
-    match write::apply_patch(&slot.config, id, &session.record, patch, write::stored_lifetime(&slot.config, session))
-        .await?
+    match write::apply_patch(
+        &slot.config,
+        id,
+        &session.loaded.record,
+        patch,
+        write::stored_lifetime(&slot.config, session),
+    )
+    .await?
     {
         Written::Applied { .. } => {
             slot.with(|now| now.rotated(session, verifier, hash));
@@ -58,13 +64,13 @@ async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Resu
     let stored = store_call::load(config, id).await?;
     let record = match stored {
         None => return Err(SaveError::Missing),
-        Some(record) if record.epoch != session.record.epoch => return Err(SaveError::Superseded),
+        Some(record) if record.epoch != session.loaded.record.epoch => return Err(SaveError::Superseded),
         Some(record) => record,
     };
     let age = record.absolute_age();
-    let mut moved = RequestSession::new(Origin::New, Record { ages: session.record.ages, ..record });
+    let mut moved = RequestSession::new(Origin::New, Record { ages: session.loaded.record.ages, ..record });
     let verifier = write::insert_session(config, slot, &mut moved, age).await?;
-    let left = match store_call::destroy(config, id, Some(session.record.epoch)).await {
+    let left = match store_call::destroy(config, id, Some(session.loaded.record.epoch)).await {
         Ok(Destroyed::Destroyed) => Ok(()),
         Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
         Err(error) if error.kind() == StoreErrorKind::Unknown => match write::is_gone(config, id).await {
@@ -73,7 +79,7 @@ async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Resu
         },
         Err(error) => Err(error.into()),
     };
-    let new = moved.id.clone().ok_or(SaveError::NoSession)?;
+    let new = moved.loaded.id.clone().ok_or(SaveError::NoSession)?;
     match left {
         Ok(()) => {
             slot.with(|now| now.moved(session, &moved, verifier));

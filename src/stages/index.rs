@@ -15,8 +15,8 @@ use std::collections::HashSet;
 use super::write::{self, Failure};
 use crate::config::ErasedConfig;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::request::pending::TicketProof;
 use crate::request::session::RequestSession;
-use crate::request::session::TicketProof;
 use crate::store::ErasedIndex;
 use crate::telemetry;
 use http_session_store::SessionId;
@@ -41,11 +41,11 @@ pub(crate) async fn enter(
     };
     let Some(index) = config.index() else {
         // A ticket that nobody can look at is void.
-        return if session.pass.is_some() { Err(Failure::Revoked) } else { Ok(None) };
+        return if session.pending.ticket.is_some() { Err(Failure::Revoked) } else { Ok(None) };
     };
     let lifetime = write::lifetime(config, session).absolute;
     let generation = store_call::link(config, index, identity, id, lifetime).await?;
-    match session.pass {
+    match session.pending.ticket {
         Some(pass) if pass.generation != generation || pass.is_void(config.elapsed()) => {
             telemetry::sign_in_revoked(&config.tags, id);
             Err(Failure::Revoked)
@@ -78,11 +78,13 @@ pub(crate) async fn confirm(
 /// Before a record is written whose lifetimes changed: its entry in the index must not end before it does.
 pub(crate) async fn relink(config: &ErasedConfig, session: &RequestSession, id: &SessionId) -> Result<(), StoreError> {
     let (Some(index), Some(identity), None, true) =
-        (config.index(), &session.identity, session.entering(), session.cookie_changed)
+        (config.index(), &session.pending.identity, session.entering(), session.pending.cookie_changed)
     else {
         return Ok(());
     };
-    if config.own_lifetimes(session.cookie.as_ref()) != config.own_lifetimes(session.record.cookie.as_ref()) {
+    if config.own_lifetimes(session.pending.cookie.as_ref())
+        != config.own_lifetimes(session.loaded.record.cookie.as_ref())
+    {
         let lifetime = write::lifetime(config, session).absolute;
         store_call::link(config, index, identity, id, lifetime).await?;
     }

@@ -12,7 +12,8 @@ use crate::config::ErasedConfig;
 use crate::decide::Origin;
 use crate::error::StoreError;
 use crate::forgery::Subject;
-use crate::request::session::{Presented, RequestSession};
+use crate::request::loaded::Presented;
+use crate::request::session::RequestSession;
 use crate::request::slot::{Slot, State};
 use crate::telemetry;
 use crate::token::CookieKeys;
@@ -41,9 +42,9 @@ pub(crate) async fn load(slot: &Slot) {
     if !matches!(*slot.lock(), State::Unloaded) {
         return;
     }
-    let mut session = RequestSession::new(Origin::New, Record::new(VerifierHash::NONE));
+    let mut session = Box::new(RequestSession::new(Origin::New, Record::new(VerifierHash::NONE)));
     let found = pin!(find(slot, &mut session)).instrument(telemetry::load_span()).await;
-    telemetry::load_ended(found.as_ref().map(|()| session.origin));
+    telemetry::load_ended(found.as_ref().map(|()| session.loaded.origin));
     let loaded = match found {
         Ok(()) => {
             begin(slot, &mut session);
@@ -62,16 +63,18 @@ pub(crate) async fn load(slot: &Slot) {
 
 /// What the request itself brings to its session: cookie attributes, and the first use over https.
 fn begin(slot: &Slot, session: &mut RequestSession) {
-    if session.origin != Origin::Found {
-        session.cookie = cookie::first_cookie(&slot.config, slot);
-        session.record.cookie.clone_from(&session.cookie);
-        session.fresh_cookie.clone_from(&session.cookie);
+    if session.loaded.origin != Origin::Found {
+        session.pending.cookie = cookie::first_cookie(&slot.config, slot);
+        session.loaded.record.cookie.clone_from(&session.pending.cookie);
+        session.loaded.fresh_cookie.clone_from(&session.pending.cookie);
         return;
     }
-    session.subject = session.id.clone().map(|id| Subject::presented(slot.config.settings.format, id, &session.record));
-    session.fresh_cookie = session.cookie.as_ref().and_then(|cookie| cookie::fresh_cookie(&slot.config, slot, cookie));
-    if let Some(cookie) = cookie::secured_cookie(&slot.config, slot, session.cookie.as_ref()) {
-        session.secured = Some(cookie);
+    session.loaded.subject =
+        session.loaded.id.clone().map(|id| Subject::presented(slot.config.settings.format, id, &session.loaded.record));
+    session.loaded.fresh_cookie =
+        session.pending.cookie.as_ref().and_then(|cookie| cookie::fresh_cookie(&slot.config, slot, cookie));
+    if let Some(cookie) = cookie::secured_cookie(&slot.config, slot, session.pending.cookie.as_ref()) {
+        session.loaded.secured = Some(cookie);
         session.secure();
     }
 }
@@ -81,7 +84,9 @@ async fn find(slot: &Slot, session: &mut RequestSession) -> Result<(), StoreErro
     let config = &*slot.config;
     let mut superseded: Option<(VerifiedCookie, Origin)> = None;
     for claim in claims(slot) {
-        if session.id.as_ref() == Some(&claim.id) || session.tossed.iter().any(|(id, _)| *id == claim.id) {
+        if session.loaded.id.as_ref() == Some(&claim.id)
+            || session.loaded.ambiguous.iter().any(|(id, _)| *id == claim.id)
+        {
             continue;
         }
         let Some(record) = store_call::load(config, &claim.id).await? else {
@@ -89,13 +94,15 @@ async fn find(slot: &Slot, session: &mut RequestSession) -> Result<(), StoreErro
             continue;
         };
         match judge(slot, &claim, &record) {
-            Match::Found(_) if session.origin == Origin::Found => session.tossed.push((claim.id, record.epoch)),
+            Match::Found(_) if session.loaded.origin == Origin::Found => {
+                session.loaded.ambiguous.push((claim.id, record.epoch))
+            }
             Match::Found(presented) => {
                 telemetry::loaded(&config.tags, &claim.id);
                 session.found(record);
-                session.id = Some(claim.id);
-                session.presented = presented;
-                session.resign = claim.resign;
+                session.loaded.id = Some(claim.id);
+                session.loaded.presented = presented;
+                session.loaded.resign = claim.resign;
             }
             Match::Superseded(origin) => {
                 if origin == Origin::Late || superseded.is_none() {
@@ -104,22 +111,22 @@ async fn find(slot: &Slot, session: &mut RequestSession) -> Result<(), StoreErro
             }
         }
     }
-    if !session.tossed.is_empty() {
+    if !session.loaded.ambiguous.is_empty() {
         toss(config, session);
-    } else if let (Origin::New, Some((claim, origin))) = (session.origin, superseded) {
-        session.origin = origin;
-        session.claim = Some((claim.id, claim.epoch));
+    } else if let (Origin::New, Some((claim, origin))) = (session.loaded.origin, superseded) {
+        session.loaded.origin = origin;
+        session.loaded.claim = Some((claim.id, claim.epoch));
     }
     Ok(())
 }
 
 /// Two live sessions in one request: one of them was planted (R3).
 fn toss(config: &ErasedConfig, session: &mut RequestSession) {
-    let first = session.id.take().map(|id| (id, session.record.epoch));
-    let tossed: Vec<_> = first.into_iter().chain(mem::take(&mut session.tossed)).collect();
+    let first = session.loaded.id.take().map(|id| (id, session.loaded.record.epoch));
+    let tossed: Vec<_> = first.into_iter().chain(mem::take(&mut session.loaded.ambiguous)).collect();
     tossed.iter().for_each(|(id, _)| telemetry::tossed(&config.tags, id));
-    *session = RequestSession::new(Origin::Tossed, Record::new(VerifierHash::NONE));
-    session.tossed = tossed;
+    *session = RequestSession::new(Origin::Ambiguous, Record::new(VerifierHash::NONE));
+    session.loaded.ambiguous = tossed;
 }
 
 /// The cookies that verify (R2, R3).

@@ -21,24 +21,24 @@ use http_session_store::Destroyed;
 pub(super) async fn replace(slot: &Slot, session: &mut RequestSession) -> Result<CookieOutcome, Failure> {
     let config = &*slot.config;
     let follows = session.endable();
-    let tossed = mem::take(&mut session.tossed);
-    let carries_on = session.intent != Intent::Regenerate && session.sign == Sign::Unchanged;
+    let tossed = mem::take(&mut session.loaded.ambiguous);
+    let carries_on = session.pending.intent != Intent::Regenerate && session.pending.sign == Sign::Unchanged;
     if let (Some(follows), true) = (&follows, carries_on) {
         // The copy is as fresh as it can be: what others wrote since it was loaded goes along.
         match store_call::load(config, &follows.id).await? {
-            Some(record) if record.epoch == session.record.epoch => {
+            Some(record) if record.epoch == session.loaded.record.epoch => {
                 let merged = session.patch().merge_into(&record.fields);
                 session.adopt(record, merged);
             }
             Some(_) | None => {}
         }
     }
-    let age = if carries_on { session.record.absolute_age() } else { Duration::ZERO };
-    let before = (session.id.clone(), session.record.clone(), session.stored_verifier.take());
+    let age = if carries_on { session.loaded.record.absolute_age() } else { Duration::ZERO };
+    let before = (session.loaded.id.clone(), session.loaded.record.clone(), session.done.verifier.take());
     let verifier = match write::insert_session(config, slot, session, age).await {
         Ok(verifier) => verifier,
         Err(failure) => {
-            session.stored_verifier = before.2;
+            session.done.verifier = before.2;
             return Err(failure);
         }
     };
@@ -53,12 +53,12 @@ pub(super) async fn replace(slot: &Slot, session: &mut RequestSession) -> Result
     };
     let left = left.await;
     if let Ok(OldRecord::Ended) = left {
-        if let (Some(id), Some(follows)) = (&session.id, &follows) {
-            telemetry::replaced(&config.tags, id, &follows.id, session.sign);
+        if let (Some(id), Some(follows)) = (&session.loaded.id, &follows) {
+            telemetry::replaced(&config.tags, id, &follows.id, session.pending.sign);
         }
-        return Ok(CookieOutcome::Set(verifier, session.record.epoch));
+        return Ok(CookieOutcome::Set(verifier, session.loaded.record.epoch));
     }
-    if let Some(id) = &session.id {
+    if let Some(id) = &session.loaded.id {
         // As far as it can be done; its cookie never leaves.
         let _ = store_call::destroy(config, id, None).await;
     }
@@ -66,13 +66,13 @@ pub(super) async fn replace(slot: &Slot, session: &mut RequestSession) -> Result
         Ok(OldRecord::GoneButSigningIn) => {
             session.keep_own_fields(cookie::first_cookie(config, slot));
             let verifier = write::insert_session(config, slot, session, Duration::ZERO).await?;
-            Ok(CookieOutcome::Set(verifier, session.record.epoch))
+            Ok(CookieOutcome::Set(verifier, session.loaded.record.epoch))
         }
         Ok(OldRecord::Ended | OldRecord::Gone) => Ok(CookieOutcome::Dropped),
         Err(failure) => {
             if !matches!(failure, Failure::Conflict) {
                 // The old record is there yet, and so is what an awaited call stored of it.
-                (session.id, session.record, session.stored_verifier) = before;
+                (session.loaded.id, session.loaded.record, session.done.verifier) = before;
             }
             Err(failure)
         }
@@ -90,8 +90,8 @@ enum OldRecord {
 }
 
 async fn leave(config: &ErasedConfig, session: &RequestSession, follows: &Ending) -> Result<OldRecord, Failure> {
-    let carries_on = session.intent != Intent::Regenerate;
-    let answer = if follows.identity && (!carries_on || matches!(session.sign, Sign::Out | Sign::OutIn)) {
+    let carries_on = session.pending.intent != Intent::Regenerate;
+    let answer = if follows.identity && (!carries_on || matches!(session.pending.sign, Sign::Out | Sign::OutIn)) {
         write::end_session(config, &follows.id, follows.claimed, follows.loaded).await
     } else {
         store_call::destroy(config, &follows.id, follows.loaded).await.map(|destroyed| match destroyed {
@@ -105,7 +105,7 @@ async fn leave(config: &ErasedConfig, session: &RequestSession, follows: &Ending
         }
         answer => answer?,
     };
-    match (ended, session.sign) {
+    match (ended, session.pending.sign) {
         (Ended::Destroyed, _) | (Ended::Already, Sign::Out | Sign::OutIn) => Ok(OldRecord::Ended),
         (Ended::Superseded, Sign::Out | Sign::OutIn) => Err(Failure::Conflict),
         // The identity that this sign-in switches from was signed out elsewhere.

@@ -8,7 +8,8 @@ use crate::config::{ErasedConfig, OwnLifetimes};
 use crate::decide::Origin;
 use crate::error::{SaveError, StoreError, StoreErrorKind};
 use crate::request::ending::Ended;
-use crate::request::session::{Flaw, RequestSession};
+use crate::request::pending::Flaw;
+use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
 use crate::telemetry;
 use crate::token::Verifier;
@@ -87,17 +88,17 @@ pub(crate) enum Written {
 
 /// How long the session may live after this write (R7, R14).
 pub(crate) fn lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
-    let lifetime = match session.origin {
+    let lifetime = match session.loaded.origin {
         // What this request has stored itself: its cookie never came back.
         Origin::New => first_lifetime(config, session),
-        Origin::Found | Origin::Late | Origin::Tossed => whole_lifetime(config, session),
+        Origin::Found | Origin::Late | Origin::Ambiguous => whole_lifetime(config, session),
     };
     if session.passive && session.is_stored() { lifetime.unchanged() } else { lifetime }
 }
 
 /// The same for a write that leaves the session's own lifetimes as they are stored, whatever this request gave it.
 pub(crate) fn stored_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
-    if !session.cookie_changed {
+    if !session.pending.cookie_changed {
         return lifetime(config, session);
     }
     let mut stored = session.clone();
@@ -106,17 +107,17 @@ pub(crate) fn stored_lifetime(config: &ErasedConfig, session: &RequestSession) -
 }
 
 fn whole_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
-    let own = config.own_lifetimes(session.cookie.as_ref());
+    let own = config.own_lifetimes(session.pending.cookie.as_ref());
     // Given some of its own, or no longer: then the end may move closer too.
-    let set = session.cookie_changed
-        && (own != OwnLifetimes::default() || own != config.own_lifetimes(session.record.cookie.as_ref()));
+    let set = session.pending.cookie_changed
+        && (own != OwnLifetimes::default() || own != config.own_lifetimes(session.loaded.record.cookie.as_ref()));
     config.lifetimes(own).lifetime(if set { Extent::Set } else { Extent::Extend })
 }
 
 /// How long a session lives whose cookie has not come back yet (R14).
 pub(crate) fn first_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
     let lifetime = whole_lifetime(config, session);
-    match session.identity {
+    match session.pending.identity {
         Some(_) => lifetime,
         None => Lifetime { idle: lifetime.idle.min(config.settings.unconfirmed()), ..lifetime },
     }
@@ -141,23 +142,23 @@ pub(crate) async fn insert_session(
     const ATTEMPTS: usize = 3;
     let lifetime = first_lifetime(config, session);
     let lifetime = Lifetime { absolute: lifetime.absolute.saturating_sub(age), ..lifetime };
-    let fields = session.with_fillers();
+    let fields = session.pending.with_fillers();
     for _ in 0..ATTEMPTS {
-        let id = match session.new_id.take() {
+        let id = match session.pending.new_id.take() {
             Some(id) => id,
             None => config.generate_id(slot.received.parts.as_deref()).ok_or(Failure::Cookie)?,
         };
         let (verifier, hash) = draw_verifier(config);
         let record = Record {
-            identity: session.identity.clone(),
-            cookie: session.cookie.clone(),
+            identity: session.pending.identity.clone(),
+            cookie: session.pending.cookie.clone(),
             fields: fields.clone(),
             ..Record::new(hash)
         };
         if record.size() > config.settings.record_limit {
             return Err(Failure::TooLarge);
         }
-        let entry = index::enter(config, session, session.identity.as_ref(), &id).await?;
+        let entry = index::enter(config, session, session.pending.identity.as_ref(), &id).await?;
         let answer = match store_call::insert(config, &id, &record, lifetime).await {
             Err(error) if error.kind() == StoreErrorKind::Unknown => {
                 settle(config, &id, hash, error).await.map(|()| Inserted::Inserted)
@@ -167,9 +168,9 @@ pub(crate) async fn insert_session(
         match answer? {
             Inserted::Inserted => {
                 index::confirm(config, entry, &id).await?;
-                telemetry::created(&config.tags, &id, &session.identity_change);
-                session.id = Some(id);
-                session.record = record;
+                telemetry::created(&config.tags, &id, &session.identity_change());
+                session.loaded.id = Some(id);
+                session.loaded.record = record;
                 return Ok(verifier);
             }
             Inserted::Taken => {}

@@ -17,4 +17,3 @@ pub use http_session_store::{
 #[cfg(feature = "memory")]
 #[doc(inline)]
 pub use http_session_store::{MemoryStore, MemoryUsage};
-pub(crate) use http_session_store::{SELECTOR_BYTES, SessionId};

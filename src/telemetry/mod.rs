@@ -85,7 +85,7 @@ pub(crate) fn load_ended(loaded: Result<Origin, &StoreError>) {
         Ok(Origin::New) => "new",
         Ok(Origin::Found) => "found",
         Ok(Origin::Late) => "late",
-        Ok(Origin::Tossed) => "tossed",
+        Ok(Origin::Ambiguous) => "tossed",
         Err(_) => "failed",
     });
 }

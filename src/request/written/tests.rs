@@ -1,7 +1,7 @@
 use super::*;
 use crate::decide::Origin;
 use http_session_store::SessionId;
-use http_session_store::record::{Epoch, Field, Keep};
+use http_session_store::record::{Epoch, Field, IdentityChange, Keep};
 
 static VIEWS: Field = Field::new("views");
 static THEME: Field = Field::new("theme").keep(Keep::Always);
@@ -23,13 +23,14 @@ fn found(views: &str, theme: &str) -> RequestSession {
 fn r5_what_others_wrote_before_a_change_of_identity_does_not_come_back_with_a_rebase() {
     let mut session = found("1", "0");
     session.change_identity(Some(RawJson::new(b"2")));
-    assert_eq!(session.fields.find("views"), None);
-    let merged = session.fields.clone();
+    assert_eq!(session.pending.fields.find("views"), None);
+    let merged = session.pending.fields.clone();
     session.adopt(record("7", "3"), Ok(merged));
-    let kept: Vec<_> = session.fields.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
+    let kept: Vec<_> =
+        session.pending.fields.iter().map(|field| (field.name.to_owned(), field.value.to_vec())).collect();
     assert_eq!(kept, [("theme".to_owned(), b"3".to_vec())]);
-    assert_eq!(session.base, session.fields);
-    assert_eq!(session.record.fields, fields("7", "3"));
+    assert_eq!(session.pending.base, session.pending.fields);
+    assert_eq!(session.loaded.record.fields, fields("7", "3"));
 }
 
 #[test]
@@ -40,8 +41,8 @@ fn r9_only_what_changed_since_stays_pending_after_an_awaited_write() {
     session.take_fields(fields("3", "1"), &[&VIEWS]);
     // A merge rule of the store joined the theme with somebody else's.
     session.written(&sent, fields("2", "8"));
-    assert_eq!(session.fields, fields("3", "8"));
-    assert_eq!(session.base, fields("2", "8"));
+    assert_eq!(session.pending.fields, fields("3", "8"));
+    assert_eq!(session.pending.base, fields("2", "8"));
     assert_eq!(session.patch().touched.iter().map(|field| field.name).collect::<Vec<_>>(), ["views"]);
 }
 
@@ -53,7 +54,7 @@ fn r9_what_was_changed_back_during_an_awaited_write_is_a_change_now() {
     session.take_fields(fields("1", "1"), &[&VIEWS, &THEME]);
     assert_eq!(session.patch().touched.iter().map(|field| field.name).collect::<Vec<_>>(), ["theme"]);
     session.written(&sent, fields("2", "0"));
-    assert_eq!(session.fields, fields("1", "1"));
+    assert_eq!(session.pending.fields, fields("1", "1"));
     assert_eq!(session.patch().touched.iter().map(|field| field.name).collect::<Vec<_>>(), ["theme", "views"]);
 }
 
@@ -61,37 +62,37 @@ fn r9_what_was_changed_back_during_an_awaited_write_is_a_change_now() {
 fn r9_the_cookies_attributes_are_pending_until_these_are_written() {
     let cookie = |raw: &str| Some(RawJson::new(raw.as_bytes()));
     let mut sent = found("1", "0");
-    (sent.cookie, sent.cookie_changed, sent.cookie_unsent) = (cookie("{}"), true, true);
+    (sent.pending.cookie, sent.pending.cookie_changed, sent.pending.cookie_unsent) = (cookie("{}"), true, true);
     let mut session = sent.clone();
     session.written(&sent, fields("1", "0"));
-    assert_eq!(session.record.cookie, cookie("{}"));
-    assert!(!session.cookie_changed && session.cookie_unsent);
+    assert_eq!(session.loaded.record.cookie, cookie("{}"));
+    assert!(!session.pending.cookie_changed && session.pending.cookie_unsent);
 
     let mut session = sent.clone();
-    session.cookie = cookie("[]");
+    session.pending.cookie = cookie("[]");
     session.written(&sent, fields("1", "0"));
-    assert_eq!(session.record.cookie, cookie("{}"));
-    assert!(session.cookie_changed);
+    assert_eq!(session.loaded.record.cookie, cookie("{}"));
+    assert!(session.pending.cookie_changed);
     assert_eq!(session.patch().cookie, Some(cookie("[]")));
 }
 
 #[test]
 fn r11_what_was_ended_while_it_was_being_stored_is_noted_down_to_end() {
     let mut stored = RequestSession::new(Origin::New, record("1", "0"));
-    stored.id = SessionId::try_from("0123456789abcdefghijkl").ok();
+    stored.loaded.id = SessionId::try_from("0123456789abcdefghijkl").ok();
     let mut session = RequestSession::new(Origin::New, record("1", "0"));
     session.end(None);
-    assert!(session.endings.is_empty() && session.records != stored.records);
+    assert!(session.done.endings.is_empty() && session.done.records != stored.done.records);
     session.inserted(&stored, [1; 16]);
-    assert!(!session.saved && session.id.is_none() && session.stored_verifier.is_none());
+    assert!(!session.done.saved && session.loaded.id.is_none() && session.done.verifier.is_none());
     let endings: Vec<_> =
-        session.endings.iter().map(|ending| (Some(&ending.id), ending.claimed, ending.loaded)).collect();
-    assert_eq!(endings, [(stored.id.as_ref(), Epoch(5), Some(Epoch(5)))]);
+        session.done.endings.iter().map(|ending| (Some(&ending.id), ending.claimed, ending.loaded)).collect();
+    assert_eq!(endings, [(stored.loaded.id.as_ref(), Epoch(5), Some(Epoch(5)))]);
 }
 
 /// What is known of each session that this request ends.
 fn endings(session: &RequestSession) -> Vec<(SessionId, Epoch, Option<Epoch>)> {
-    session.endings.iter().map(|ending| (ending.id.clone(), ending.claimed, ending.loaded)).collect()
+    session.done.endings.iter().map(|ending| (ending.id.clone(), ending.claimed, ending.loaded)).collect()
 }
 
 fn id(text: &str) -> SessionId {
@@ -101,9 +102,9 @@ fn id(text: &str) -> SessionId {
 /// A session that was ended, after another one, while a write of it was under way, and the one that was written.
 fn ended_meanwhile() -> (RequestSession, RequestSession) {
     let (mut other, mut sent) = (found("1", "0"), found("1", "0"));
-    (other.id, sent.id) = (Some(id("other")), Some(id("sent")));
+    (other.loaded.id, sent.loaded.id) = (Some(id("other")), Some(id("sent")));
     let mut session = sent.clone();
-    session.endings.extend(other.endable());
+    session.done.endings.extend(other.endable());
     session.end(None);
     (session, sent)
 }
@@ -112,7 +113,7 @@ fn ended_meanwhile() -> (RequestSession, RequestSession) {
 fn r11_the_end_of_a_session_that_was_rotated_meanwhile_names_the_new_epoch() {
     let (mut session, sent) = ended_meanwhile();
     session.rotated(&sent, [1; 16], VerifierHash([2; 32]));
-    assert!(session.stored_verifier.is_none() && session.record.verifier == VerifierHash::NONE);
+    assert!(session.done.verifier.is_none() && session.loaded.record.verifier == VerifierHash::NONE);
     let other = (id("other"), Epoch(5), Some(Epoch(5)));
     assert_eq!(endings(&session), [other, (id("sent"), Epoch(6), Some(Epoch(6)))]);
 }
@@ -121,9 +122,9 @@ fn r11_the_end_of_a_session_that_was_rotated_meanwhile_names_the_new_epoch() {
 fn r11_the_end_of_a_session_that_moved_meanwhile_names_the_new_record() {
     let (mut session, sent) = ended_meanwhile();
     let mut moved = sent.clone();
-    (moved.id, moved.record.epoch) = (Some(id("moved")), Epoch(9));
+    (moved.loaded.id, moved.loaded.record.epoch) = (Some(id("moved")), Epoch(9));
     session.moved(&sent, &moved, [1; 16]);
-    assert!(session.stored_verifier.is_none() && session.id.is_none());
+    assert!(session.done.verifier.is_none() && session.loaded.id.is_none());
     let other = (id("other"), Epoch(5), Some(Epoch(5)));
     assert_eq!(endings(&session), [other, (id("moved"), Epoch(9), Some(Epoch(9)))]);
 }
@@ -131,63 +132,70 @@ fn r11_the_end_of_a_session_that_moved_meanwhile_names_the_new_record() {
 #[test]
 fn r7_a_record_that_moved_keeps_its_ages() {
     let mut sent = found("1", "0");
-    sent.id = Some(id("sent"));
-    sent.record.ages.created = Duration::from_secs(7);
-    sent.record.expires_in = Duration::from_secs(9);
+    sent.loaded.id = Some(id("sent"));
+    sent.loaded.record.ages.created = Duration::from_secs(7);
+    sent.loaded.record.expires_in = Duration::from_secs(9);
     let mut moved = sent.clone();
-    (moved.id, moved.record) = (Some(id("moved")), record("2", "0"));
-    moved.record.epoch = Epoch(9);
+    (moved.loaded.id, moved.loaded.record) = (Some(id("moved")), record("2", "0"));
+    moved.loaded.record.epoch = Epoch(9);
     let mut session = sent.clone();
     session.moved(&sent, &moved, [1; 16]);
-    assert_eq!(session.id, moved.id);
-    assert!(session.stored_verifier == Some([1; 16]));
-    assert_eq!(session.record, Record { ages: sent.record.ages, expires_in: sent.record.expires_in, ..moved.record });
-    assert_eq!((session.fields, session.base), (fields("2", "0"), fields("2", "0")));
+    assert_eq!(session.loaded.id, moved.loaded.id);
+    assert!(session.done.verifier == Some([1; 16]));
+    assert_eq!(
+        session.loaded.record,
+        Record { ages: sent.loaded.record.ages, expires_in: sent.loaded.record.expires_in, ..moved.loaded.record }
+    );
+    assert_eq!((session.pending.fields, session.pending.base), (fields("2", "0"), fields("2", "0")));
 }
 
 /// A session that an awaited call has signed out, after what else happened to it in the meantime.
 fn signed_out(meanwhile: impl FnOnce(&mut RequestSession)) -> RequestSession {
     let mut session = found("1", "0");
-    session.record.cookie = Some(RawJson::new(b"{}"));
+    session.loaded.record.cookie = Some(RawJson::new(b"{}"));
     session.reset();
     session.change_identity(None);
     let sent = session.clone();
     meanwhile(&mut session);
     session.signed_out(&sent, [1; 16], VerifierHash([2; 32]), sent.sign_out_patch().result);
     assert_eq!(
-        (session.record.epoch, session.record.identity_epoch, &session.record.identity),
+        (session.loaded.record.epoch, session.loaded.record.identity_epoch, &session.loaded.record.identity),
         (Epoch(6), Epoch(6), &None)
     );
-    assert_eq!((session.record.verifier, &session.record.cookie), (VerifierHash([2; 32]), &None));
-    assert!(session.stored_verifier == Some([1; 16]));
+    assert_eq!((session.loaded.record.verifier, &session.loaded.record.cookie), (VerifierHash([2; 32]), &None));
+    assert!(session.done.verifier == Some([1; 16]));
     session
 }
 
 #[test]
 fn r11_after_an_awaited_sign_out_an_anonymous_session_goes_on() {
     let session = signed_out(|_| {});
-    assert!(session.sign == Sign::Unchanged && session.intent == Intent::Keep && session.clear == Clear::Nothing);
-    assert_eq!(session.identity_change, IdentityChange::Unchanged);
-    assert!(!session.cookie_changed && session.cookie_unsent && !session.is_pending());
-    assert_eq!(session.fields.iter().map(|field| field.name.to_owned()).collect::<Vec<_>>(), ["theme"]);
+    assert!(
+        session.pending.sign == Sign::Unchanged
+            && session.pending.intent == Intent::Keep
+            && session.pending.clear == Clear::Nothing
+    );
+    assert_eq!(session.identity_change(), IdentityChange::Unchanged);
+    assert!(!session.pending.cookie_changed && session.pending.cookie_unsent && !session.pending.has_fields());
+    assert_eq!(session.pending.fields.iter().map(|field| field.name.to_owned()).collect::<Vec<_>>(), ["theme"]);
 
-    let session = signed_out(|session| session.ask(Intent::Destroy));
-    assert!(session.intent == Intent::Destroy);
-    let session = signed_out(|session| session.cookie = Some(RawJson::new(b"[]")));
-    assert!(session.cookie_changed && session.cookie_unsent);
+    let session = signed_out(|session| session.pending.ask(Intent::Destroy));
+    assert!(session.pending.intent == Intent::Destroy);
+    let session = signed_out(|session| session.pending.cookie = Some(RawJson::new(b"[]")));
+    assert!(session.pending.cookie_changed && session.pending.cookie_unsent);
 }
 
 #[test]
 fn r4_what_became_of_the_identity_while_a_sign_out_was_awaited_stays_pending() {
     let user = || Some(RawJson::new(b"2"));
     let session = signed_out(|session| session.change_identity(user()));
-    assert!(session.sign == Sign::In && session.intent == Intent::Rotate);
-    assert_eq!((session.identity.as_ref(), session.entering()), (user().as_ref(), user().as_ref()));
+    assert!(session.pending.sign == Sign::In && session.pending.intent == Intent::Rotate);
+    assert_eq!((session.pending.identity.as_ref(), session.entering()), (user().as_ref(), user().as_ref()));
 
     let session = signed_out(|session| {
         session.change_identity(user());
         session.change_identity(None);
     });
-    assert!(session.sign == Sign::Out && session.intent == Intent::Rotate);
-    assert_eq!(session.identity_change, IdentityChange::Removed);
+    assert!(session.pending.sign == Sign::Out && session.pending.intent == Intent::Rotate);
+    assert_eq!(session.identity_change(), IdentityChange::Removed);
 }
