@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http_session::SessionId;
+use http_session::SessionStore;
 use http_session::clock::{Clock, ManualClock};
 use http_session::error::{StoreError, StoreErrorKind};
 use http_session::record::{Epoch, Lifetime, Patch, Record};
 use http_session::store::conformance::Suite;
-use http_session::store::{Destroyed, Entry, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{Destroyed, Entry, Inserted, Touched, Updated};
 
 /// Bytes, and the version that a replacement must name.
 type Object = (u64, Vec<u8>);

@@ -6,8 +6,9 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use http_session::SessionStore;
 use http_session::record::{Extent, Keep, Lifetime, Record, VerifierHash};
-use http_session::store::{EnumerateSessions, SessionStore};
+use http_session::store::EnumerateSessions;
 use http_session::{MemoryStore, SessionId};
 
 const VISITORS: u64 = 10_000_000;

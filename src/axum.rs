@@ -4,8 +4,8 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use crate::csrf::Csrf;
 use crate::error::{CsrfRejection, SaveError, SessionRejection, SignInNotRecent};
+use crate::session::csrf::Csrf;
 use crate::session::{Session, SessionData};
 
 /// No session, no handler (R18): the response is the rejection's. The session is loaded when it is extracted.

@@ -87,10 +87,10 @@ pub(crate) struct Facts {
 
 /// When an unmodified session is written (express: `resave`).
 ///
-/// Given to [`Builder::resave`](crate::config::Builder::resave).
+/// Given to [`Builder::resave`](crate::config::builder::Builder::resave).
 ///
 /// ```
-/// # use http_session::{MemoryStore, Resave, Secret, SessionConfig};
+/// # use http_session::{MemoryStore, config::express::Resave, Secret, SessionConfig};
 /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.resave(Resave::WhenModified).build();
 /// ```
@@ -106,10 +106,10 @@ pub enum Resave {
 
 /// Whether a session that nobody wrote to is stored (express: `saveUninitialized`).
 ///
-/// Given to [`Builder::save_uninitialized`](crate::config::Builder::save_uninitialized).
+/// Given to [`Builder::save_uninitialized`](crate::config::builder::Builder::save_uninitialized).
 ///
 /// ```
-/// # use http_session::{MemoryStore, SaveUninitialized, Secret, SessionConfig};
+/// # use http_session::{MemoryStore, config::express::SaveUninitialized, Secret, SessionConfig};
 /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.save_uninitialized(SaveUninitialized::Always).build();
 /// ```
@@ -123,12 +123,12 @@ pub enum SaveUninitialized {
     Always,
 }
 
-/// What [`Session::unset`](crate::session::Session::unset) does with the stored session (express: `unset`).
+/// What [`Session::unset`](crate::Session::unset) does with the stored session (express: `unset`).
 ///
-/// Given to [`Builder::unset`](crate::config::Builder::unset).
+/// Given to [`Builder::unset`](crate::config::builder::Builder::unset).
 ///
 /// ```
-/// # use http_session::{MemoryStore, Secret, SessionConfig, Unset};
+/// # use http_session::{MemoryStore, Secret, SessionConfig, config::express::Unset};
 /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.unset(Unset::Keep).build();
 /// ```
@@ -144,10 +144,10 @@ pub enum Unset {
 
 /// Which responses commit a request's changes (R11).
 ///
-/// Given to [`Builder::commit_on`](crate::config::Builder::commit_on).
+/// Given to [`Builder::commit_on`](crate::config::builder::Builder::commit_on).
 ///
 /// ```
-/// # use http_session::{CommitOn, MemoryStore, Secret, SessionConfig};
+/// # use http_session::{config::CommitOn, MemoryStore, Secret, SessionConfig};
 /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.commit_on(CommitOn::AnyStatus).build();
 /// ```
@@ -163,10 +163,10 @@ pub enum CommitOn {
 
 /// Which cookie an ended session leaves (express-session 1.x: none).
 ///
-/// Given to [`Builder::removal`](crate::config::Builder::removal).
+/// Given to [`Builder::removal`](crate::config::builder::Builder::removal).
 ///
 /// ```
-/// # use http_session::{MemoryStore, Removal, Secret, SessionConfig};
+/// # use http_session::{MemoryStore, config::Removal, Secret, SessionConfig};
 /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.removal(Removal::Nothing).build();
 /// ```

@@ -22,7 +22,7 @@ rule_error!(
 );
 rule_error!(
     /// The user signed in too long ago for this step, or not at all. Given by
-    /// [`Session::require_recent`](crate::session::Session::require_recent). With the feature `axum` it is a 403.
+    /// [`Session::require_recent`](crate::Session::require_recent). With the feature `axum` it is a 403.
     ///
     /// ```
     /// # use http_session::error::SignInNotRecent;
@@ -77,10 +77,10 @@ rule_error!(
     "a cookie domain has at most 253 characters, in labels of 1 to 63 letters, digits and inner hyphens"
 );
 rule_error!(
-    /// A text that cannot be a [`TrustedOrigin`](crate::TrustedOrigin).
+    /// A text that cannot be a [`TrustedOrigin`](crate::csrf::TrustedOrigin).
     ///
     /// ```
-    /// # use http_session::{TrustedOrigin, error::InvalidOrigin};
+    /// # use http_session::{csrf::TrustedOrigin, error::InvalidOrigin};
     /// let error: InvalidOrigin = TrustedOrigin::try_from("pay.example.com").unwrap_err();
     /// ```
     InvalidOrigin,

@@ -89,7 +89,7 @@ mod axum;
 pub mod middleware;
 
 // What a handler can call
-pub mod session;
+mod session;
 
 // What happens to the session of a request, and when
 mod stages;
@@ -123,34 +123,33 @@ pub mod testing;
 // The manual
 pub mod guide;
 
-/// Protection against cross-site request forgery: tokens for pages, and a layer that refuses requests from other sites. The
-/// [chapter](crate::guide::csrf) has the table, and says what is not covered.
+/// Protection against cross-site request forgery: a layer that refuses requests from other sites. [`Csrf`](crate::Csrf) has
+/// tokens for pages. The [chapter](crate::guide::csrf) has the table, and says what is not covered.
 pub mod csrf {
     #[doc(inline)]
     pub use crate::forgery::TrustedOrigin;
     #[cfg(feature = "tower")]
     #[doc(inline)]
     pub use crate::middleware::csrf::{CsrfFuture, CsrfLayer, CsrfService};
-    #[doc(inline)]
-    pub use crate::session::csrf::{Csrf, CsrfToken};
 }
 
 #[doc(inline)]
-pub use self::config::{
-    Activity, CommitOn, Cookie, ExpressSecret, IdShape, Lifetimes, Removal, Resave, SaveUninitialized, Secret,
-    SessionConfig, StoredAttributes, Transport, TrustedProxy, Unset,
-};
-pub use self::cookie::{CookieDomain, CookieName, CookiePath, Priority, SameSite, SessionCookie};
+pub use self::config::cookie_rules::Cookie;
 #[doc(inline)]
-pub use self::csrf::{Csrf, CsrfToken, TrustedOrigin};
+pub use self::config::session_config::SessionConfig;
+pub use self::cookie::{CookieDomain, CookieName, CookiePath, SameSite, SessionCookie};
 #[doc(inline)]
-pub use self::session::{DetachedSession, HasIdentity, Session, SessionData, SignedOut, Ticket, merge};
+pub use self::request::ending::SignedOut;
+#[doc(inline)]
+pub use self::session::csrf::{Csrf, CsrfToken};
+#[doc(inline)]
+pub use self::session::{CookieMut, DetachedSession, HasIdentity, Session, SessionData, Ticket, merge};
+pub use self::token::Secret;
 #[cfg(feature = "memory")]
 #[doc(inline)]
-pub use self::store::MemoryStore;
+pub use http_session_store::MemoryStore;
 #[doc(inline)]
-pub use self::store::SessionStore;
-pub use http_session_store::{SessionId, clock, record};
+pub use http_session_store::{SessionId, SessionStore, clock, record};
 
 #[cfg(feature = "derive")]
 pub use http_session_macros::Session;
@@ -162,13 +161,13 @@ extern crate self as http_session;
 /// What the derive's code calls. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::SessionStore;
     pub use crate::error::MergeConflict;
     pub use crate::record::{Field, Keep};
     pub use crate::session::data::{
         DefaultValue, FieldCodec, FieldDefault, FieldReader, FieldWriter, HasIdentity, JsonDeserializer, JsonResult,
         JsonSerializer, SessionData, Unreadable, decode, decode_with, encode, encode_with, merge_field, reject_change,
     };
-    pub use crate::store::SessionStore;
     pub use serde::Serialize;
     pub use serde::de::DeserializeOwned;
     pub use std::vec::Vec;

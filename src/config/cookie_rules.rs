@@ -22,7 +22,7 @@ use crate::cookie::{CookieDomain, CookieName, CookiePath, Priority, Text};
 
 /// The rules of the session cookie.
 ///
-/// Given to [`Builder::cookie`](crate::config::Builder::cookie). Begin with [`Cookie::host`], the strictest, and the default of
+/// Given to [`Builder::cookie`](crate::config::builder::Builder::cookie). Begin with [`Cookie::host`], the strictest, and the default of
 /// [`SessionConfig::builder`](crate::SessionConfig::builder). Every cookie begins `HttpOnly`, `Secure`,
 /// `SameSite=Lax` and `Path=/` (OWASP Session Management Cheat Sheet, "Cookies"). What browsers would drop without a word does
 /// not compile, in whatever order it is written.
@@ -426,7 +426,7 @@ impl<P> Cookie<P> {
     /// Chromium's `Priority`: which cookies it drops last.
     ///
     /// ```
-    /// # use http_session::{Cookie, Priority, cookie_name};
+    /// # use http_session::{Cookie, config::Priority, cookie_name};
     /// let cookie = Cookie::host(cookie_name!("sid")).priority(Priority::High);
     /// ```
     pub fn priority(self, priority: Priority) -> Self {

@@ -9,13 +9,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
 use rand::Rng as _;
 
+use super::Activity;
 use super::settings::{Lifetimes, Settings};
-use super::{Activity, Resave, SaveUninitialized, Secret};
 use crate::cookie::SessionCookie;
 use crate::cookie::path;
+use crate::decide::{Resave, SaveUninitialized};
 use crate::forgery::CsrfKeys;
 use crate::store::{ErasedIndex, ErasedStore};
 use crate::telemetry::{self, TagKey};
+use crate::token::Secret;
 use crate::token::express::ExpressKeys;
 use crate::token::{CookieKeys, Format, Keys, TEXT_BYTES};
 use http_session_store::record::RawJson;

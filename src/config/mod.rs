@@ -1,78 +1,35 @@
-//! What a program decides once: secret, store, cookie, lifetimes, policy. Checked by the compiler in [`Builder`], and fixed
-//! from then on.
+//! What a program decides once: secret, store, cookie, lifetimes, policy. The compiler checks it in
+//! [`Builder`](builder::Builder), and it does not change later.
 
 pub mod builder;
-pub mod cookie_rules;
+pub(crate) mod cookie_rules;
 mod erased;
 mod policy;
+pub(crate) mod session_config;
 mod settings;
 
-use std::fmt;
-use std::sync::Arc;
-
-pub use crate::cookie::transport::{Transport, TrustedProxy};
-pub use crate::token::{ExpressSecret, Secret};
-pub use builder::Builder;
-pub use cookie_rules::Cookie;
-pub(crate) use erased::{ErasedConfig, OwnLifetimes};
 pub use policy::{Activity, StoredAttributes};
 pub use settings::Lifetimes;
-pub(crate) use settings::Settings;
 
-pub use crate::decide::{CommitOn, Removal, Resave, SaveUninitialized, Unset};
-pub use crate::token::express::IdShape;
+pub use crate::cookie::Priority;
+pub use crate::cookie::transport::{Transport, TrustedProxy};
+pub use crate::decide::{CommitOn, Removal};
 
-use http_session_store::SessionStore;
-
-/// A finished configuration: cheap to clone, shared by all services made of it.
-///
-/// Made by [`SessionConfig::builder`], [`SessionConfig::express`] or [`SessionConfig::development`].
-///
-/// ```
-/// use http_session::{MemoryStore, Secret, SessionConfig};
-///
-/// let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-/// let shared = sessions.clone(); // the same secret and the same store
-/// ```
-#[doc(alias = "SessionManagerLayer")]
-pub struct SessionConfig<S> {
-    pub(crate) config: Arc<ErasedConfig>,
-    store: Arc<S>,
+/// The rules for the cookie's name, `Domain`, `Path` and `Secure`, as types. Error messages of the compiler name them.
+pub mod cookie {
+    pub use super::cookie_rules::{
+        DomainIsFree, HostPrefix, PathIsFree, Plain, PlainAuto, PlainInsecure, PlainSecure, SecureIsCertain,
+        SecureIsFree, SecurePrefix,
+    };
 }
 
-impl<S: SessionStore> SessionConfig<S> {
-    fn new(secret: &Secret, store: S, settings: Settings) -> Self {
-        let store = Arc::new(store);
-        Self { config: Arc::new(ErasedConfig::new(secret, Arc::new(Arc::clone(&store)), settings)), store }
-    }
-
-    /// The store, for what the middleware does not do: counting sessions, clearing them.
-    ///
-    /// ```
-    /// use http_session::store::EnumerateSessions;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    ///
-    /// assert_eq!(sessions.store().len().await?, 0);
-    /// # Ok::<_, http_session::error::StoreError>(())
-    /// # })?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn store(&self) -> &S {
-        &self.store
-    }
+/// Options that exist for the sake of express-session: its defaults, its formats, its words.
+pub mod express {
+    pub use crate::decide::{Resave, SaveUninitialized, Unset};
+    pub use crate::token::ExpressSecret;
+    pub use crate::token::express::IdShape;
 }
 
-impl<S> Clone for SessionConfig<S> {
-    fn clone(&self) -> Self {
-        Self { config: Arc::clone(&self.config), store: Arc::clone(&self.store) }
-    }
-}
-
-impl<S> fmt::Debug for SessionConfig<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionConfig").field("cookie", &self.config.cookie_name()).finish_non_exhaustive()
-    }
-}
+pub(crate) use cookie_rules::Cookie;
+pub(crate) use erased::{ErasedConfig, OwnLifetimes};
+pub(crate) use session_config::SessionConfig;

@@ -2,11 +2,11 @@
 
 /// What counts as activity and prolongs a session (R7).
 ///
-/// Given to [`Builder::activity`](crate::config::Builder::activity). A single request is taken out with
-/// [`Session::passive`](crate::session::Session::passive).
+/// Given to [`Builder::activity`](crate::config::builder::Builder::activity). A single request is taken out with
+/// [`Session::passive`](crate::Session::passive).
 ///
 /// ```
-/// # use http_session::{Activity, MemoryStore, Secret, SessionConfig};
+/// # use http_session::{config::Activity, MemoryStore, Secret, SessionConfig};
 /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.activity(Activity::Presented).build();
 /// ```
@@ -22,10 +22,10 @@ pub enum Activity {
 
 /// How far a session's own cookie attributes may go (R21).
 ///
-/// Given to [`Builder::stored_attributes`](crate::config::Builder::stored_attributes).
+/// Given to [`Builder::stored_attributes`](crate::config::builder::Builder::stored_attributes).
 ///
 /// ```
-/// # use http_session::{MemoryStore, Secret, SessionConfig, StoredAttributes};
+/// # use http_session::{MemoryStore, Secret, SessionConfig, config::StoredAttributes};
 /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.stored_attributes(StoredAttributes::Exact).build();
 /// ```

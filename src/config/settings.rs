@@ -7,24 +7,25 @@ use http::HeaderName;
 use http::request::Parts;
 
 use super::policy::{Activity, StoredAttributes};
-use super::{Cookie, Secret, TrustedProxy};
+use super::{Cookie, TrustedProxy};
 use crate::cookie::SessionCookie;
 use crate::cookie::attributes::Attributes;
 use crate::decide::Policy;
 use crate::forgery::{self, TrustedOrigin};
 use crate::store::ErasedIndex;
 use crate::token::Format;
+use crate::token::Secret;
 use crate::token::express::IdShape;
 use http_session_store::clock::{Clock, SystemClock};
 use http_session_store::record::{Extent, Lifetime};
 
 /// How long a session may live (R7; OWASP: idle and absolute timeout). The configuration's are given to
-/// [`Builder::idle`](crate::config::Builder::idle) and [`absolute`](crate::config::Builder::absolute), those of one session to
-/// [`Session::set_lifetimes`](crate::session::Session::set_lifetimes).
+/// [`Builder::idle`](crate::config::builder::Builder::idle) and [`absolute`](crate::config::builder::Builder::absolute), those of one session to
+/// [`Session::set_lifetimes`](crate::Session::set_lifetimes).
 ///
 /// ```
 /// use std::time::Duration;
-/// use http_session::Lifetimes;
+/// use http_session::config::Lifetimes;
 ///
 /// const DAY: Duration = Duration::from_secs(24 * 3600);
 /// let remembered = Lifetimes { idle: 30 * DAY, absolute: 180 * DAY };

@@ -31,7 +31,7 @@ pub enum SameSite {
 /// Which cookies a browser drops last when a site has too many (Chromium's `Priority` attribute; no standard).
 ///
 /// ```
-/// use http_session::{Cookie, Priority, cookie_name};
+/// use http_session::{Cookie, config::Priority, cookie_name};
 ///
 /// let cookie = Cookie::host(cookie_name!("sid")).priority(Priority::High);
 /// assert!(Priority::Low < Priority::High);

@@ -21,9 +21,9 @@ use super::name::{CookieDomain, CookiePath};
 /// (R21): `HttpOnly` and `Secure` on, `SameSite` stricter, a path below the configured one, no domain; anything else is not
 /// done, and is reported as an event. `max_age` and `priority` are free.
 ///
-/// A handler reaches it through [`Session::cookie`](crate::session::Session::cookie) and
-/// [`Session::cookie_mut`](crate::session::Session::cookie_mut), a configuration through
-/// [`Builder::cookie_for`](crate::config::Builder::cookie_for). [`StoredAttributes::Exact`](crate::StoredAttributes::Exact)
+/// A handler reaches it through [`Session::cookie`](crate::Session::cookie) and
+/// [`Session::cookie_mut`](crate::Session::cookie_mut), a configuration through
+/// [`Builder::cookie_for`](crate::config::builder::Builder::cookie_for). [`StoredAttributes::Exact`](crate::config::StoredAttributes::Exact)
 /// lifts the limits.
 ///
 /// ```
@@ -39,7 +39,7 @@ use super::name::{CookieDomain, CookiePath};
 pub struct SessionCookie {
     /// How long the browser keeps the cookie, from each `Set-Cookie` on; `None` until it is closed. Assign this one. It is the
     /// session's idle lifetime too (R7). The time that is left is
-    /// [`Session::expires_in`](crate::session::Session::expires_in).
+    /// [`Session::expires_in`](crate::Session::expires_in).
     #[doc(alias = "maxAge")]
     pub max_age: Option<Duration>,
     /// The whole length, to which a rolling session returns (express: `originalMaxAge`). This is what the record keeps, to the

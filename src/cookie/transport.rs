@@ -9,7 +9,7 @@ use crate::cookie::list::{elements, is_closed};
 /// that code knows. Where nobody says it, [`Insecure`](Self::Insecure) counts.
 ///
 /// ```
-/// use http_session::Transport;
+/// use http_session::config::Transport;
 ///
 /// let mut request = http::Request::new(());
 /// request.extensions_mut().insert(Transport::Secure);
@@ -24,13 +24,13 @@ pub enum Transport {
 
 /// The one header by which a trusted proxy says how the client reached it.
 ///
-/// Given to [`Builder::trusted_proxy`](crate::config::Builder::trusted_proxy) (R19; express: `proxy`). Configure it only if
+/// Given to [`Builder::trusted_proxy`](crate::config::builder::Builder::trusted_proxy) (R19; express: `proxy`). Configure it only if
 /// every request passes through that proxy and it *overwrites* the header: otherwise the client writes it. Only `https`, in
 /// any case, means secure. A connection of which the server itself says [`Transport::Secure`] stays secure whatever the
 /// header says, as in express.
 ///
 /// ```
-/// use http_session::TrustedProxy;
+/// use http_session::config::TrustedProxy;
 ///
 /// let nginx = TrustedProxy::x_forwarded_proto();
 /// let cloud_front = TrustedProxy::header(http::HeaderName::from_static("cloudfront-forwarded-proto"));
@@ -53,7 +53,7 @@ impl TrustedProxy {
     /// `X-Forwarded-Proto`: what stands before the first comma counts (express's `proxy: true`).
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.trusted_proxy(TrustedProxy::x_forwarded_proto()).build();
     /// ```
@@ -65,7 +65,7 @@ impl TrustedProxy {
     /// `Forwarded` (RFC 7239): the `proto` of its first element counts.
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.trusted_proxy(TrustedProxy::forwarded()).build(); // Forwarded: for=..;proto=https
     /// ```
@@ -77,7 +77,7 @@ impl TrustedProxy {
     /// Another header, written like `X-Forwarded-Proto`.
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let header = http::HeaderName::from_static("cloudfront-forwarded-proto");
     /// let sessions = builder.trusted_proxy(TrustedProxy::header(header)).build();

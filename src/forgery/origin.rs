@@ -12,10 +12,10 @@ use crate::error::InvalidOrigin;
 /// the scheme's own. No wildcards: each is named. In the source write [`trusted_origin!`](crate::trusted_origin), which is
 /// checked by the compiler.
 ///
-/// Given to [`Builder::trust_origin`](crate::config::Builder::trust_origin).
+/// Given to [`Builder::trust_origin`](crate::config::builder::Builder::trust_origin).
 ///
 /// ```
-/// use http_session::{TrustedOrigin, trusted_origin};
+/// use http_session::{csrf::TrustedOrigin, trusted_origin};
 ///
 /// assert_eq!(TrustedOrigin::try_from("https://pay.example.com")?, trusted_origin!("https://pay.example.com"));
 /// assert!(TrustedOrigin::try_from("https://pay.example.com/").is_err());
@@ -90,7 +90,7 @@ impl fmt::Display for TrustedOrigin {
 #[macro_export]
 macro_rules! trusted_origin {
     ($text:expr) => {{
-        const CHECKED_ORIGIN: $crate::TrustedOrigin = $crate::TrustedOrigin::from_literal($text);
+        const CHECKED_ORIGIN: $crate::csrf::TrustedOrigin = $crate::csrf::TrustedOrigin::from_literal($text);
         CHECKED_ORIGIN
     }};
 }

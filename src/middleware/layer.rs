@@ -11,7 +11,7 @@ use http_session_store::SessionStore;
 
 /// A tower layer that gives requests a session. Made by [`SessionConfig::layer`].
 ///
-/// Handlers below reach it as an axum extractor, or with [`Session::extract`](crate::session::Session::extract). A session
+/// Handlers below reach it as an axum extractor, or with [`Session::extract`](crate::Session::extract). A session
 /// that nobody asks for is not loaded.
 ///
 /// Installed twice, the outer one serves both. A layer of another configuration inside has a session and a cookie of its

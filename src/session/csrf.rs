@@ -22,7 +22,7 @@ use http_session_store::record::Epoch;
 /// Protection against cross-site request forgery for the session of a request: a view beside
 /// [`Session<T>`](struct@crate::Session), for any `T`. Nothing is stored for it.
 ///
-/// From [`Session::csrf`](crate::session::Session::csrf), as an axum extractor, or by [`extract`](Self::extract).
+/// From [`Session::csrf`](crate::Session::csrf), as an axum extractor, or by [`extract`](Self::extract).
 ///
 /// ```
 /// use http_session::{Csrf, Session};
@@ -134,7 +134,7 @@ impl Csrf {
 
     /// What the [layer](crate::SessionConfig::csrf_layer) does, for a handler without it: safe methods pass, then
     /// `Sec-Fetch-Site` and `Origin` decide, and where the browser says nothing the token of the form does, or without one
-    /// that of the [header](crate::config::Builder::csrf_header). All but the form's token is taken as the session's layer
+    /// that of the [header](crate::config::builder::Builder::csrf_header). All but the form's token is taken as the session's layer
     /// or service saw the request. Call it before anything is changed, for every method.
     ///
     /// ```

@@ -216,7 +216,7 @@ impl<T: SessionData> Session<T> {
 
     /// Time since a write or a touch last prolonged the session (connect: `lastAccess`), by the store's clock, as it was when
     /// the session was loaded. Touches are throttled, so it is no exact time of the last request
-    /// ([`Builder::touch_throttle`](crate::config::Builder::touch_throttle)). `None` for a session that is not stored yet.
+    /// ([`Builder::touch_throttle`](crate::config::builder::Builder::touch_throttle)). `None` for a session that is not stored yet.
     ///
     /// ```
     /// # #[derive(http_session::Session)] struct Visit { views: u64 }
@@ -284,7 +284,7 @@ impl<T: SessionData> Session<T> {
     }
 
     /// express: `req.session = null`. This request's changes are dropped; the stored session stays or is destroyed, as
-    /// [`Unset`](crate::Unset) says. A sign-out of this request is done all the same (R11).
+    /// [`Unset`](crate::config::express::Unset) says. A sign-out of this request is done all the same (R11).
     ///
     /// ```
     /// # #[derive(http_session::Session)] struct Visit { views: u64 }
@@ -356,7 +356,7 @@ impl<T: SessionData> Session<T> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use http_session::{Lifetimes, Session};
+    /// # use http_session::{config::Lifetimes, Session};
     /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
     /// fn sign_in(mut session: Session<Visit>, user: u64, remember_me: bool) {
     ///     const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -489,7 +489,7 @@ impl<T: SessionData> Session<T> {
     }
 
     /// Ends the session. Recorded now, done in the store when awaited, else with the response, whatever its status (R11).
-    /// The browser gets a removal cookie, unless [`Removal::Nothing`](crate::Removal::Nothing) is configured. express:
+    /// The browser gets a removal cookie, unless [`Removal::Nothing`](crate::config::Removal::Nothing) is configured. express:
     /// `req.session.destroy`.
     ///
     /// The answer tells what became of the identity: of a session in which nobody was signed in it is

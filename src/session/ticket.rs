@@ -8,13 +8,14 @@ use crate::request::pending::TicketProof;
 /// Permission to sign in an identity, as of the moment when it was given (R28).
 ///
 /// [`SessionConfig::ticket`](crate::SessionConfig::ticket) gives one *before* the password is checked;
-/// [`Session::sign_in_with`](crate::session::Session::sign_in_with) uses it. If all sessions of the identity were ended in
+/// [`Session::sign_in_with`](crate::Session::sign_in_with) uses it. If all sessions of the identity were ended in
 /// between, because the password was just changed, the sign-in fails with a 409, although the old password was right when it
 /// was looked at. Void after an hour, and with a configuration that is not indexed.
 ///
 /// ```
 /// use http_session::error::StoreError;
-/// use http_session::store::{HasIndex, SessionStore};
+/// use http_session::store::HasIndex;
+/// use http_session::SessionStore;
 /// use http_session::{Session, SessionConfig};
 ///
 /// #[derive(Session)]

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::erased::ErasedNames;
 use super::{
-    Cursor, Destroyed, EnumerateSessions, ErasedIndex, ErasedStore, Generation, IndexSessions, Inserted, Page,
-    SessionStore, Touched, Updated,
+    Cursor, Destroyed, EnumerateSessions, ErasedIndex, ErasedStore, Generation, IndexSessions, Inserted, Page, Touched,
+    Updated,
 };
 use crate::error::{ConnectError, StoreError};
 use http_session_store::SessionId;
+use http_session_store::SessionStore;
 use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 
 /// A store chosen at run time, by [its URL](Self::connect) or [by the program](Self::new).
@@ -107,7 +108,7 @@ impl AnyStore {
         let Some((scheme, _)) = url.split_once(':') else { return Err(unknown) };
         match scheme {
             #[cfg(feature = "memory")]
-            "memory" if url == "memory:" => Ok(Self::new(super::MemoryStore::new())),
+            "memory" if url == "memory:" => Ok(Self::new(http_session_store::MemoryStore::new())),
             #[cfg(feature = "memory")]
             "memory" => Err(ConnectError::InvalidUrl("nothing follows `memory:`")),
             #[cfg(feature = "sqlite")]

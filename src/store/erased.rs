@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{
-    Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Page, SessionStore, Touched, Updated,
-};
+use super::{Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Page, Touched, Updated};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::telemetry;
 use http_session_store::SessionId;
+use http_session_store::SessionStore;
 use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 
 /// One call to a store: answered on the spot, or on its way.

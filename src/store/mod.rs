@@ -5,15 +5,15 @@ mod erased;
 
 pub use any::AnyStore;
 pub(crate) use erased::{ErasedIndex, ErasedStore, StoreCall};
+#[cfg(feature = "memory")]
+#[doc(inline)]
+pub use http_session_store::MemoryUsage;
 #[cfg(feature = "test-support")]
 #[doc(inline)]
 pub use http_session_store::conformance;
 #[doc(inline)]
 pub use http_session_store::{
     Blobs, Cursor, Destroyed, Entry, EnumerateSessions, Exclusive, ExpressFormat, GENERATION_LIFETIME, Generation,
-    HasIndex, Ids, IndexSessions, Indexed, Inserted, LINK_GRACE, Merged, Moments, Page, SessionStore, Sweep, Touched,
-    UpdateStep, Updated,
+    HasIndex, Ids, IndexSessions, Indexed, Inserted, LINK_GRACE, Merged, Moments, Page, Sweep, Touched, UpdateStep,
+    Updated,
 };
-#[cfg(feature = "memory")]
-#[doc(inline)]
-pub use http_session_store::{MemoryStore, MemoryUsage};

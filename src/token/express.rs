@@ -33,10 +33,10 @@ const SIGNATURE_BYTES: usize = 43;
 
 /// Which session ids are taken, once their signature is verified (R2).
 ///
-/// Given to [`Builder::id_shape`](crate::config::Builder::id_shape).
+/// Given to [`Builder::id_shape`](crate::config::builder::Builder::id_shape).
 ///
 /// ```
-/// # use http_session::{IdShape, MemoryStore, Secret, SessionConfig};
+/// # use http_session::{config::express::IdShape, MemoryStore, Secret, SessionConfig};
 /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
 /// let sessions = builder.id_shape(IdShape::Any).build();
 /// ```

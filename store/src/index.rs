@@ -32,7 +32,7 @@ impl Generation {
     pub const NONE: Self = Self(0);
 }
 
-/// How long a store keeps a generation at least: a day. A [`Ticket`](crate::session::Ticket) is void long before.
+/// How long a store keeps a generation at least: a day. A ticket of `http_session` is void long before.
 ///
 /// ```
 /// assert_eq!(http_session_store::GENERATION_LIFETIME.as_secs(), 24 * 3600);

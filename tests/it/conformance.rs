@@ -8,9 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_session::SessionStore;
 use http_session::clock::ManualClock;
+use http_session::store::AnyStore;
 use http_session::store::conformance::{Outcome, Suite};
-use http_session::store::{AnyStore, SessionStore};
 use http_session::{MemoryStore, SessionId};
 
 use bucket_store::{Bucket, BucketStore};

@@ -2,7 +2,9 @@
 
 use http::{Request, Response, StatusCode};
 use http_session::error::{SaveError, SessionRejection, StoreErrorKind};
-use http_session::{Activity, CommitOn, Resave, SaveUninitialized, Session};
+use http_session::{
+    Session, config::Activity, config::CommitOn, config::express::Resave, config::express::SaveUninitialized,
+};
 
 use crate::support::{Answer, Browser, Call, Entry, Events, Fault, Oops, Rig, Visit, minutes, seconds};
 

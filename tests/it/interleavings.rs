@@ -1,10 +1,12 @@
 //! Several handles and awaited calls in one request, given up, joined and in every order.
 
 use http::{Method, StatusCode};
+use http_session::SignedOut;
 use http_session::error::StoreErrorKind;
-use http_session::session::SignedOut;
 use http_session::store::EnumerateSessions as _;
-use http_session::{MemoryStore, SaveUninitialized, Secret, Session, SessionConfig, SessionStore as _};
+use http_session::{
+    MemoryStore, Secret, Session, SessionConfig, SessionStore as _, config::express::SaveUninitialized,
+};
 
 use crate::support::{
     Browser, Call, Fault, Faulty, Recording, Request, Rig, Visit, minutes, poll_once, seconds, settle, through,

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use http_session::Session;
-use http_session::session::SignedOut;
+use http_session::SignedOut;
 
 use crate::support::{Browser, Request, Rig, Visit, minutes};
 

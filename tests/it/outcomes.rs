@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{Method, StatusCode};
 use http_session::error::StoreErrorKind;
 use http_session::record::VerifierHash;
-use http_session::{CommitOn, Session, SessionId};
+use http_session::{Session, SessionId, config::CommitOn};
 
 use crate::support::{Answer, Browser, Call, Entry, Fault, Oops, Rig, Visit, poll_once, seconds, settle};
 use manual::cells;

@@ -8,7 +8,8 @@ use http_session::error::{SaveError, StoreErrorKind};
 use http_session::record::Change;
 use http_session::store::EnumerateSessions as _;
 use http_session::{
-    Cookie, MemoryStore, SaveUninitialized, Secret, Session, SessionConfig, SessionStore as _, Transport, cookie_name,
+    Cookie, MemoryStore, Secret, Session, SessionConfig, SessionStore as _, config::Transport,
+    config::express::SaveUninitialized, cookie_name,
 };
 use tower::{Layer as _, ServiceExt as _};
 
@@ -117,7 +118,7 @@ fn auto(clock: &ManualClock) -> (MemoryStore, SessionConfig<MemoryStore>) {
         .store(store.clone())
         .clock(clock.clone())
         .cookie(Cookie::plain(cookie_name!("sid")).secure_auto())
-        .cookie_for(|_, cookie| cookie.priority = Some(http_session::Priority::High))
+        .cookie_for(|_, cookie| cookie.priority = Some(http_session::config::Priority::High))
         .build();
     (store, sessions)
 }

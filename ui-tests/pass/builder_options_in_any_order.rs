@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use http::header::HeaderName;
 use http_session::clock::SystemClock;
-use http_session::{
-    Activity, CommitOn, Cookie, IdShape, MemoryStore, Removal, Resave, SaveUninitialized, Secret, SessionConfig,
-    StoredAttributes, TrustedOrigin, TrustedProxy, Unset, cookie_name, secret, trusted_origin,
-};
+use http_session::{config::Activity, config::CommitOn, Cookie, config::express::IdShape, MemoryStore, config::Removal, config::express::Resave, config::express::SaveUninitialized, Secret, SessionConfig, config::StoredAttributes, csrf::TrustedOrigin, config::TrustedProxy, config::express::Unset, cookie_name, secret, trusted_origin};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

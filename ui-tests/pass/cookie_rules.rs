@@ -2,9 +2,7 @@
 #![deny(warnings)]
 
 use http_session::config::cookie::{HostPrefix, Plain, PlainAuto, PlainInsecure, PlainSecure, SecurePrefix};
-use http_session::{
-    Cookie, CookieDomain, CookieName, CookiePath, Priority, SessionConfig, cookie_domain, cookie_name, cookie_path,
-};
+use http_session::{Cookie, CookieDomain, CookieName, CookiePath, config::Priority, SessionConfig, cookie_domain, cookie_name, cookie_path};
 
 const NAME: &str = "shop-sid";
 

@@ -77,7 +77,7 @@ struct Visit {
     r#type: String,
 }
 
-fn is_session<T: http_session::session::HasIdentity<Identity = u64>>() {}
+fn is_session<T: http_session::HasIdentity<Identity = u64>>() {}
 
 fn main() {
     is_session::<Visit>();

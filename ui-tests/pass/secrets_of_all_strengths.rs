@@ -3,7 +3,7 @@
 
 use http_session::config::builder::{Express, SecretFor};
 use http_session::error::{EmptySecret, InvalidSecret, SecretFromEnvError};
-use http_session::{ExpressSecret, Secret, SessionConfig, secret};
+use http_session::{config::express::ExpressSecret, Secret, SessionConfig, secret};
 
 const LITERAL: &str = "b1f0c3d9a6e84f7792c5d0e13a4b6f88";
 

@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use std::sync::OnceLock;
 
 use http::{Request, Response};
-use http_session::config::Builder;
+use http_session::config::builder::Builder;
 use http_session::config::builder::{BrowserSession, MaxAge, NoStore, WithSecret};
 use http_session::csrf::{CsrfFuture, CsrfLayer, CsrfService};
 use http_session::middleware::{

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use http_session::error::{SaveError, SessionRejection, StoreError};
-use http_session::{
-    DetachedSession, HasIdentity, MemoryStore, Secret, Session, SessionConfig, SessionData, SessionId, SignedOut,
-};
+use http_session::{DetachedSession, HasIdentity, MemoryStore, Secret, Session, SessionConfig, SessionData, SessionId, SignedOut};
 
 #[derive(Session)]
 struct Visit {

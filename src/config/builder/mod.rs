@@ -71,7 +71,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// The secret that signs cookies. Needed; express: `secret`. To rotate it, give the new one here and the one before as
     /// [`previous_secret`](Self::previous_secret).
     ///
-    /// Takes a [`Secret`](crate::Secret); after [`SessionConfig::express`] an [`ExpressSecret`](crate::ExpressSecret) too.
+    /// Takes a [`Secret`](crate::Secret); after [`SessionConfig::express`] an [`ExpressSecret`](crate::config::express::ExpressSecret) too.
     ///
     /// ```no_run
     /// use http_session::{MemoryStore, Secret, SessionConfig};
@@ -191,7 +191,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// [`SessionConfig::express`] too.
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, StoredAttributes};
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::StoredAttributes};
     /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.stored_attributes(StoredAttributes::Exact).build(); // as in express-session
     /// ```
@@ -218,7 +218,7 @@ impl<K, S, L> Builder<K, S, L> {
 
     /// The longest time without activity: 24 hours, or `max_age` where that is given (R7; OWASP: idle timeout). At least a
     /// millisecond, as [`absolute`](Self::absolute) and [`unconfirmed`](Self::unconfirmed). A session with a `max_age` of its
-    /// own ([`cookie_mut`](crate::session::Session::cookie_mut)) lives that long instead.
+    /// own ([`cookie_mut`](crate::Session::cookie_mut)) lives that long instead.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -276,7 +276,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// What counts as activity (R7): [`Activity::Loaded`] by default.
     ///
     /// ```
-    /// # use http_session::{Activity, MemoryStore, Secret, SessionConfig};
+    /// # use http_session::{config::Activity, MemoryStore, Secret, SessionConfig};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.activity(Activity::Presented).build();
     /// ```
@@ -323,7 +323,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// [`SessionConfig::express`].
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Resave, Secret, SessionConfig};
+    /// # use http_session::{MemoryStore, config::express::Resave, Secret, SessionConfig};
     /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.resave(Resave::WhenModified).build(); // express: resave: false
     /// ```
@@ -336,7 +336,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// [`SaveUninitialized::Never`] by default, [`SaveUninitialized::Always`] after [`SessionConfig::express`].
     ///
     /// ```
-    /// # use http_session::{MemoryStore, SaveUninitialized, Secret, SessionConfig};
+    /// # use http_session::{MemoryStore, config::express::SaveUninitialized, Secret, SessionConfig};
     /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.save_uninitialized(SaveUninitialized::Never).build(); // express: saveUninitialized: false
     /// ```
@@ -346,11 +346,11 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// What [`Session::unset`](crate::session::Session::unset) does with the stored session; express: `unset`.
+    /// What [`Session::unset`](crate::Session::unset) does with the stored session; express: `unset`.
     /// [`Unset::Destroy`] by default, [`Unset::Keep`] after [`SessionConfig::express`].
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, Unset};
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::express::Unset};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.unset(Unset::Keep).build();
     /// ```
@@ -363,7 +363,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// [`SessionConfig::express`].
     ///
     /// ```
-    /// # use http_session::{CommitOn, MemoryStore, Secret, SessionConfig};
+    /// # use http_session::{config::CommitOn, MemoryStore, Secret, SessionConfig};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.commit_on(CommitOn::AnyStatus).build();
     /// ```
@@ -376,7 +376,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// [`SessionConfig::express`], as there.
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Removal, Secret, SessionConfig};
+    /// # use http_session::{MemoryStore, config::Removal, Secret, SessionConfig};
     /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.removal(Removal::Cookie).build();
     /// ```
@@ -389,7 +389,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// sets it: a client could send it too. Nobody is trusted by default.
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, TrustedProxy};
+    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
     /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.trusted_proxy(TrustedProxy::x_forwarded_proto()).build();
     /// ```
@@ -504,7 +504,7 @@ impl<K, S, L: LifetimeSlot> Builder<K, S, L> {
     }
 
     /// Sends the cookie again whenever the session's life is prolonged by a touch or a write, so that it lives on in an active
-    /// browser; express: `rolling`. A [passive](crate::session::Session::passive) request prolongs nothing. Needs [`max_age`](Self::max_age), but not after [`SessionConfig::express`].
+    /// browser; express: `rolling`. A [passive](crate::Session::passive) request prolongs nothing. Needs [`max_age`](Self::max_age), but not after [`SessionConfig::express`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -543,7 +543,7 @@ impl<K, S, L> Builder<K, S, L> {
     /// [`SessionConfig::express`].
     ///
     /// ```
-    /// # use http_session::{IdShape, MemoryStore, Secret, SessionConfig};
+    /// # use http_session::{config::express::IdShape, MemoryStore, Secret, SessionConfig};
     /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
     /// let sessions = builder.id_shape(IdShape::Any).build();
     /// ```
@@ -614,7 +614,7 @@ impl SessionConfig<NoStore> {
     /// A per-session `cookie_mut().max_age` may be set later, so here `rolling` does not need `max_age`.
     ///
     /// ```
-    /// # use http_session::{MemoryStore, Resave, SaveUninitialized, Secret, SessionConfig};
+    /// # use http_session::{MemoryStore, config::express::Resave, config::express::SaveUninitialized, Secret, SessionConfig};
     /// // session({ secret: 'keyboard cat', resave: false, saveUninitialized: false })
     /// let sessions = SessionConfig::express()
     ///     .secret(Secret::express("keyboard cat")?)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{ExpressSecret, Secret};
+use crate::token::{ExpressSecret, Secret};
 use http_session_store::{ExpressFormat, Indexed, SessionStore};
 
 mod sealed {
@@ -323,7 +323,7 @@ impl CanRoll for Express {}
 /// # use http_session::config::builder::*;
 /// # use http_session::{Secret, SessionConfig};
 /// fn any_id<K, S, L: ChoosesIds>(builder: Builder<K, S, L>) -> Builder<K, S, L> {
-///     builder.id_shape(http_session::IdShape::Any)
+///     builder.id_shape(http_session::config::express::IdShape::Any)
 /// }
 /// ```
 #[diagnostic::on_unimplemented(

@@ -1,7 +1,7 @@
 //! The table, over real requests: each combination of method, headers, session and token.
 
 use http::{Method, StatusCode, Version};
-use http_session::{Transport, trusted_origin};
+use http_session::{config::Transport, trusted_origin};
 use proptest::prelude::*;
 
 use super::{checked, guarded, passed, send, token};

@@ -4,7 +4,7 @@
 use http::{Method, StatusCode};
 use http_session::Session;
 use http_session::SessionStore as _;
-use http_session::config::Builder;
+use http_session::config::builder::Builder;
 use http_session::record::{Extent, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
 use proptest::collection::vec;
 use proptest::prelude::*;

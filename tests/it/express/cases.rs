@@ -4,11 +4,15 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
+use http_session::SessionStore as _;
 use http_session::clock::ManualClock;
 use http_session::error::StoreErrorKind;
 use http_session::record::{Extent, Fields, Keep, Lifetime};
-use http_session::store::{EnumerateSessions as _, SessionStore as _};
-use http_session::{MemoryStore, Resave, SaveUninitialized, Session, SessionConfig, Unset};
+use http_session::store::EnumerateSessions as _;
+use http_session::{
+    MemoryStore, Session, SessionConfig, config::express::Resave, config::express::SaveUninitialized,
+    config::express::Unset,
+};
 use tower::{Layer as _, service_fn};
 
 use super::{Hits, Request, cat, cookie, express, has_cookie, hit, idle, ok, store, value};

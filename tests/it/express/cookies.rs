@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::Response;
 use http_session::clock::ManualClock;
 use http_session::{
-    Cookie, MemoryStore, Priority, Resave, Session, SessionConfig, StoredAttributes, cookie_name, cookie_path,
+    Cookie, MemoryStore, Session, SessionConfig, config::Priority, config::StoredAttributes, config::express::Resave,
+    cookie_name, cookie_path,
 };
 
 use super::{Hits, Request, cat, cookie, express, has_cookie, hit, idle, ok, store};
@@ -25,7 +26,7 @@ async fn a_handler_may_change_http_only_and_secure() {
     for (attributes, http_only) in [(StoredAttributes::Exact, false), (StoredAttributes::Narrow, true)] {
         let sessions = express(&store()).stored_attributes(attributes).build();
         let mut request = Browser::default().request(http::Method::GET, "/");
-        request.extensions_mut().insert(http_session::Transport::Secure);
+        request.extensions_mut().insert(http_session::config::Transport::Secure);
         let response = tower::ServiceExt::oneshot(sessions.service(loosen), request).await.unwrap();
         let line = response.headers()["set-cookie"].to_str().unwrap();
         assert!(line.contains("; Secure"), "{line}");
@@ -132,9 +133,9 @@ async fn the_expiry_is_what_the_session_says() {
 #[tokio::test]
 async fn partitioned_is_said_when_it_is_configured() {
     let secure = || Cookie::plain(cookie_name!("connect.sid")).without_same_site();
-    let line = async |builder: http_session::config::Builder<_, super::Store, _>| {
+    let line = async |builder: http_session::config::builder::Builder<_, super::Store, _>| {
         let mut request = Browser::default().request(http::Method::GET, "/");
-        request.extensions_mut().insert(http_session::Transport::Secure);
+        request.extensions_mut().insert(http_session::config::Transport::Secure);
         let response = tower::ServiceExt::oneshot(builder.build().service(hit), request).await.unwrap();
         response.headers()["set-cookie"].to_str().unwrap().to_owned()
     };

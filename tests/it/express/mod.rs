@@ -16,9 +16,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use http::Response;
-use http_session::config::Builder;
+use http_session::config::builder::Builder;
 use http_session::config::builder::{Express, WithSecret};
-use http_session::{ExpressSecret, MemoryStore, Secret, Session, SessionConfig};
+use http_session::{MemoryStore, Secret, Session, SessionConfig, config::express::ExpressSecret};
 
 use crate::support::{Answer, Recording};
 

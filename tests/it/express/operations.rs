@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use http_session::SessionStore as _;
 use http_session::error::SaveError;
-use http_session::store::{EnumerateSessions as _, SessionStore as _};
-use http_session::{Resave, SaveUninitialized, Session};
+use http_session::store::EnumerateSessions as _;
+use http_session::{Session, config::express::Resave, config::express::SaveUninitialized};
 use tokio::sync::Barrier;
 
 use super::{Hits, Request, express, has_cookie, hit, idle, ok, store, value};

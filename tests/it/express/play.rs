@@ -10,7 +10,10 @@ use http::header::COOKIE;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_session::store::ExpressFormat;
-use http_session::{MemoryStore, Resave, SaveUninitialized, Secret, Session, SessionConfig, Unset};
+use http_session::{
+    MemoryStore, Secret, Session, SessionConfig, config::express::Resave, config::express::SaveUninitialized,
+    config::express::Unset,
+};
 use serde::Deserialize;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 

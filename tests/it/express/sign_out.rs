@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use http::{Response, StatusCode};
 use http_session::clock::ManualClock;
-use http_session::{CommitOn, MemoryStore, Session, SessionConfig, Unset};
+use http_session::{MemoryStore, Session, SessionConfig, config::CommitOn, config::express::Unset};
 
 use super::{Request, cat, ok};
 use crate::support::{Browser, Recording, secret};

@@ -1,6 +1,6 @@
 //! Cases L, M, Q and Y: ids, names, secrets, and the exact bytes of the cookie.
 
-use http_session::{Cookie, ExpressSecret, IdShape, Secret, Session, cookie_name};
+use http_session::{Cookie, Secret, Session, config::express::ExpressSecret, config::express::IdShape, cookie_name};
 
 use super::{Hits, Request, cat, express, has_cookie, hit, ok, store, value};
 use crate::support::Browser;
@@ -118,9 +118,9 @@ async fn r25_the_first_secret_signs_and_all_verify() {
 async fn an_id_is_drawn_only_when_it_is_needed() {
     let drawn = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&drawn);
-    let builder = express(&store()).save_uninitialized(http_session::SaveUninitialized::Never);
+    let builder = express(&store()).save_uninitialized(http_session::config::express::SaveUninitialized::Never);
     let builder = builder
-        .resave(http_session::Resave::WhenModified)
+        .resave(http_session::config::express::Resave::WhenModified)
         .generate_id(move |_| format!("N{}", count.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
     let service = builder.build().service(|_: Request, session: Session<Hits>| async move { ok(session.hits) });
     Browser::default().get(&service, "/").await;

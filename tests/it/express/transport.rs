@@ -3,11 +3,12 @@
 use std::future::Future;
 
 use http::Method;
-use http_session::config::Builder;
+use http_session::config::builder::Builder;
 use http_session::config::builder::{Express, WithSecret};
 use http_session::error::SaveError;
 use http_session::{
-    Cookie, CookieName, CookiePath, Priority, Session, Transport, TrustedProxy, cookie_name, cookie_path,
+    Cookie, CookieName, CookiePath, Session, config::Priority, config::Transport, config::TrustedProxy, cookie_name,
+    cookie_path,
 };
 use tower::ServiceExt as _;
 

@@ -9,7 +9,8 @@ use http_session::clock::ManualClock;
 use http_session::record::{Epoch, Extent, Lifetime, Record};
 use http_session::store::{Entry, EnumerateSessions as _, Inserted};
 use http_session::{
-    Cookie, CookieName, IdShape, MemoryStore, Secret, Session, SessionConfig, SessionId, SessionStore as _,
+    Cookie, CookieName, MemoryStore, Secret, Session, SessionConfig, SessionId, SessionStore as _,
+    config::express::IdShape,
 };
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _};

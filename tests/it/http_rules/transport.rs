@@ -1,7 +1,7 @@
 //! R19: Secure follows what is known of the connection, and is never lost.
 
 use http::Method;
-use http_session::{Cookie, Session, Transport, TrustedProxy, cookie_name};
+use http_session::{Cookie, Session, config::Transport, config::TrustedProxy, cookie_name};
 
 use crate::support::{Answer, Browser, Request, Rig, Visit};
 

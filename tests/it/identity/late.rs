@@ -1,7 +1,7 @@
 //! R6: what an old cookie may still do.
 
 use http_session::Session;
-use http_session::session::SignedOut;
+use http_session::SignedOut;
 
 use crate::support::{Browser, Events, Rig, Visit, minutes, seconds};
 

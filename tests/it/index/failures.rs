@@ -9,7 +9,9 @@ use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
 use http_session::store::{
     Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Inserted, Touched, Updated,
 };
-use http_session::{Lifetimes, MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
+use http_session::{
+    MemoryStore, Session, SessionConfig, SessionId, SessionStore, config::Lifetimes, config::express::SaveUninitialized,
+};
 
 use super::{Device, Sessions};
 use crate::support::{Browser, Faulty, Request, Visit, minutes, poll_once, secret, settle, through};

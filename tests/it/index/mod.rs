@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use http_session::clock::ManualClock;
 use http_session::error::{SaveError, StoreErrorKind};
 use http_session::store::{EnumerateSessions as _, Indexed};
-use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig};
+use http_session::{MemoryStore, Session, SessionConfig, config::express::SaveUninitialized};
 
 use crate::support::{Answer, Browser, Call, Events, Fault, Faulty, Request, minutes, secret, through};
 

@@ -9,7 +9,7 @@ use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
 use http_session::store::{
     Destroyed, EnumerateSessions as _, ExpressFormat, Generation, IndexSessions, Indexed, Inserted, Touched, Updated,
 };
-use http_session::{MemoryStore, SaveUninitialized, Session, SessionConfig, SessionId, SessionStore};
+use http_session::{MemoryStore, Session, SessionConfig, SessionId, SessionStore, config::express::SaveUninitialized};
 use tokio::sync::Semaphore;
 
 use super::Device;

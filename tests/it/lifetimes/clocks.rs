@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_session::{Lifetimes, Session};
+use http_session::{Session, config::Lifetimes};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

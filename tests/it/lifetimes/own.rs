@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_session::error::SignInNotRecent;
-use http_session::{Lifetimes, Session};
+use http_session::{Session, config::Lifetimes};
 
 use crate::support::{Browser, Rig, Visit, minutes, seconds};
 

@@ -5,9 +5,10 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http_session::SessionStore;
 use http_session::error::StoreError;
 use http_session::record::{Patch, Record};
-use http_session::store::{AnyStore, SessionStore, Updated};
+use http_session::store::{AnyStore, Updated};
 use http_session::{MemoryStore, SessionId};
 use tokio::runtime::Handle;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use http_session::SessionId;
+use http_session::SessionStore;
 use http_session::error::{StoreError, StoreErrorKind};
 use http_session::record::{Epoch, Lifetime, Patch, Record};
-use http_session::store::{Destroyed, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{Destroyed, Inserted, Touched, Updated};
 
 use super::behind::Behind;
 use super::world::World;

@@ -1,7 +1,7 @@
 //! R8, R11: commits that find the session gone or superseded.
 
 use http::{Method, StatusCode};
-use http_session::session::SignedOut;
+use http_session::SignedOut;
 use http_session::{Session, SessionStore as _};
 
 use crate::support::{Answer, Browser, Events, Rig, Visit, minutes, poll_once};

@@ -1,9 +1,10 @@
 use std::sync::{Arc, Mutex};
 
 use http_session::SessionId;
+use http_session::SessionStore;
 use http_session::error::StoreError;
 use http_session::record::{Epoch, Lifetime, Patch, Record};
-use http_session::store::{Destroyed, ExpressFormat, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{Destroyed, ExpressFormat, Inserted, Touched, Updated};
 
 /// Writes down every call to a store, in express's words where there is one: get, set, touch, destroy.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use http_session::SessionStore;
 use http_session::error::StoreError;
 use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use http_session::store::{Destroyed, Generation, IndexSessions, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{Destroyed, Generation, IndexSessions, Inserted, Touched, Updated};
 use http_session::{MemoryStore, SessionId};
 
 /// An indexed store in which somebody ends all sessions of whoever is about to sign in, and whose index is out of date.

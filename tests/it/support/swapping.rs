@@ -1,9 +1,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http_session::SessionStore;
 use http_session::error::StoreError;
 use http_session::record::{Epoch, Lifetime, OnConflict, Patch, Record};
-use http_session::store::{Destroyed, Inserted, SessionStore, Touched, Updated};
+use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use http_session::{MemoryStore, SessionId};
 
 /// Compares and swaps, as a database would: any conditional field that has another value is a conflict. Between load and

@@ -1,5 +1,5 @@
 // An id of the native format has one shape.
-use http_session::{IdShape, MemoryStore, Secret, SessionConfig};
+use http_session::{config::express::IdShape, MemoryStore, Secret, SessionConfig};
 
 fn main() {
     let _sessions =

@@ -6,7 +6,7 @@ struct Visit {
     views: u64,
 }
 
-fn signs_in<T: http_session::session::HasIdentity>() {}
+fn signs_in<T: http_session::HasIdentity>() {}
 const _: fn() = signs_in::<Visit>;
 
 fn main() {}

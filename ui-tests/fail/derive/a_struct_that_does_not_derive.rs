@@ -3,7 +3,7 @@ struct Visit {
     views: u64,
 }
 
-fn is_session<T: http_session::session::SessionData>() {}
+fn is_session<T: http_session::SessionData>() {}
 const _: fn() = is_session::<Visit>;
 
 fn main() {}

@@ -9,7 +9,7 @@ struct Visit<T> {
     item: Option<T>,
 }
 
-fn is_session<T: http_session::session::SessionData>() {}
+fn is_session<T: http_session::SessionData>() {}
 const _: fn() = is_session::<Visit<Item>>;
 
 fn main() {}

@@ -10,7 +10,7 @@ struct Visit<'a> {
     cookie: &'a str,
 }
 
-fn uses<T: http_session::session::HasIdentity>() {}
+fn uses<T: http_session::HasIdentity>() {}
 
 fn main() {
     uses::<Visit>();

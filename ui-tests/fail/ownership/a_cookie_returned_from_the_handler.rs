@@ -6,7 +6,7 @@ struct Visit {
     views: u64,
 }
 
-fn leave(mut session: Session<Visit>) -> http_session::session::CookieMut<'static> {
+fn leave(mut session: Session<Visit>) -> http_session::CookieMut<'static> {
     session.cookie_mut()
 }
 

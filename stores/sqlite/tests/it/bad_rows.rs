@@ -3,11 +3,10 @@
 use std::fs;
 
 use http_session::SessionId;
+use http_session::SessionStore as _;
 use http_session::error::StoreErrorKind;
 use http_session::record::{Epoch, RawJson};
-use http_session::store::{
-    Cursor, Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, SessionStore as _, Touched, Updated,
-};
+use http_session::store::{Cursor, Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, Touched, Updated};
 use http_session_sqlite::SqliteStore;
 use http_session_sqlite::driver::{Connection, Row};
 
