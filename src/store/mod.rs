@@ -11,8 +11,7 @@ pub use http_session_store::conformance;
 #[doc(inline)]
 pub use http_session_store::{
     Blobs, Cursor, Destroyed, Entry, EnumerateSessions, Exclusive, ExpressFormat, GENERATION_LIFETIME, Generation,
-    HasIndex, Ids, IndexSessions, Indexed, Inserted, LINK_GRACE, Merged, Moments, Page, SessionStore, Sweep, Touched,
-    UpdateStep, Updated,
+    HasIndex, Ids, IndexSessions, Indexed, Inserted, LINK_GRACE, Moments, Page, SessionStore, Sweep, Touched, Updated,
 };
 #[cfg(feature = "memory")]
 #[doc(inline)]
