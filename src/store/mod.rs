@@ -14,6 +14,5 @@ pub use http_session_store::conformance;
 #[doc(inline)]
 pub use http_session_store::{
     Blobs, Cursor, Destroyed, Entry, EnumerateSessions, Exclusive, ExpressFormat, GENERATION_LIFETIME, Generation,
-    HasIndex, Ids, IndexSessions, Indexed, Inserted, LINK_GRACE, Merged, Moments, Page, Sweep, Touched, UpdateStep,
-    Updated,
+    HasIndex, Ids, IndexSessions, Indexed, Inserted, LINK_GRACE, Moments, Page, Sweep, Touched, Updated,
 };

@@ -30,7 +30,7 @@ mod sweep;
 mod sync;
 pub mod text;
 
-pub use entry::{Entry, Merged, Moments, UpdateStep};
+pub use entry::{Entry, Moments};
 pub use exclusive::{Blobs, Exclusive};
 #[doc(hidden)]
 pub use id::SELECTOR_BYTES;
@@ -90,8 +90,8 @@ pub enum Updated {
     Missing,
     /// The record is in another epoch, or destroyed; nothing was written.
     Superseded,
-    /// A field whose merge rule needs the loaded value has another one, and the store cannot merge by itself, or the rule
-    /// refuses; nothing was written. The record as it is now.
+    /// A [conditional](crate::record::Change::conditional) change does not find the value that was loaded, or the fields would
+    /// grow over the patch's [limit](Patch::limit). Nothing was written. The record as it is now.
     Conflict(Box<Record>),
 }
 
@@ -264,9 +264,9 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Inserted, StoreError>> + Send;
 
     /// Applies a patch to a record of the patch's epoch, as [`Patch::apply_to`] does, and extends its life. Never creates
-    /// (R8), and all or nothing (R9). A store that cannot merge by itself answers [`Updated::Conflict`] where a
-    /// [conditional](crate::record::Change::conditional) change does not find its base, and is asked again with a rebased
-    /// patch (R10).
+    /// (R8), and all or nothing (R9). A store never merges: where a [conditional](crate::record::Change::conditional) change
+    /// does not find its base, it answers [`Updated::Conflict`]. The middleware then merges, and asks again with a
+    /// [rebased](Patch::rebase) patch.
     ///
     /// # Errors
     /// The store failed, or has no room.

@@ -33,8 +33,6 @@ struct Slot {
 #[derive(Clone)]
 pub struct Flawed {
     flaw: Flaw,
-    /// Joins concurrent changes by itself, or answers with a conflict.
-    pub merges: bool,
     pub clock: ManualClock,
     /// What it goes by: the clock above, or one that runs by itself.
     time: Arc<dyn Clock>,
@@ -54,7 +52,7 @@ impl Flawed {
     pub fn new(flaw: Flaw) -> Self {
         let clock = ManualClock::new();
         let time = Arc::new(clock.clone());
-        Self { flaw, merges: true, clock, time, room: usize::MAX, slots: Arc::default(), index: Arc::default() }
+        Self { flaw, clock, time, room: usize::MAX, slots: Arc::default(), index: Arc::default() }
     }
 
     /// By a clock that runs.
@@ -145,14 +143,10 @@ impl Flawed {
         {
             return Updated::Superseded;
         }
-        let moved = patch.changes().any(|it| it.conditional && slot.record.fields.read(it.field) != it.base);
         let before = slot.record.clone();
         let patch = &self.misread(patch, &before);
         let mut record = before.clone();
-        let renewed = match patch.apply_to(&mut record) {
-            Ok(renewed) if !moved || self.merges || self.has(Flaw::LastWriteWins) => renewed,
-            _ => return self.conflict(slot, patch),
-        };
+        let Ok(renewed) = patch.apply_to(&mut record) else { return self.conflict(slot, patch) };
         self.distort(&mut record, &before, patch);
         slot.record = self.kept(record);
         let now = self.now();
@@ -190,15 +184,11 @@ impl Flawed {
                 patch.on_conflict = OnConflict::Merge;
                 patch.base = record.fields.clone();
             }
-            Flaw::MergesAgainstTheirsOnly => patch.base = Fields::EMPTY,
-            Flaw::GateMerges => patch.on_conflict = OnConflict::Merge,
+            Flaw::GateIgnored => patch.on_conflict = OnConflict::Merge,
             Flaw::LimitIgnored => patch.limit = 0,
-            Flaw::MergesTwice => {
-                let merged = patch.rebase(&record.fields);
-                if record.fields != patch.base
-                    && let Ok(merged) = merged
-                {
-                    patch.result = merged.result;
+            Flaw::MergesByItself => {
+                if let Ok(merged) = patch.rebase(&record.fields) {
+                    patch = merged;
                 }
             }
             Flaw::PreviousRenews => {

@@ -179,8 +179,8 @@ impl<S: SessionStore> Trial<S> {
         self.record(id).await
     }
 
-    /// An update by one of the handles, merged anew from the original after each conflict, as the middleware does (R10).
-    /// `None` where a rule refuses.
+    /// An update by one of the handles, as the middleware writes: after each conflict, the original patch is merged with the
+    /// record that came with it, and tried again. `None` where a merge rule, a gate or the limit refuses.
     pub(super) async fn commit(&self, handle: usize, id: &SessionId, patch: &Patch) -> Result<Option<Updated>, Fault> {
         const TRIES: usize = 10_000;
         let mut attempt = patch.clone();

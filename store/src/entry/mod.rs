@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-pub use self::merged::{Merged, UpdateStep};
 use super::{Destroyed, Touched, Updated};
 use crate::record::{
     Ages, Epoch, Fields, Lifetime, Patch, RawJson, Record, TOMBSTONE_LIFETIME, VerifierChange, VerifierHash,
 };
 
 mod encoding;
-mod merged;
 #[cfg(test)]
 mod tests;
 
@@ -73,7 +71,6 @@ mod tests;
 ///     }
 ///
 ///     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-///         // Where a merge function is slow, `Entry::update_merged` keeps it out of the lock.
 ///         self.ask(id, |entry, now| match entry {
 ///             Some(entry) => entry.update(patch, lifetime, now),
 ///             None => Updated::Missing,
@@ -259,7 +256,7 @@ impl Entry {
     }
 
     /// The answer to [`SessionStore::update`](super::SessionStore::update). All of the patch has happened to the entry, or
-    /// nothing (R9). Runs the user's merge functions where a field was changed meanwhile.
+    /// nothing (R9). Never runs a merge function, so a store may call it under a lock.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -276,59 +273,24 @@ impl Entry {
     /// assert_eq!(entry.update(&sign_in, lifetime, now), Updated::Superseded);
     /// ```
     pub fn update(&mut self, patch: &Patch, lifetime: Lifetime, now: Duration) -> Updated {
-        if let Some(refused) = self.refuses(patch.epoch, now) {
-            return refused;
+        if !self.is_live(now) {
+            return Updated::Missing;
         }
-        match patch.merge_into(&self.fields) {
-            Ok(fields) => {
-                let (entry, updated) = self.with_patch(patch, fields, lifetime, now);
-                *self = entry;
-                updated
-            }
-            Err(_) => Updated::Conflict(Box::new(self.record(now))),
+        if !self.accepts(patch.epoch) {
+            return Updated::Superseded;
         }
-    }
-
-    /// As [`update`](Self::update), for a store that holds a lock: never runs the user's merge functions. Where they have to
-    /// run, the answer is [`UpdateStep::Merge`]; call again with what they made of that record, and again when the record has
-    /// changed in between. [`Merged::attempt`] does, and has an example.
-    pub fn update_merged(
-        &mut self,
-        patch: &Patch,
-        merged: Option<Merged>,
-        lifetime: Lifetime,
-        now: Duration,
-    ) -> UpdateStep {
-        match self.updated(patch, merged, lifetime, now) {
-            Ok((entry, updated)) => {
-                *self = entry;
-                UpdateStep::Done(updated)
-            }
-            Err(step) => step,
+        let mut record = self.record(now);
+        let Ok(renewed) = patch.apply_to(&mut record) else { return Updated::Conflict(Box::new(record)) };
+        let mut moments = self.moments;
+        if patch.resets_identity_age() {
+            moments.identity = now;
         }
-    }
-
-    /// The entry after [`update_merged`](Self::update_merged) where something is written, else the answer: for a store that
-    /// has to find room first.
-    pub(super) fn updated(
-        &self,
-        patch: &Patch,
-        merged: Option<Merged>,
-        lifetime: Lifetime,
-        now: Duration,
-    ) -> Result<(Self, Updated), UpdateStep> {
-        if let Some(refused) = self.refuses(patch.epoch, now) {
-            return Err(UpdateStep::Done(refused));
+        if renewed && !matches!(patch.verifier, VerifierChange::Unchanged) {
+            moments.verifier = now;
         }
-        let fields = match merged {
-            Some(merged) if merged.theirs == self.fields => merged.result,
-            _ if merged::is_needed(patch, &self.fields) => return Err(UpdateStep::Merge(Box::new(self.record(now)))),
-            _ => match patch.merge_into(&self.fields) {
-                Ok(fields) => fields,
-                Err(_) => return Err(UpdateStep::Done(Updated::Conflict(Box::new(self.record(now))))),
-            },
-        };
-        Ok(self.with_patch(patch, fields, lifetime, now))
+        *self = Self::with(record, moments, self.end);
+        self.extend(lifetime, now);
+        Updated::Applied { renewed }
     }
 
     /// The answer to [`SessionStore::touch`](super::SessionStore::touch): the end has moved as the lifetime says (R7).
@@ -379,35 +341,9 @@ impl Entry {
         Destroyed::Destroyed
     }
 
-    /// Why a patch of this epoch cannot happen, if so (R4, R8).
-    fn refuses(&self, epoch: Epoch, now: Duration) -> Option<Updated> {
-        if !self.is_live(now) {
-            Some(Updated::Missing)
-        } else if !self.accepts(epoch) {
-            Some(Updated::Superseded)
-        } else {
-            None
-        }
-    }
-
     /// Whether a write that was computed for this epoch may happen (R4).
     fn accepts(&self, epoch: Epoch) -> bool {
         !self.is_tombstone() && self.epoch == epoch
-    }
-
-    fn with_patch(&self, patch: &Patch, fields: Fields, lifetime: Lifetime, now: Duration) -> (Self, Updated) {
-        let mut record = self.record(now);
-        let renewed = patch.apply_merged(&mut record, fields);
-        let mut moments = self.moments;
-        if patch.resets_identity_age() {
-            moments.identity = now;
-        }
-        if renewed && !matches!(patch.verifier, VerifierChange::Unchanged) {
-            moments.verifier = now;
-        }
-        let mut entry = Self::with(record, moments, self.end);
-        entry.extend(lifetime, now);
-        (entry, Updated::Applied { renewed })
     }
 
     /// Moves the end as a write with this lifetime does (R7).

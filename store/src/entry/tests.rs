@@ -95,20 +95,30 @@ fn lifetime() -> impl Strategy<Value = Lifetime> {
     (moment(), moment(), extent).prop_map(|(idle, absolute, extent)| Lifetime { idle, absolute, extent })
 }
 
-/// As a store does that merges outside of its lock; before each attempt but the first somebody else may have written.
+/// As the middleware writes; before each attempt but the first another request may have written.
 fn update_in_steps(entry: &mut Entry, patch: &Patch, lifetime: Lifetime, now: Duration, others: &[Fields]) -> Updated {
-    let (mut merged, mut others) = (None, others.iter());
+    let (mut attempt, mut others) = (patch.clone(), others.iter());
     loop {
-        match entry.update_merged(patch, merged, lifetime, now) {
-            UpdateStep::Done(updated) => return updated,
-            UpdateStep::Merge(record) => match Merged::new(patch, *record) {
-                Ok(fields) => merged = Some(fields),
-                Err(conflict) => return conflict,
-            },
+        let record = match entry.update(&attempt, lifetime, now) {
+            Updated::Conflict(record) => record,
+            updated => return updated,
+        };
+        match patch.rebase(&record.fields) {
+            Ok(rebased) => attempt = rebased,
+            Err(_) => return Updated::Conflict(record),
         }
         if let Some(fields) = others.next() {
             entry.fields = fields.clone();
         }
+    }
+}
+
+/// The same in one step, for a record that nobody else writes.
+fn update_at_once(entry: &mut Entry, patch: &Patch, lifetime: Lifetime, now: Duration) -> Updated {
+    match patch.merge_into(&entry.fields) {
+        Ok(result) => entry.update(&Patch { base: entry.fields.clone(), result, ..patch.clone() }, lifetime, now),
+        // Merged or not, it is refused if it comes too late.
+        Err(_) => entry.update(patch, lifetime, now),
     }
 }
 
@@ -142,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn r9_merging_outside_of_a_lock_comes_to_the_same(
+    fn r9_merging_after_a_conflict_comes_to_the_same_as_merging_at_once(
         entry in entry(), patch in patch(), (lifetime, now) in (lifetime(), moment()), others in vec(fields(), 0..2),
     ) {
         let mut in_steps = entry.clone();
@@ -151,7 +161,9 @@ proptest! {
         let bases = std::iter::once(&entry.fields).chain(&others);
         let same = bases.cloned().any(|fields| {
             let mut at_once = Entry { fields, ..entry.clone() };
-            at_once.update(&patch, lifetime, now) == answer && at_once == in_steps
+            let merged = patch.merge_into(&at_once.fields);
+            let same = update_at_once(&mut at_once, &patch, lifetime, now) == answer && at_once == in_steps;
+            same && (!is_applied(&answer) || merged.is_ok_and(|merged| at_once.fields == merged))
         });
         prop_assert!(same);
     }
@@ -252,26 +264,26 @@ fn r26_debug_shows_no_value() {
 }
 
 #[test]
-fn r9_merging_is_asked_for_only_where_a_change_depends_on_what_others_changed() {
+fn r9_a_conflict_is_answered_only_where_a_change_depends_on_what_others_changed() {
     let fields = |views: &str, theme: &str| {
         Fields::from_iter([("views", Keep::No, views.as_bytes()), ("theme", Keep::Always, theme.as_bytes())])
     };
     let lifetime = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
     let base = Record { fields: fields("1", "0"), ..Record::new(VerifierHash([7; 32])) };
-    let step = |theirs: Fields, on_conflict: OnConflict| {
+    let update = |theirs: Fields, on_conflict: OnConflict| {
         let mut entry = Entry::new(&Record { fields: theirs, ..base.clone() }, lifetime, Duration::ZERO);
         let written = [&VIEWS, &THEME].into_iter().collect();
         let patch = Patch { result: fields("2", "9"), touched: written, on_conflict, ..Patch::unchanged(&base) };
-        (entry.update_merged(&patch, None, lifetime, Duration::ZERO), entry.fields)
+        (entry.update(&patch, lifetime, Duration::ZERO), entry.fields)
     };
-    let done = UpdateStep::Done(Updated::Applied { renewed: true });
+    let applied = Updated::Applied { renewed: true };
     // The same bytes, in a block of their own.
     for theirs in [base.fields.clone(), fields("1", "0"), fields("1", "5")] {
-        assert_eq!(step(theirs, OnConflict::Merge), (done.clone(), fields("2", "9")));
+        assert_eq!(update(theirs, OnConflict::Merge), (applied.clone(), fields("2", "9")));
     }
     for (theirs, on_conflict) in [(fields("3", "0"), OnConflict::Merge), (fields("1", "5"), OnConflict::Refuse)] {
-        let (step, after) = step(theirs.clone(), on_conflict);
-        assert!(matches!(step, UpdateStep::Merge(record) if record.fields == theirs));
+        let (updated, after) = update(theirs.clone(), on_conflict);
+        assert!(matches!(updated, Updated::Conflict(record) if record.fields == theirs));
         assert_eq!(after, theirs);
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BinaryHeap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::future::ready;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, PoisonError};
 use std::thread::available_parallelism;
@@ -12,8 +11,8 @@ use std::time::Duration;
 use self::identities::Generations;
 use self::shard::{Limits, Shard};
 use super::{
-    Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Merged, Page,
-    SessionStore, Touched, Updated,
+    Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Page, SessionStore,
+    Touched, Updated,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::error::StoreError;
@@ -57,11 +56,6 @@ const BYTES_PER_SHARD: usize = 4 << 20;
 ///
 /// A large store is divided, and each part keeps its part of the bounds, which are therefore never exceeded but may be
 /// reached a few percent early. With fewer than 8,192 sessions (or less than 8 MiB) the store is one part, and exact.
-///
-/// # Merging
-///
-/// [`update`](SessionStore::update) joins concurrent changes by itself, so [`Updated::Conflict`] means that a merge rule
-/// refused (R10). Merge functions run while nothing is locked: they may take long, panic or call this store.
 ///
 /// # Example
 ///
@@ -330,12 +324,8 @@ impl SessionStore for MemoryStore {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        let attempt = |merged| {
-            // Merging may have taken long, so each attempt looks at the clock again.
-            let now = self.now();
-            ready(self.shard(id).update(now, id, patch, lifetime, merged))
-        };
-        Merged::attempt(patch, attempt).await
+        let now = self.now();
+        self.shard(id).update(now, id, patch, lifetime)
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {

@@ -1,6 +1,6 @@
 //! One shard: the records of some of the ids, in order of their end.
 //!
-//! Everything here runs under the shard's lock, so nothing here calls the user's code: neither clock nor merge function.
+//! Everything here runs under the shard's lock, so nothing here calls the user's code, such as a clock.
 //! Therefore nothing here panics half-way, and a lock that says it is poisoned still guards a consistent shard.
 
 use std::collections::{BinaryHeap, HashMap};
@@ -12,7 +12,7 @@ use super::queue::Queue;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use crate::{Destroyed, Entry, Inserted, Merged, Touched, UpdateStep, Updated};
+use crate::{Destroyed, Entry, Inserted, Touched, Updated};
 
 /// Expired records that one write removes at most. A write adds at most one record, so the expired ones run out.
 const SWEPT_PER_WRITE: usize = 8;
@@ -94,25 +94,23 @@ impl Shard {
         Ok(Inserted::Inserted)
     }
 
-    /// Applies a patch unless merge functions have to run first; `merged` is what they made at the last attempt.
     pub(super) fn update(
         &mut self,
         now: Duration,
         id: &SessionId,
         patch: &Patch,
         lifetime: Lifetime,
-        merged: Option<Merged>,
-    ) -> Result<UpdateStep, StoreError> {
+    ) -> Result<Updated, StoreError> {
         let now = self.begin_write(now);
-        let Some(old) = self.entries.get(id) else { return Ok(UpdateStep::Done(Updated::Missing)) };
-        let (entry, updated) = match old.entry.updated(patch, merged, lifetime, now) {
-            Ok(written) => written,
-            Err(step) => return Ok(step),
-        };
-        let new = Queued { entry, sequence: old.sequence };
-        let old = (old.class(), old.bytes(id), old.place());
-        self.replace(now, id, old, new)?;
-        Ok(UpdateStep::Done(updated))
+        let Some(old) = self.entries.get(id) else { return Ok(Updated::Missing) };
+        // A copy, since there may be no room for what the patch makes of it.
+        let mut new = Queued::clone(old);
+        let updated = new.entry.update(patch, lifetime, now);
+        if matches!(updated, Updated::Applied { .. }) {
+            let old = (old.class(), old.bytes(id), old.place());
+            self.replace(now, id, old, new)?;
+        }
+        Ok(updated)
     }
 
     pub(super) fn touch(&mut self, now: Duration, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Touched {

@@ -218,11 +218,12 @@ impl Patch {
         Change { field, base: self.base.read(field), value: self.result.find(field.name), conditional }
     }
 
-    /// The fields of a record after this patch, merged where needed. Pure; runs the user's merge functions.
+    /// The fields of a record after this patch, merged where another request has changed the same field. Runs the user's
+    /// merge functions, so a store never calls this: [`apply_to`](Self::apply_to) does not run them.
     ///
     /// # Errors
-    /// A changed field was changed meanwhile, and its rule (or the gate) refuses to join the two; or the merged fields are
-    /// larger than [`limit`](Self::limit) and than they were.
+    /// Another request changed the same field, and its merge rule or the gate refuses to join the two changes; or the merged
+    /// fields are larger than [`limit`](Self::limit) and than they were.
     ///
     /// ```
     /// # use http_session_store::record::*;
@@ -239,6 +240,20 @@ impl Patch {
     /// # Ok::<_, http_session_store::error::MergeConflict>(())
     /// ```
     pub fn merge_into(&self, theirs: &Fields) -> Result<Fields, MergeConflict> {
+        self.join(theirs, |change, stored| match (self.on_conflict, change.field.merge) {
+            (OnConflict::Merge, Some(merge)) => {
+                merge(change.base.unwrap_or_default(), stored.unwrap_or_default(), change.value.unwrap_or_default())
+            }
+            _ => Err(MergeConflict::new()),
+        })
+    }
+
+    /// The fields after this patch; `merge` decides about a conditional change that does not find its base.
+    fn join(
+        &self,
+        theirs: &Fields,
+        merge: impl Fn(Change<'_>, Option<&[u8]>) -> Result<Vec<u8>, MergeConflict>,
+    ) -> Result<Fields, MergeConflict> {
         if self.clear == Clear::Nothing && theirs.same_block(&self.base) {
             return Ok(self.result.clone());
         }
@@ -258,15 +273,7 @@ impl Patch {
             let value = if !change.conditional || is_cleared || stored == change.base {
                 change.value
             } else {
-                merged = match (self.on_conflict, change.field.merge) {
-                    (OnConflict::Merge, Some(merge)) => merge(
-                        change.base.unwrap_or_default(),
-                        stored.unwrap_or_default(),
-                        change.value.unwrap_or_default(),
-                    )?,
-                    (OnConflict::Merge, None) => change.value.unwrap_or_default().to_vec(),
-                    (OnConflict::Refuse, _) => return Err(MergeConflict::new()),
-                };
+                merged = merge(change, stored)?;
                 (!merged.is_empty()).then_some(merged.as_slice())
             };
             if let Some(value) = value {
@@ -298,17 +305,19 @@ impl Patch {
         names.find_map(kept).map(|stored| stored.value)
     }
 
-    /// Applies this patch to a record of the right epoch, all of it or nothing: what a store in our process does, and what
-    /// every other store's statement means. Ages and time left are the store's to set. Pure.
+    /// Applies this patch to a record of the right epoch, all of it or nothing. This is what a store's update does, whatever
+    /// it is written in. It never runs a merge function. Ages and time left are for the store to set.
     ///
-    /// The answer tells whether a renewal took place ([`VerifierChange::Renew`]); `true` when none was asked for.
+    /// Answers whether a renewal took place ([`VerifierChange::Renew`]); `true` when none was asked for.
     ///
     /// # Errors
-    /// As [`merge_into`](Self::merge_into).
+    /// A [conditional](Change::conditional) change does not find its base, or the fields would be larger than
+    /// [`limit`](Self::limit) and than they were. The record is left as it was, and the store answers
+    /// [`Conflict`](crate::Updated::Conflict) with it.
     ///
     /// ```
     /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
+    /// # static VIEWS: Field = Field::new("views").merge(|_, theirs, _| Ok(theirs.to_vec()));
     /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
     /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
     /// # let mut patch = Patch::unchanged(&record);
@@ -316,30 +325,13 @@ impl Patch {
     /// # patch.touched.push(&VIEWS);
     /// assert!(patch.apply_to(&mut record)?);
     /// assert_eq!(record.fields.find("views"), Some(b"4".as_slice()));
+    ///
+    /// // The field has a merge rule, and is no longer what the patch was made from.
+    /// assert!(patch.apply_to(&mut record).is_err());
     /// # Ok::<_, http_session_store::error::MergeConflict>(())
     /// ```
     pub fn apply_to(&self, record: &mut Record) -> Result<bool, MergeConflict> {
-        let fields = self.merge_into(&record.fields)?;
-        Ok(self.apply_merged(record, fields))
-    }
-
-    /// The rest of [`apply_to`](Self::apply_to), for a store that ran [`merge_into`](Self::merge_into) outside of its lock
-    /// and found the record's fields unchanged since.
-    ///
-    /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
-    /// let fields = patch.merge_into(&record.fields)?; // outside of the lock
-    /// patch.apply_merged(&mut record, fields); // inside
-    /// # Ok::<_, http_session_store::error::MergeConflict>(())
-    /// ```
-    pub fn apply_merged(&self, record: &mut Record, fields: Fields) -> bool {
-        record.fields = fields;
+        record.fields = self.join(&record.fields, |_, _| Err(MergeConflict::new()))?;
         let mut renewed = true;
         match self.verifier {
             VerifierChange::Unchanged => {}
@@ -370,11 +362,12 @@ impl Patch {
         if let Some(cookie) = &self.cookie {
             record.cookie.clone_from(cookie);
         }
-        renewed
+        Ok(renewed)
     }
 
-    /// This patch as it would be against a record that changed meanwhile: its base is that record, its values are merged from
-    /// the original ones. For the retry after a conflict (R10).
+    /// The same patch, made from a record that another request has changed meanwhile. Its base is that record, and its values are
+    /// merged from the original ones. For another attempt after a [`Conflict`](crate::Updated::Conflict), always from the first
+    /// patch: to merge what is merged already would count a change twice.
     ///
     /// # Errors
     /// As [`merge_into`](Self::merge_into).

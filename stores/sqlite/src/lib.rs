@@ -39,8 +39,7 @@ use http_session_store::SessionId;
 use http_session_store::error::{ConnectError, StoreError};
 use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 use http_session_store::{
-    Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Merged, Page, SessionStore, Touched,
-    Updated,
+    Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, Page, SessionStore, Touched, Updated,
 };
 
 mod failure;
@@ -203,12 +202,8 @@ impl SessionStore for SqliteStore {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        let (asked, deadline) = (Arc::new(Asked::new(id, patch)), self.deadline());
-        let attempt = |merged: Option<Merged>| {
-            let asked = Arc::clone(&asked);
-            self.write_until(deadline, move |table| table.update(&asked, merged.clone(), lifetime))
-        };
-        Merged::attempt(patch, attempt).await
+        let asked = Asked::new(id, patch);
+        self.write(move |table| table.update(&asked, lifetime)).await
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {

@@ -15,8 +15,7 @@ use http_session_store::clock::{Clock, milliseconds};
 use http_session_store::error::{InvalidEntry, StoreError, StoreErrorKind};
 use http_session_store::record::{Epoch, Fields, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session_store::{
-    Cursor, Destroyed, Entry, GENERATION_LIFETIME, Generation, Inserted, Merged, Page, Touched, UpdateStep, Updated,
-    text,
+    Cursor, Destroyed, Entry, GENERATION_LIFETIME, Generation, Inserted, Page, Touched, Updated, text,
 };
 
 /// A connection and what is asked of it.
@@ -99,18 +98,16 @@ impl Table {
         Ok(if written == 0 { Inserted::Taken } else { Inserted::Inserted })
     }
 
-    pub(super) fn update(&self, asked: &Asked, merged: Option<Merged>, lifetime: Lifetime) -> Answer<UpdateStep> {
+    pub(super) fn update(&self, asked: &Asked, lifetime: Lifetime) -> Answer<Updated> {
         let (id, patch, now) = (&asked.id, &asked.patch, self.now());
         let read = |row: &rusqlite::Row<'_>| whole(row, |keep, fields| asked.theirs(keep, fields));
-        let Some(old) = self.find(&self.statements.load, id, now, read)? else {
-            return Ok(UpdateStep::Done(Updated::Missing));
-        };
+        let Some(old) = self.find(&self.statements.load, id, now, read)? else { return Ok(Updated::Missing) };
         let mut new = old.clone();
-        let step = new.update_merged(patch, merged, lifetime, now);
-        if let UpdateStep::Done(Updated::Applied { .. }) = step {
+        let updated = new.update(patch, lifetime, now);
+        if let Updated::Applied { .. } = updated {
             self.replace(id, &old, &new, asked)?;
         }
-        Ok(step)
+        Ok(updated)
     }
 
     /// Writes what is new of an entry. An index is written for each column that a statement names, so it names few.

@@ -33,9 +33,9 @@ pub enum Flaw {
     UnknownFieldsLost,
     OlderNamesStay,
     LastWriteWins,
-    MergesAgainstTheirsOnly,
+    MergesByItself,
     StaleConflict,
-    GateMerges,
+    GateIgnored,
     LimitIgnored,
     FullWritesAllTheSame,
     MarksLost,
@@ -49,7 +49,6 @@ pub enum Flaw {
     PagesLeaveOut,
     LostUpdate,
     TornWrite,
-    MergesTwice,
     TouchWritesDataBack,
     RacingInsert,
     OnlySeemsInstant,
@@ -60,15 +59,4 @@ pub enum Flaw {
     GenerationLost,
     LinkAnswersNoGeneration,
     IdentitiesNormalised,
-}
-
-impl Flaw {
-    /// In which stores it is tried: those that merge by themselves, those that answer with a conflict.
-    pub const fn modes(self) -> &'static [bool] {
-        match self {
-            Self::StaleConflict => &[false],
-            Self::WritesBeforeConflict | Self::LastWriteWins | Self::LostUpdate => &[true, false],
-            _ => &[true],
-        }
-    }
 }

@@ -12,16 +12,37 @@ use crate::record::{Patch, Record};
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
+        check("R10", "a store does not merge: it answers with a conflict and the record as it is", conflict),
         check("R10", "concurrent changes of a field are joined by its merge rule, once", joined),
         check("R10", "a merge rule is given the value that was loaded, the stored one and the new one", arguments),
-        check("R10", "a field that nobody else changed is not merged", not_merged),
-        check("R10", "a conflict comes with the record as it is now, and the rebased patch is applied", conflict),
-        check("R9", "a merge rule that refuses refuses the whole patch", refusal),
+        check("R10", "a field that nobody else changed is no conflict", not_merged),
+        check("R10", "after a conflict, the rebased patch is applied as a whole", rebased),
+        check("R9", "a patch with one conflict writes none of its parts", refusal),
         check("R13", "a gate is refused when a field that it names was changed meanwhile, whatever its rule", gates),
         check("R13", "a gate minds the fields that it names alone", gates_mind_their_own),
-        check("R14", "a merge that would grow over the patch's limit is refused", limit),
+        check("R14", "a patch whose fields would grow over its limit is refused", limit),
         check("R5", "a field that is cleared is not merged", cleared),
     ]
+}
+
+/// Every way in which a field with a merge rule can have moved.
+const MOVED: [(Option<&[u8]>, Option<&[u8]>, Option<&[u8]>); 5] = [
+    (Some(b"1"), Some(b"2"), Some(b"3")),
+    (None, Some(b"2"), Some(b"3")),
+    (Some(b"1"), None, Some(b"3")),
+    (Some(b"1"), Some(b"2"), None),
+    (None, Some(b"2"), None),
+];
+
+async fn conflict<S: SessionStore>(t: Trial<S>) -> Verdict {
+    for (base, theirs, ours) in MOVED {
+        let (id, record) = t.fresh(&anonymous()).await?;
+        let loaded = t.applied(&id, &change(&record, &[(&COUNT, base)])).await?;
+        t.applied(&id, &change(&loaded, &[(&COUNT, theirs), (&THEME, Some(b"1"))])).await?;
+        let patch = change(&loaded, &[(&NOTE, Some(b"1")), (&COUNT, ours)]);
+        refused(&t, &id, &patch, "an update of a merged field that was changed meanwhile").await?;
+    }
+    Ok(())
 }
 
 async fn joined<S: SessionStore>(t: Trial<S>) -> Verdict {
@@ -61,22 +82,16 @@ async fn arguments<S: SessionStore>(t: Trial<S>) -> Verdict {
 async fn not_merged<S: SessionStore>(t: Trial<S>) -> Verdict {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     t.applied(&id, &change(&loaded, &[(&NOTE, Some(b"1"))])).await?;
-    t.commit(0, &id, &change(&loaded, &[(&WITNESS, Some(b"ours")), (&ONCE, Some(b"1"))])).await?;
-    let record = t.record(&id).await?;
+    let record = t.applied(&id, &change(&loaded, &[(&WITNESS, Some(b"ours")), (&ONCE, Some(b"1"))])).await?;
     equal(&record.fields.find(WITNESS.name), &Some(b"ours".as_slice()), "a field that nobody else changed was")?;
     ensure(record.fields.find(NOTE.name) == Some(b"1"), "a patch of other fields undid a change")
 }
 
-async fn conflict<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn rebased<S: SessionStore>(t: Trial<S>) -> Verdict {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     let now = t.applied(&id, &change(&loaded, &[(&COUNT, Some(b"20")), (&THEME, Some(b"1"))])).await?;
     let patch = Patch { verifier: sign_in(&loaded, b"8").verifier, ..add_one(&loaded) };
-    match t.update(&id, &patch).await? {
-        Updated::Applied { .. } => return Ok(()), // it merges by itself
-        Updated::Conflict(record) => same(&record, &now, "in the record that came with a conflict")?,
-        other => return broken(format!("an update that finds another value answered {other:?}")),
-    }
-    same(&t.record(&id).await?, &now, "after a conflict")?;
+    refused(&t, &id, &patch, "an update that finds another value").await?;
     let Ok(rebased) = patch.rebase(&now.fields) else { return broken("the suite's own patch is refused") };
     let after = t.applied(&id, &rebased).await?;
     equal(&count(&after, &COUNT), &21, "after the conflict was resolved, the field was")?;
@@ -102,6 +117,9 @@ async fn refusal<S: SessionStore>(t: Trial<S>) -> Verdict {
         let sign_in = sign_in(&loaded, b"8");
         let patch = Patch { identity: sign_in.identity, verifier: sign_in.verifier, cookie: Some(None), ..all };
         refused(&t, &id, &patch, "an update that its merge rule refuses").await?;
+        let now = t.record(&id).await?;
+        equal(&t.commit(0, &id, &patch).await?, &None, "an update that its merge rule refuses answered in the end")?;
+        same(&t.record(&id).await?, &now, "after an update that its merge rule refuses")?;
     }
     Ok(())
 }
@@ -130,15 +148,23 @@ async fn gates_mind_their_own<S: SessionStore>(t: Trial<S>) -> Verdict {
 }
 
 async fn limit<S: SessionStore>(t: Trial<S>) -> Verdict {
-    let (id, loaded) = t.fresh(&anonymous()).await?;
     let long = [b'x'; 300];
-    t.applied(&id, &change(&loaded, &[(&WITNESS, Some(&long))])).await?;
-    let patch = change(&loaded, &[(&WITNESS, Some(&long))]);
-    let limit = patch.result.as_bytes().len() + 100;
-    refused(&t, &id, &Patch { limit, ..patch.clone() }, "an update that merges to more than its limit").await?;
-    let roomy = Patch { limit: 3 * limit, ..patch };
-    let updated = t.commit(0, &id, &roomy).await?;
-    equal(&updated, &Some(Updated::Applied { renewed: true }), "an update that merges to less than its limit answered")
+    // Two changes that do not conflict, and one that does: neither may make the fields larger than the patch allows.
+    for ours in [&NOTE, &WITNESS] {
+        let (id, loaded) = t.fresh(&anonymous()).await?;
+        t.applied(&id, &change(&loaded, &[(&THEME, Some(&long)), (&WITNESS, Some(&long))])).await?;
+        let patch = change(&loaded, &[(ours, Some(&long))]);
+        let limit = patch.result.as_bytes().len() + 100;
+        let small = Patch { limit, ..patch.clone() };
+        refused(&t, &id, &small, "an update whose fields would be larger than its limit").await?;
+        let now = t.record(&id).await?;
+        equal(&t.commit(0, &id, &small).await?, &None, "an update over its limit answered in the end")?;
+        same(&t.record(&id).await?, &now, "after an update over its limit")?;
+        let updated = t.commit(0, &id, &Patch { limit: 4 * limit, ..patch }).await?;
+        let applied = Some(Updated::Applied { renewed: true });
+        equal(&updated, &applied, "an update whose fields are smaller than its limit answered")?;
+    }
+    Ok(())
 }
 
 async fn cleared<S: SessionStore>(t: Trial<S>) -> Verdict {

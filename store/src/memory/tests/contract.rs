@@ -107,7 +107,7 @@ fn r6_a_renewal_that_lost_keeps_the_rest_of_its_patch() {
     clock.advance(MINUTE);
     assert_eq!(update(&store, &id(1), &renew(2, "2")), APPLIED);
     clock.advance(SECOND);
-    assert_eq!(update(&store, &id(1), &renew(3, "2")), Updated::Applied { renewed: false });
+    assert_eq!(commit(&store, &id(1), &renew(3, "2"), for_(HOUR)), Updated::Applied { renewed: false });
 
     let record = load(&store, &id(1)).unwrap();
     assert_eq!((record.verifier, record.previous, record.epoch), (hash(2), Some(hash(1)), Epoch(0)));
@@ -236,7 +236,9 @@ fn r9_concurrent_changes_merge_field_by_field() {
     let mut other = patch(&record, &[(&VIEWS, Some("4")), (&THEME, Some("\"dark\""))]);
     other.cookie = Some(Some(RawJson::new(b"{}")));
     assert_eq!(update(&store, &id(1), &other), APPLIED);
-    assert_eq!(update(&store, &id(1), &patch(&record, &[(&VIEWS, Some("3"))])), APPLIED);
+    let late = patch(&record, &[(&VIEWS, Some("3"))]);
+    assert_eq!(update(&store, &id(1), &late), Updated::Conflict(Box::new(load(&store, &id(1)).unwrap())));
+    assert_eq!(commit(&store, &id(1), &late, for_(HOUR)), APPLIED);
 
     let joined = load(&store, &id(1)).unwrap();
     assert_eq!(joined.fields.find("views"), Some(b"6".as_slice()));
@@ -260,6 +262,7 @@ fn r9_a_refusal_writes_nothing_and_shows_the_record() {
     let fields = patch(&record, &[(&NONCE, Some("\"b\"")), (&VIEWS, Some("9"))]);
     (refused.result, refused.touched) = (fields.result, fields.touched);
     assert_eq!(update(&store, &id(1), &refused), Updated::Conflict(Box::new(stored.clone())));
+    assert_eq!(commit(&store, &id(1), &refused, for_(HOUR)), Updated::Conflict(Box::new(stored.clone())));
     assert_eq!(load(&store, &id(1)), Some(stored));
 }
 

@@ -115,6 +115,21 @@ fn update(store: &MemoryStore, id: &SessionId, patch: &Patch) -> Updated {
     ask(store.update(id, patch, for_(HOUR))).unwrap()
 }
 
+/// As the middleware writes: after a conflict, the patch is merged from the original and tried again, until the answer is
+/// another one or a rule refuses.
+fn commit(store: &MemoryStore, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Updated {
+    let mut attempt = patch.clone();
+    loop {
+        match ask(store.update(id, &attempt, lifetime)).unwrap() {
+            Updated::Conflict(record) => match patch.rebase(&record.fields) {
+                Ok(rebased) => attempt = rebased,
+                Err(_) => return Updated::Conflict(record),
+            },
+            updated => return updated,
+        }
+    }
+}
+
 fn is_full<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> bool {
     answer.is_err_and(|error| error.kind() == StoreErrorKind::Full)
 }

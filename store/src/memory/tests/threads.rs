@@ -15,7 +15,8 @@ fn r9_additions_of_eight_threads_add_up() {
                 for _ in 0..EACH {
                     let record = load(&store, &id(1)).unwrap();
                     let views = number(record.fields.find("views").unwrap()) + 1;
-                    assert_eq!(update(&store, &id(1), &patch(&record, &[(&VIEWS, Some(&views.to_string()))])), APPLIED);
+                    let change = patch(&record, &[(&VIEWS, Some(&views.to_string()))]);
+                    assert_eq!(commit(&store, &id(1), &change, for_(HOUR)), APPLIED);
                 }
             });
         }
@@ -40,7 +41,7 @@ fn r8_slow_writers_never_bring_a_destroyed_session_back() {
                     let change = patch(record, &[(&VIEWS, Some(&views.to_string()))]);
                     for _ in 0..20 {
                         started.store(true, Ordering::Release);
-                        let _ = update(store, id, &change);
+                        let _ = commit(store, id, &change, for_(HOUR));
                         let _ = ask(store.touch(id, record.epoch, for_(2 * HOUR))).unwrap();
                         let _ = insert(store, id, record, HOUR);
                     }
@@ -110,7 +111,7 @@ fn r9_a_write_during_the_merge_is_merged_too() {
         let record = load(&same, &id(1)).unwrap();
         assert_eq!(update(&same, &id(1), &patch(&record, &[(&VIEWS, Some("111")), (&THEME, Some("1"))])), APPLIED);
     });
-    assert_eq!(update(&store, &id(1), &change), APPLIED);
+    assert_eq!(commit(&store, &id(1), &change, for_(HOUR)), APPLIED);
     let fields = load(&store, &id(1)).unwrap().fields;
     assert_eq!((fields.find("views"), fields.find("theme")), (Some(b"112".as_slice()), Some(b"1".as_slice())));
 }
@@ -123,13 +124,13 @@ fn r4_and_r8_a_rotation_or_destruction_during_the_merge_wins() {
         let record = load(&same, &id(1)).unwrap();
         assert_eq!(update(&same, &id(1), &sign_in(&record, "7")), APPLIED);
     });
-    assert_eq!(update(&store, &id(1), &change), Updated::Superseded);
+    assert_eq!(commit(&store, &id(1), &change, for_(HOUR)), Updated::Superseded);
     assert_eq!(load(&store, &id(1)).unwrap().fields.find("views"), Some(b"11".as_slice()));
 
     let (store, change) = moved_on();
     let same = store.clone();
     while_merging(move || assert_eq!(ask(same.destroy(&id(1), None)).unwrap(), Destroyed::Destroyed));
-    assert_eq!(update(&store, &id(1), &change), Updated::Superseded);
+    assert_eq!(commit(&store, &id(1), &change, for_(HOUR)), Updated::Superseded);
 
     let clock = ManualClock::new();
     let store = MemoryStore::new().clock(clock.clone());
@@ -137,7 +138,8 @@ fn r4_and_r8_a_rotation_or_destruction_during_the_merge_wins() {
     let record = load(&store, &id(1)).unwrap();
     assert_eq!(update(&store, &id(1), &patch(&record, &[(&VIEWS, Some("11"))])), APPLIED);
     while_merging(move || clock.advance(HOUR));
-    assert_eq!(update(&store, &id(1), &patch(&record, &[(&HOOKED, Some("2"))])), Updated::Missing);
+    let change = patch(&record, &[(&HOOKED, Some("2"))]);
+    assert_eq!(commit(&store, &id(1), &change, for_(HOUR)), Updated::Missing);
 }
 
 #[test]
@@ -145,9 +147,9 @@ fn a_merge_that_panics_leaves_the_store_as_it_was() {
     let (store, change) = moved_on();
     let before = load(&store, &id(1)).unwrap().fields;
     while_merging(|| std::panic::resume_unwind(Box::new(())));
-    assert!(catch_unwind(AssertUnwindSafe(|| update(&store, &id(1), &change))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| commit(&store, &id(1), &change, for_(HOUR)))).is_err());
     assert_eq!(load(&store, &id(1)).unwrap().fields, before);
-    assert_eq!(update(&store, &id(1), &change), APPLIED);
+    assert_eq!(commit(&store, &id(1), &change, for_(HOUR)), APPLIED);
     check(&store);
 }
 
