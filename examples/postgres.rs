@@ -1,10 +1,10 @@
-//! Sessions in PostgreSQL, shared by as many of these as you start.
+//! Sessions in PostgreSQL, shared by all processes that you start.
 //!
-//! `docker compose -f examples/compose.yaml up postgres`, or any PostgreSQL from 12 on; then
-//! `DATABASE_URL=postgres://sessions:sessions@127.0.0.1/sessions cargo run --example postgres`, and open the address that it prints. A
-//! second one with `PORT=3001` has the same sessions, if both have the same `SESSION_SECRET`.
+//! Start the server with `docker compose -f examples/compose.yaml up postgres`, or use any PostgreSQL from version 12 on. Then run
+//! `DATABASE_URL=postgres://sessions:sessions@127.0.0.1/sessions cargo run --example postgres`, and open the address that it
+//! prints. A second process with `PORT=3001` and the same `SESSION_SECRET` has the same sessions.
 
-#![expect(clippy::print_stdout, reason = "it tells its address")]
+#![expect(clippy::print_stdout, reason = "prints its address")]
 
 use std::env;
 
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 #[derive(Session)]
 struct Visit {
-    #[session(merge = "add")] // of two at the same moment, both count
+    #[session(merge = "add")] // two requests at the same moment both count
     views: u64,
 }
 
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         secret => secret?,
     };
     let store = PostgresStore::options().table("example_session").prepared().connect(&url).await?;
-    // Plain http on this machine; a service in production begins with `SessionConfig::builder()`.
+    // For plain HTTP on this machine. In production, start with `SessionConfig::builder()`.
     let sessions = SessionConfig::development().secret(secret).store(store).build();
     let app = Router::new().route("/", get(hello)).layer(sessions.layer());
 

@@ -1,16 +1,17 @@
-//! Sessions read and committed a second with `PostgresStore`, beside the plainest statements that do the same for one writer,
-//! on as many connections. Takes the URL of a server.
+//! How many sessions a second `PostgresStore` loads and commits, compared with the plainest statements that do the same for one
+//! writer, on the same number of connections. Takes the URL of a server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
-use http_session::store::postgres::driver::tokio_postgres::types::{ToSql, Type};
-use http_session::store::postgres::driver::{Client, Config, Pool, PoolConfig, Runtime, tokio_postgres::NoTls};
 use http_session::store::{Sweep, Updated};
 use http_session::{SessionId, SessionStore};
 use http_session_postgres::PostgresStore;
+use http_session_postgres::driver::tokio_postgres::NoTls;
+use http_session_postgres::driver::tokio_postgres::types::{ToSql, Type};
+use http_session_postgres::driver::{Config, Pool, PoolConfig, Runtime};
 
 const SESSIONS: u64 = 10_000;
 const CALLS: u64 = 8_000;
@@ -151,21 +152,20 @@ impl Bench {
     async fn raw(&self, case: Case, id: &SessionId, number: u64) {
         let id = id.as_str();
         if case != Case::Commit {
-            let client = self.pool.get().await.expect("a connection");
-            let records = self.ask(&client, LOAD, &[(&id, Type::TEXT)]).await;
-            assert_eq!(records, 1);
+            let rows = self.query(LOAD, &[(&id, Type::TEXT)]).await;
+            assert_eq!(rows, 1);
         }
         if case != Case::Load {
-            let client = self.pool.get().await.expect("a connection");
             let fields = format!("{{\"views\": \"{number}\"}}");
             let values: [(&(dyn ToSql + Sync), Type); 3] =
                 [(&id, Type::TEXT), (&fields, Type::TEXT), (&0_i64, Type::INT8)];
-            self.ask(&client, COMMIT, &values).await;
+            self.query(COMMIT, &values).await;
         }
     }
 
-    async fn ask(&self, client: &Client, statement: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> usize {
-        let records = if self.prepared {
+    async fn query(&self, statement: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> usize {
+        let client = self.pool.get().await.expect("a connection");
+        let rows = if self.prepared {
             let types: Vec<Type> = values.iter().map(|(_, kind)| kind.clone()).collect();
             let statement = client.prepare_typed_cached(statement, &types).await.expect("an answer");
             let values: Vec<_> = values.iter().map(|(value, _)| *value).collect();
@@ -173,6 +173,6 @@ impl Bench {
         } else {
             client.query_typed(statement, values).await
         };
-        records.expect("an answer").len()
+        rows.expect("an answer").len()
     }
 }

@@ -1,7 +1,8 @@
-//! Tls, by rustls with ring.
+//! TLS, with rustls and ring.
 
 use std::sync::Arc;
 
+use http_session_store::error::ConnectError;
 use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -12,56 +13,56 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::Connector;
-use http_session_store::error::ConnectError;
+use super::connector::Connector;
 
-/// `sslmode=prefer`: encrypted where the server can. A server that offers no tls at all is taken too, so there is nothing to
-/// verify.
+/// `sslmode=prefer`: TLS if the server offers it. No certificate is checked: an attacker who can show a wrong one can just as
+/// well say that there is no TLS, which this mode accepts.
 pub(super) fn preferred() -> Result<Connector, ConnectError> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Anybody(Arc::clone(&provider));
+    let verifier = AnyCertificate(Arc::clone(&provider));
     let builder = builder(provider)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     Ok(connector(builder))
 }
 
-/// `sslmode=require` and stricter: a certificate for the host's name by one of the authorities in the file, or else by one
-/// that the system trusts.
+/// `sslmode=require` and stricter: a certificate for the host's name, issued by an authority in the file, or without a file by
+/// one that the system trusts.
 pub(super) fn required(authorities: Option<&str>) -> Result<Connector, ConnectError> {
     let mut roots = RootCertStore::empty();
     match authorities {
         Some(file) => {
-            let unreadable = || ConnectError::InvalidUrl("its `sslrootcert` is no file of certificates");
+            let unreadable =
+                || ConnectError::InvalidUrl("its `sslrootcert` is not a readable file of certificates in PEM format");
             for certificate in CertificateDer::pem_file_iter(file).map_err(|_| unreadable())? {
                 let certificate = certificate.map_err(|_| unreadable())?;
                 roots.add(certificate).map_err(|_| unreadable())?;
             }
         }
-        // What cannot be read is not trusted.
+        // A certificate that cannot be read is not trusted.
         None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
     }
     if roots.is_empty() {
         return Err(ConnectError::InvalidUrl(
-            "its `sslmode` asks for tls, and there is no certificate authority to trust: name a file with `sslrootcert`",
+            "its `sslmode` needs TLS, and the system trusts no certificate authority: name a file with `sslrootcert`",
         ));
     }
     Ok(connector(builder(Arc::new(ring::default_provider()))?.with_root_certificates(roots)))
 }
 
-/// With a provider of its own: the process may have another one, or two and no default.
+/// Names the provider, because the process may have another default, or two providers and no default.
 fn builder(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, ConnectError> {
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    builder.map_err(|_| ConnectError::InvalidUrl("tls is not to be had"))
+    builder.map_err(|_| ConnectError::InvalidUrl("TLS could not be set up"))
 }
 
 fn connector(builder: ConfigBuilder<ClientConfig, WantsClientCert>) -> Connector {
     Connector::Tls(MakeRustlsConnect::new(builder.with_no_client_auth()))
 }
 
-/// Takes the certificate of anybody who has the key for it.
+/// Accepts every certificate whose key the server has.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -1,104 +1,76 @@
-//! The URL: what the driver reads of it, and what tls it asks for.
+//! The URL: the driver's options, and the TLS modes that the driver does not know.
 
 use std::time::Duration;
 
-use deadpool_postgres::tokio_postgres::Config;
-use deadpool_postgres::tokio_postgres::config::SslMode;
-use percent_encoding::percent_decode_str;
-
-use super::connection::Connector;
 use http_session_store::error::ConnectError;
+use percent_encoding::percent_decode_str;
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
-/// How soon a peer that is gone is noticed on a connection without a request; the driver's default is two hours.
+use super::connector::Connector;
+use super::tls;
+
+/// How long a connection may be idle before it is checked. The driver's default is two hours, so a server that vanished would
+/// be noticed by the next call, at the cost of its time limit.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-const DRIVERS_KEEPALIVE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What to connect to, and how.
 pub(super) fn parse(url: &str) -> Result<(Config, Connector), ConnectError> {
-    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Err(match url.split_once(':') {
-            Some(("postgres" | "postgresql", _)) => ConnectError::InvalidUrl("after `postgres:` comes `//`"),
-            _ => ConnectError::UnknownScheme { known: &["postgres:", "postgresql:"], features: &[] },
-        });
+    // Checked here, because the driver also parses `host=db user=app`.
+    match url.split_once(':') {
+        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {}
+        Some(("postgres" | "postgresql", _)) => {
+            return Err(ConnectError::InvalidUrl(
+                "the scheme must be followed by `//`, as in `postgres://user@host/database`",
+            ));
+        }
+        _ => return Err(ConnectError::UnknownScheme { known: &["postgres:", "postgresql:"], features: &[] }),
     }
     let (place, options) = url.split_once('?').unwrap_or((url, ""));
-    let (mut mode, mut authorities) = (None, None);
-    // The driver knows fewer modes, and no file.
-    let others: Vec<&str> = options
-        .split('&')
-        .filter(|option| {
-            match option.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => authorities = Some(value),
-                _ => return true,
-            }
-            false
-        })
-        .collect();
-    let rest = format!("{place}?{}", others.join("&"));
-    let mut config: Config = rest
-        .trim_end_matches('?')
-        .parse()
-        .map_err(|_| ConnectError::InvalidUrl("the driver does not understand it"))?;
-    if config.get_keepalives_idle() == DRIVERS_KEEPALIVE {
+    let (mut mode, mut authorities) = ("prefer", None);
+    // Taken out, because the driver knows fewer modes, and no file.
+    let mut others = String::new();
+    for option in options.split('&') {
+        match option.split_once('=') {
+            Some(("sslmode", value)) => mode = value,
+            Some(("sslrootcert", value)) => authorities = Some(value),
+            _ => others.extend([if others.is_empty() { "?" } else { "&" }, option]),
+        }
+    }
+    let config = format!("{place}{others}").parse();
+    let mut config: Config = config.map_err(|_| ConnectError::InvalidUrl("the PostgreSQL driver cannot parse it"))?;
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
         config.keepalives_idle(KEEPALIVE);
     }
-    let authorities = authorities
-        .map(|file| {
-            percent_decode_str(file).decode_utf8().map_err(|_| ConnectError::InvalidUrl("`sslrootcert` is no text"))
-        })
-        .transpose()?;
-    if authorities.is_some() && matches!(mode, None | Some("disable" | "prefer")) {
-        return Err(ConnectError::InvalidUrl(
-            "with `sslrootcert` comes `sslmode=verify-full`: else nothing is verified",
-        ));
-    }
-    let connector = match mode.unwrap_or("prefer") {
-        "disable" => {
-            config.ssl_mode(SslMode::Disable);
-            Connector::Plain
+    let authorities = authorities.map(|file| percent_decode_str(file).decode_utf8()).transpose();
+    let authorities = authorities.map_err(|_| ConnectError::InvalidUrl("its `sslrootcert` is not UTF-8"))?;
+    let (ssl_mode, connector) = match (mode, authorities) {
+        ("disable" | "prefer", Some(_)) => {
+            return Err(ConnectError::InvalidUrl(
+                "`sslrootcert` needs `sslmode=verify-full`: this `sslmode` checks no certificate",
+            ));
         }
-        "prefer" => {
-            config.ssl_mode(SslMode::Prefer);
-            tls::preferred()?
-        }
-        "require" | "verify-ca" | "verify-full" => {
-            config.ssl_mode(SslMode::Require);
-            tls::required(authorities.as_deref())?
-        }
+        ("disable", None) => (SslMode::Disable, Connector::Plain),
+        ("prefer", None) => (SslMode::Prefer, tls::preferred()?),
+        ("require" | "verify-ca" | "verify-full", file) => (SslMode::Require, tls::required(file.as_deref())?),
         _ => {
             return Err(ConnectError::InvalidUrl(
-                "`sslmode` is one of `disable`, `prefer`, `require`, `verify-ca`, `verify-full`",
+                "`sslmode` must be `disable`, `prefer`, `require`, `verify-ca` or `verify-full`",
             ));
         }
     };
+    config.ssl_mode(ssl_mode);
     Ok((config, connector))
 }
 
-/// Each address has its share of a call's time to accept a connection: one that is gone without a word would else use up all
-/// of it, at every call, and the next one would never be asked. A name may stand for two addresses.
+/// Gives each address its share of a call's time limit to accept a connection. Otherwise an address that vanished would use up
+/// the whole limit of every call, and the next address would never be tried. One share more than there are hosts, because the
+/// name of a host may stand for two addresses.
 pub(super) fn divide_time(config: &mut Config, time_limit: Duration) {
     if config.get_connect_timeout().is_none() {
         let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
         let shares = u32::try_from(hosts + 1).unwrap_or(u32::MAX);
         config.connect_timeout(time_limit / shares);
-    }
-}
-
-#[cfg(feature = "tls")]
-use super::tls;
-
-/// Without tls.
-#[cfg(not(feature = "tls"))]
-mod tls {
-    use super::{ConnectError, Connector};
-
-    pub(super) const fn preferred() -> Result<Connector, ConnectError> {
-        Ok(Connector::Plain)
-    }
-
-    pub(super) const fn required(_authorities: Option<&str>) -> Result<Connector, ConnectError> {
-        Err(ConnectError::InvalidUrl("its `sslmode` asks for tls, for which there is the crate feature `postgres-tls`"))
     }
 }
 
@@ -111,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_say_where_and_whether_with_tls() {
+    fn a_url_names_the_server_and_its_tls() {
         let (config, connector) =
             parse("postgres://app:secret@db:5433/shop?sslmode=disable&connect_timeout=3").unwrap();
         assert_eq!((config.get_ports(), config.get_dbname()), ([5433].as_slice(), Some("shop")));
@@ -125,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_has_the_whole_limit() {
+    fn no_address_gets_the_whole_time_limit() {
         for (url, milliseconds) in [
             // A name may have several addresses.
             ("postgres://db/shop", 1500),
@@ -141,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn r26_a_url_that_is_refused_is_not_shown() {
+    fn r26_an_error_does_not_show_the_url() {
         for url in ["", "mysql://u:hunter2@h/d", "host=h password=hunter2"] {
             assert!(matches!(parse(url), Err(ConnectError::UnknownScheme { .. })), "{url}");
         }

@@ -7,7 +7,7 @@ use http_session::store::{Destroyed, EnumerateSessions as _, IndexSessions as _,
 use http_session::{SessionId, SessionStore as _};
 use http_session_postgres::PostgresStore;
 
-use super::{APPLIED, LIFETIME, Table, id, inserted, noting, row, with};
+use super::{APPLIED, LIFETIME, Table, id, inserted, noting, record, with};
 use http_session_test_kit::servers::{self, Postgres, Proxy};
 use http_session_test_kit::{Events, Numbers};
 
@@ -19,18 +19,18 @@ async fn a_load_and_a_commit_are_one_round_trip_each() {
     let table = Table::new(&server);
     for options in [table.options(), table.options().prepared()] {
         let store = options.connections(1).connect(&url).await.unwrap();
-        let patches = |row: &Record| {
-            let plain = noting(row, b"1");
-            let sign_in = with(noting(row, b"2"), |patch| {
+        let patches = |record: &Record| {
+            let plain = noting(record, b"1");
+            let sign_in = with(noting(record, b"2"), |patch| {
                 patch.identity = IdentityChange::Set(RawJson::new(b"7"));
                 patch.verifier = VerifierChange::Rotate(VerifierHash([8; 32]));
             });
             [plain, sign_in]
         };
         for warm in [false, true] {
-            let (id, row) = (id(), row(b"0"));
+            let (id, record) = (id(), record(b"0"));
             let before = proxy.counts();
-            inserted(&store, &id, &row).await;
+            inserted(&store, &id, &record).await;
             let loaded = store.load(&id).await.unwrap().unwrap();
             for patch in patches(&loaded) {
                 assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
@@ -53,7 +53,7 @@ async fn no_call_scans_the_table() {
     let Some(server) = servers::postgres("plans of PostgreSQL") else { return };
     let table = Table::new(&server);
     let name = &table.0;
-    // Made by hand, so that what follows alone is counted.
+    // Created by hand, so that only the statements after this are counted.
     table.sql(&format!(
         "{} insert into {name} select 'old ' || n, 0, 0, decode(repeat('07', 32), 'hex'), null, (n % 5000)::text, null, \
          '{{}}', '{{}}', now(), now(), now(), now(), now() + case when n < 3000 then -1 else 1 end * interval '1 day' \
@@ -65,7 +65,7 @@ async fn no_call_scans_the_table() {
     table.sql(&format!("select pg_stat_reset_single_table_counters('{name}'::regclass)"));
     let store = table.open().await;
     let id = id();
-    inserted(&store, &id, &Record { identity: Some(RawJson::new(b"4711")), ..row(b"0") }).await;
+    inserted(&store, &id, &Record { identity: Some(RawJson::new(b"4711")), ..record(b"0") }).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
     for patch in [noting(&loaded, b"1"), with(noting(&loaded, b"2"), |patch| patch.clear = Clear::Identity)] {
         assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
@@ -77,7 +77,7 @@ async fn no_call_scans_the_table() {
     assert_eq!(store.destroy(&id, None).await.unwrap(), Destroyed::Destroyed);
     assert_eq!(store.sweep().await.unwrap(), 2999);
     drop(store);
-    // A connection that ends says what it did.
+    // A connection reports its statistics when it ends.
     let removed = format!("select n_tup_del from pg_stat_user_tables where relname = '{name}'");
     servers::wait_until("the server has counted", || table.sql(&removed) == "2999");
     assert_eq!(table.sql(&format!("select seq_scan from pg_stat_user_tables where relname = '{name}'")), "0");
@@ -89,35 +89,35 @@ async fn r8_an_expired_row_makes_room_and_a_tombstone_only_after_its_minute() {
     let table = Table::new(&server);
     let store = table.open().await;
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     assert_eq!(store.destroy(&id, None).await.unwrap(), Destroyed::Destroyed);
     let left =
         "select round(extract(epoch from expires - now())), verifier is null, identity is null, fields, keep from";
     let left = table.sql(&format!("{left} {}", table.0));
     assert!(["60|t|t|{}|{}", "59|t|t|{}|{}"].contains(&&*left), "{left}");
-    assert_eq!(store.insert(&id, &row(b"1"), LIFETIME).await.unwrap(), Inserted::Taken);
+    assert_eq!(store.insert(&id, &record(b"1"), LIFETIME).await.unwrap(), Inserted::Taken);
     assert_eq!(store.sweep().await.unwrap(), 0);
     table.sql(&format!("update {} set expires = now()", table.0));
-    inserted(&store, &id, &row(b"2")).await;
-    assert_eq!(store.load(&id).await.unwrap().unwrap().fields, row(b"2").fields);
+    inserted(&store, &id, &record(b"2")).await;
+    assert_eq!(store.load(&id).await.unwrap().unwrap().fields, record(b"2").fields);
 }
 
 #[tokio::test]
-async fn sweeps_remove_what_has_expired_and_wait_for_nobody() {
+async fn sweeps_remove_expired_rows_and_wait_for_no_lock() {
     let Some(server) = servers::postgres("sweeps of PostgreSQL") else { return };
     let table = Table::new(&server);
     let (store, other) = (table.options().sweep(Sweep::NEVER.batch(7)), table.open().await);
     let store = store.connect(server.url()).await.unwrap();
     for _ in 0..50 {
-        inserted(&store, &id(), &row(b"0")).await;
+        inserted(&store, &id(), &record(b"0")).await;
     }
     let kept = id();
-    inserted(&store, &kept, &row(b"0")).await;
+    inserted(&store, &kept, &record(b"0")).await;
     table.sql(&format!("update {} set expires = now() - interval '1 second' where id <> '{}'", table.0, kept.as_str()));
     store.raise_generation(&RawJson::new(b"7"), http_session::store::Generation(1)).await.unwrap();
     table.sql(&format!("update {}_generations set expires = now()", table.0));
 
-    // A row that is in use is left for the next time.
+    // A locked row is left for the next sweep.
     let mut client = table.client().await;
     let transaction = client.transaction().await.unwrap();
     let used: String = {
@@ -138,7 +138,7 @@ async fn a_store_sweeps_by_itself() {
     let Some(server) = servers::postgres("the own sweep of PostgreSQL") else { return };
     let table = Table::new(&server);
     let store = table.options().sweep(Sweep::every(Duration::from_secs(1))).connect(server.url()).await.unwrap();
-    inserted(&store, &id(), &row(b"0")).await;
+    inserted(&store, &id(), &record(b"0")).await;
     table.sql(&format!("update {} set expires = now()", table.0));
     let count = format!("select count(*) from {}", table.0);
     while table.sql(&count) != "0" {
@@ -147,7 +147,7 @@ async fn a_store_sweeps_by_itself() {
 }
 
 #[test]
-fn a_sweep_that_fails_is_said_and_counted() {
+fn a_failed_sweep_is_reported_and_counted() {
     let events = Events::capture();
     let numbers = Numbers::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -169,22 +169,22 @@ fn a_sweep_that_fails_is_said_and_counted() {
     });
     let Some(said) = failed else { return };
     assert!(said.contains(" WARN ") && said.contains("error=the session store refused the call"), "{said}");
-    // R26: what the server says names columns.
+    // R26: the server's message names columns.
     assert!(!said.contains("expires\""), "{said}");
     assert!(numbers.count("session_events_total", ("event", "session.store.sweep_failed")) > 0);
 }
 
 #[tokio::test]
-async fn r14_an_update_that_grows_over_the_limit_beside_another_one_is_a_conflict() {
+async fn r14_an_update_that_exceeds_the_limit_together_with_another_is_a_conflict() {
     let Some(server) = servers::postgres("the limit of PostgreSQL") else { return };
     let table = Table::new(&server);
     let store = table.open().await;
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
     let patch = noting(&loaded, &[0xff; 300]);
     let limit = patch.result.as_bytes().len();
-    // Exactly as large as it may be, in bytes that take two letters each.
+    // Exactly as large as the limit, in bytes that take two letters each.
     let patch = with(patch, |patch| patch.limit = limit);
     assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
     static OTHER: http_session::record::Field = http_session::record::Field::new("other");
@@ -197,7 +197,7 @@ async fn r14_an_update_that_grows_over_the_limit_beside_another_one_is_a_conflic
     let more = with(noting(&loaded, &[0xff; 301]), |patch| patch.limit = limit);
     let Updated::Conflict(now) = store.update(&id, &more, LIFETIME).await.unwrap() else { panic!("over the limit") };
     assert!(more.rebase(&now.fields).is_err());
-    // Asked again, what fits is written.
+    // With a larger limit, the same patch is written.
     let roomy = with(patch, |patch| patch.limit = limit + 100);
     assert_eq!(store.update(&id, &roomy, LIFETIME).await.unwrap(), APPLIED);
 }
@@ -208,14 +208,14 @@ async fn r28_an_identity_of_any_length_is_found() {
     let table = Table::new(&server);
     let store = table.open().await;
     let long = |last: u8| {
-        // Incompressible, and alike for long.
+        // Incompressible, and different only at the end.
         let mut bytes: Vec<u8> = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         bytes.push(last);
         RawJson::new(&bytes)
     };
     let longest_id = SessionId::try_from("\0".repeat(1024).as_str()).unwrap();
     for (identity, id) in [(long(1), longest_id), (long(2), id())] {
-        inserted(&store, &id, &Record { identity: Some(identity.clone()), ..row(b"0") }).await;
+        inserted(&store, &id, &Record { identity: Some(identity.clone()), ..record(b"0") }).await;
         assert_eq!(store.linked(&identity, None, 10).await.unwrap(), [id]);
         store.raise_generation(&identity, http_session::store::Generation(u64::MAX)).await.unwrap();
         assert_eq!(store.generation(&identity).await.unwrap(), http_session::store::Generation(u64::MAX));
@@ -224,25 +224,25 @@ async fn r28_an_identity_of_any_length_is_found() {
     assert_eq!(store.len().await.unwrap(), 0);
 }
 
-/// Rows that somebody else wrote, more of them than a page has, before and behind those of ours.
+/// More rows of another program than a page has, between rows of ours.
 #[tokio::test]
-async fn r28_rows_whose_ids_cannot_be_read_hide_no_other() {
+async fn r28_rows_with_unreadable_ids_hide_no_other_row() {
     let Some(server) = servers::postgres("an index with bad ids in PostgreSQL") else { return };
     let table = Table::new(&server);
     let store = table.open().await;
     let ada = RawJson::new(b"7");
-    let row = Record { identity: Some(ada.clone()), ..row(b"0") };
+    let record = Record { identity: Some(ada.clone()), ..record(b"0") };
     let mut ours: Vec<SessionId> = Vec::new();
     for letter in ["0", "A", "z"] {
         ours.push(SessionId::try_from(letter.repeat(22).as_str()).unwrap());
     }
-    inserted(&store, &ours[0], &row).await;
+    inserted(&store, &ours[0], &record).await;
     let columns = "epoch, identity_epoch, verifier, previous, identity, cookie, fields, keep, created, identity_changed, \
                    verifier_changed, touched, expires";
     let name = &table.0;
     table.sql(&format!("insert into {name} select '\\y' || n, {columns} from {name}, generate_series(1, 250) n"));
     for id in &ours[1..] {
-        inserted(&store, id, &row).await;
+        inserted(&store, id, &record).await;
     }
     assert_eq!(store.linked(&ada, None, 100).await.unwrap(), ours);
     assert_eq!(store.linked(&ada, None, 1).await.unwrap(), ours[..1]);
@@ -253,7 +253,7 @@ async fn r28_rows_whose_ids_cannot_be_read_hide_no_other() {
 }
 
 #[tokio::test]
-async fn r16_rows_that_cannot_be_read_are_said_to_be_so_and_left_alone() {
+async fn r16_unreadable_rows_are_corrupt_and_left_alone() {
     let Some(server) = servers::postgres("bad rows in PostgreSQL") else { return };
     let table = Table::new(&server);
     let store = table.open().await;
@@ -274,11 +274,11 @@ async fn r16_rows_that_cannot_be_read_are_said_to_be_so_and_left_alone() {
         "keep = '[\"note\"]'",
         "keep = '{\"note\": \"for ever\"}'",
         "keep = '{\"note\": true}'",
-        // Of other programs, such as those that keep all of a session in one document.
+        // From a program that keeps the whole session in one document.
         "fields = '{\"cookie\": {\"originalMaxAge\": 60000}, \"user\": 7}'",
     ] {
         let id = id();
-        inserted(&store, &id, &Record { identity: Some(RawJson::new(b"8")), ..row(b"0") }).await;
+        inserted(&store, &id, &Record { identity: Some(RawJson::new(b"8")), ..record(b"0") }).await;
         let loaded = store.load(&id).await.unwrap().unwrap();
         table.sql(&format!("update {} set {damage} where id = '{}'", table.0, id.as_str()));
         let dump = || table.sql(&format!("select * from {} where id = '{}'", table.0, id.as_str()));
@@ -286,8 +286,8 @@ async fn r16_rows_that_cannot_be_read_are_said_to_be_so_and_left_alone() {
         let kind = |error: http_session::error::StoreError| error.kind();
         let corrupt = http_session::error::StoreErrorKind::Corrupt;
         assert_eq!(store.load(&id).await.map_err(kind), Err(corrupt), "{damage}");
-        assert_eq!(store.insert(&id, &row(b"9"), LIFETIME).await.map_err(kind), Ok(Inserted::Taken), "{damage}");
-        // What a write does not look at: values that it does not merge with, and marks. The manual says so.
+        assert_eq!(store.insert(&id, &record(b"9"), LIFETIME).await.map_err(kind), Ok(Inserted::Taken), "{damage}");
+        // A write does not check values that it does not merge with, nor marks. The README says so.
         let is_overlooked = ["identity", "cookie", "fields = '{", "fields = jsonb", "keep = '{"]
             .iter()
             .any(|start| damage.starts_with(start));
@@ -305,19 +305,19 @@ async fn r16_rows_that_cannot_be_read_are_said_to_be_so_and_left_alone() {
         );
         assert_eq!(store.destroy(&id, None).await.map_err(kind), Ok(Destroyed::Destroyed), "{damage}");
     }
-    // What is no id is passed by.
-    inserted(&store, &id(), &row(b"0")).await;
+    // A text that is not an id is skipped.
+    inserted(&store, &id(), &record(b"0")).await;
     table.sql(&format!("update {} set id = '\\y' where verifier is not null", table.0));
     let last = id();
-    inserted(&store, &last, &row(b"0")).await;
+    inserted(&store, &last, &record(b"0")).await;
     assert_eq!((store.len().await.unwrap(), store.ids(None, 10).await.unwrap().ids), (2, vec![last.clone()]));
     let mut ids = http_session::store::Ids::of(&store);
     assert_eq!((ids.next().await.unwrap(), ids.next().await.unwrap()), (Some(last), None));
 }
 
-/// Moments at the ends of time, which an administrator may write.
+/// Timestamps at the ends of the range, which an administrator may write.
 #[tokio::test]
-async fn r16_no_moment_is_too_far() {
+async fn r16_a_row_with_any_timestamp_is_read() {
     let Some(server) = servers::postgres("odd moments in PostgreSQL") else { return };
     let table = Table::new(&server);
     let store = table.open().await;
@@ -332,7 +332,7 @@ async fn r16_no_moment_is_too_far() {
         let moment = moment.trim_start_matches("-4713");
         let moment = if moment.ends_with("BC") { "4713-11-24 BC" } else { moment };
         let id = id();
-        inserted(&store, &id, &row(b"0")).await;
+        inserted(&store, &id, &record(b"0")).await;
         table.sql(&format!("update {} set {column} = '{moment}' where id = '{}'", table.0, id.as_str()));
         let loaded = store.load(&id).await.unwrap().unwrap();
         assert_eq!(store.update(&id, &noting(&loaded, b"1"), LIFETIME).await.unwrap(), APPLIED, "{column}");

@@ -1,4 +1,4 @@
-//! The whole of it, on PostgreSQL.
+//! The middleware on PostgreSQL.
 
 use std::convert::Infallible;
 
@@ -29,7 +29,7 @@ async fn handle(request: Request<String>, mut session: Session<Visit>) -> Result
         "/out" => _ = session.sign_out().await,
         "/view" => session.views += 1,
         "/hit" => {
-            // As long as it takes for others to be at the same.
+            // Lets the other requests load the same record.
             tokio::task::yield_now().await;
             session.hits += 1;
         }
@@ -59,7 +59,7 @@ async fn sessions_are_shared_by_processes_and_ended_everywhere() {
     let stolen = laptop.clone();
     assert_eq!(laptop.get(&first, "/view").await.text, "Some(\"ada\") 1 1 dark 0");
 
-    // Many at once: nothing is lost.
+    // Many requests at once lose nothing.
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..20 {
         let mut tab = laptop.clone();
@@ -95,7 +95,7 @@ async fn a_row_can_be_read_by_a_person() {
         table.sql(&row),
         r#""ada"|1|1|{"cart": "[\"apple\"]", "theme": "\"dark\""}|{"cart": "sign_in", "theme": "always"}|32"#
     );
-    // An administrator logs her out, by the index.
+    // An administrator signs her out.
     assert_eq!(
         table.sql(&format!("delete from {} where left(identity, 128) = '\"ada\"' returning epoch", table.0)),
         "1"

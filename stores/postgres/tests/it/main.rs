@@ -1,4 +1,5 @@
-//! PostgreSQL, on real servers.
+//! The store on real servers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod calls;
 mod faults;
@@ -37,7 +38,7 @@ fn number(raw: &[u8]) -> i64 {
     std::str::from_utf8(raw).unwrap().parse().unwrap_or_default()
 }
 
-/// Tables that no other test has, on a server that they may share.
+/// Tables of one test, on a server that tests may share.
 struct Table(String, String);
 
 impl Table {
@@ -63,7 +64,7 @@ impl Table {
         self.options().connect(&self.1).await.unwrap()
     }
 
-    /// As the administrator.
+    /// Runs statements as the administrator.
     #[track_caller]
     fn sql(&self, statements: &str) -> String {
         psql(&self.1, statements).unwrap_or_else(|said| panic!("{statements}: {said}"))
@@ -77,7 +78,7 @@ impl Table {
     }
 }
 
-/// Nothing is left behind on a server that outlives the tests.
+/// Removes everything from a server that outlives the tests.
 impl Drop for Table {
     fn drop(&mut self) {
         let Self(name, url) = self;
@@ -98,19 +99,19 @@ fn id() -> SessionId {
     SessionId::try_from(format!("{:022x}", rand::random::<u64>()).as_str()).unwrap()
 }
 
-fn row(note: &[u8]) -> Record {
+fn record(note: &[u8]) -> Record {
     let fields = Fields::from_iter([("note", Keep::No, note), ("count", Keep::No, b"0")]);
     Record { fields, ..Record::new(VerifierHash([7; 32])) }
 }
 
-async fn inserted(store: &PostgresStore, id: &SessionId, row: &Record) {
-    assert_eq!(store.insert(id, row, LIFETIME).await.unwrap(), Inserted::Inserted);
+async fn inserted(store: &PostgresStore, id: &SessionId, record: &Record) {
+    assert_eq!(store.insert(id, record, LIFETIME).await.unwrap(), Inserted::Inserted);
 }
 
 /// A patch that writes one field.
-fn writing(row: &Record, field: &'static Field, value: &[u8]) -> Patch {
-    let mut patch = Patch::unchanged(row);
-    let others = row.fields.iter().filter(|other| other.name != field.name);
+fn writing(record: &Record, field: &'static Field, value: &[u8]) -> Patch {
+    let mut patch = Patch::unchanged(record);
+    let others = record.fields.iter().filter(|other| other.name != field.name);
     let others = others.map(|other| (other.name, other.keep, other.value));
     patch.result = others.chain([(field.name, field.keep, value)]).collect();
     patch.touched.push(field);
@@ -123,23 +124,23 @@ fn with(mut patch: Patch, change: impl FnOnce(&mut Patch)) -> Patch {
 }
 
 /// Writes the note.
-fn noting(row: &Record, note: &[u8]) -> Patch {
-    writing(row, &NOTE, note)
+fn noting(record: &Record, note: &[u8]) -> Patch {
+    writing(record, &NOTE, note)
 }
 
 /// Adds to the count as it was at the beginning, which was zero.
-fn counting(row: &Record, by: i64) -> Patch {
-    let mut early = row.clone();
+fn counting(record: &Record, by: i64) -> Patch {
+    let mut early = record.clone();
     early.fields = Fields::from_iter([("note", Keep::No, b"0".as_slice()), ("count", Keep::No, b"-1")]);
     writing(&early, &COUNT, (by - 1).to_string().as_bytes())
 }
 
 async fn note(store: &PostgresStore, id: &SessionId) -> String {
-    let row = store.load(id).await.unwrap().unwrap();
-    String::from_utf8(row.fields.find("note").unwrap().to_vec()).unwrap()
+    let record = store.load(id).await.unwrap().unwrap();
+    String::from_utf8(record.fields.find("note").unwrap().to_vec()).unwrap()
 }
 
-/// Left out is only what takes a minute, and what a store that waits does not promise.
+/// Only two checks are skipped: one takes a minute, and one is for stores that never wait.
 fn assert_all_kept(report: &Report) {
     report.assert();
     let skipped = report.findings().iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_)));

@@ -1,4 +1,4 @@
-//! What the server refuses: followed where that helps, never more often than it is known to have done nothing (R10).
+//! Refusals of the server: a statement is sent again if that helps and it is known to have done nothing (R10).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,10 +12,10 @@ use http_session_postgres::driver::{Config, Pool, Runtime, tokio_postgres::NoTls
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{APPLIED, LIFETIME, Table, counting, id, inserted, note, noting, number, row};
+use super::{APPLIED, LIFETIME, Table, counting, id, inserted, note, noting, number, record};
 use http_session_test_kit::servers::{self, Postgres};
 
-/// The server says so at every update of the table, the first times.
+/// The server refuses the first `times` writes to the table with this error code.
 fn refuse(table: &Table, state: &str, times: u32) {
     let name = &table.0;
     table.sql(&format!(
@@ -28,12 +28,12 @@ fn refuse(table: &Table, state: &str, times: u32) {
 }
 
 #[tokio::test]
-async fn r10_refusals_are_followed_or_said() {
+async fn r10_a_refusal_is_retried_or_reported() {
     let Some(server) = servers::postgres("refusals of PostgreSQL") else { return };
     let table = Table::new(&server);
     for store in [table.open().await, table.options().prepared().connect(server.url()).await.unwrap()] {
         let id = id();
-        inserted(&store, &id, &row(b"0")).await;
+        inserted(&store, &id, &record(b"0")).await;
         let loaded = store.load(&id).await.unwrap().unwrap();
         for (state, times) in [("40001", 3), ("40P01", 3), ("25006", 2), ("26000", 1)] {
             refuse(&table, state, times);
@@ -49,7 +49,7 @@ async fn r10_refusals_are_followed_or_said() {
             ("22023", Corrupt),
             ("42501", Refused),
             ("23514", Refused),
-            // "Nobody knows", from those who only speak like PostgreSQL.
+            // Sent by servers that only speak the protocol: the outcome is unknown.
             ("40003", Unknown),
             ("08007", Unknown),
         ] {
@@ -68,14 +68,14 @@ async fn r10_refusals_are_followed_or_said() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_never_free_is_given_up_in_time() {
+async fn a_server_that_keeps_refusing_is_given_up_in_time() {
     let Some(server) = servers::postgres("endless refusals of PostgreSQL") else { return };
     let table = Table::new(&server);
     let store = table.options().time_limit(Duration::from_secs(1)).connect(server.url()).await.unwrap();
     refuse(&table, "40001", u32::MAX);
     let start = Instant::now();
-    let answer = store.insert(&id(), &row(b"0"), LIFETIME).await;
-    // Refused for the last time, or the last time had no answer yet.
+    let answer = store.insert(&id(), &record(b"0"), LIFETIME).await;
+    // The last attempt was refused, or not answered yet.
     assert!(matches!(answer.unwrap_err().kind(), Unavailable | Unknown));
     assert!(start.elapsed() < Duration::from_secs(10));
 }
@@ -86,7 +86,7 @@ async fn a_standby_answers_loads_and_refuses_the_rest() {
     let table = Table::on(&server);
     let store = table.open().await;
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     let standby = server.standby();
     servers::wait_until("the standby has followed", || {
         servers::psql(&standby.url(), &format!("select count(*) from {}", table.0)).as_deref() == Ok("1")
@@ -101,16 +101,16 @@ async fn a_standby_answers_loads_and_refuses_the_rest() {
     assert_eq!(replica.sweep().await.map_err(kind), Err(Unavailable));
     assert_eq!(store.load(&id).await.unwrap().unwrap().fields, loaded.fields);
 
-    // Told to look for the primary, it finds it.
+    // With `target_session_attrs` the store finds the primary.
     let both = format!("127.0.0.1:{},127.0.0.1:{}", standby.port(), server.port());
     let url = format!("postgres://postgres@{both}/postgres?target_session_attrs=read-write");
     let primary = table.options().connect(&url).await.unwrap();
     assert_eq!(primary.update(&id, &noting(&loaded, b"1"), LIFETIME).await.unwrap(), APPLIED);
 }
 
-/// The administrator may ask for more isolation than we need.
+/// The administrator may have set a stricter isolation level than the store needs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r9_no_update_is_lost_at_any_level_of_isolation() {
+async fn r9_no_update_is_lost_at_any_isolation_level() {
     let Some(server) = servers::postgres("isolation in PostgreSQL") else { return };
     for level in ["read committed", "repeatable read", "serializable"] {
         let table = Table::new(&server);
@@ -119,7 +119,7 @@ async fn r9_no_update_is_lost_at_any_level_of_isolation() {
         let url = format!("{}{join}options=-c%20default_transaction_isolation%3D{options}", server.url());
         let store = table.options().connect(&url).await.unwrap();
         let id = id();
-        inserted(&store, &id, &row(b"0")).await;
+        inserted(&store, &id, &record(b"0")).await;
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..4 {
             let (store, id) = (store.clone(), id.clone());
@@ -139,12 +139,12 @@ async fn r9_no_update_is_lost_at_any_level_of_isolation() {
             });
         }
         tasks.join_all().await;
-        let row = store.load(&id).await.unwrap().unwrap();
-        assert_eq!(number(row.fields.find("count").unwrap()), 40, "{level}");
+        let record = store.load(&id).await.unwrap().unwrap();
+        assert_eq!(number(record.fields.find("count").unwrap()), 40, "{level}");
     }
 }
 
-/// A server that says FATAL where PostgreSQL says ERROR, and does not close the connection at once. How many connections it had.
+/// A proxy that turns ERROR into FATAL without closing the connection, and counts its connections.
 async fn fatal(server: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, count) = (listener.local_addr().unwrap(), Arc::new(AtomicU32::new(0)));
@@ -159,7 +159,7 @@ async fn fatal(server: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<Atomi
                 let answers = async {
                     let mut buffer = vec![0; 64 * 1024];
                     while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
-                        // The severity, and the same for programs.
+                        // The severity for people, and the same for programs.
                         for severity in [b"SERROR\0", b"VERROR\0"] {
                             for at in 0..read.saturating_sub(severity.len()) {
                                 if buffer[at..].starts_with(severity) {
@@ -185,7 +185,7 @@ async fn a_connection_that_is_about_to_end_is_not_used_again() {
     let (address, connections) = fatal(server.address()).await;
     let store = table.options().connections(1).connect(&server.url_through(address)).await.unwrap();
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     refuse(&table, "23514", 1);
@@ -200,16 +200,16 @@ fn pool(url: &str) -> Pool {
 }
 
 #[tokio::test]
-async fn a_pool_of_ones_own_is_used_as_it_is() {
+async fn a_given_pool_is_used_as_it_is() {
     let Some(server) = servers::postgres("a pool for PostgreSQL") else { return };
     let (table, pool) = (Table::new(&server), pool(server.url()));
     let store = table.options().prepared().with_pool(pool.clone()).await.unwrap();
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
     assert_eq!(store.update(&id, &noting(&loaded, b"1"), LIFETIME).await.unwrap(), APPLIED);
 
-    // What was prepared is gone: it is prepared again.
+    // The server has forgotten the prepared statements: they are prepared again.
     let all: Vec<_> = std::iter::repeat_with(|| pool.get()).take(pool.status().size).collect();
     for connection in all {
         connection.await.unwrap().batch_execute("deallocate all").await.unwrap();
@@ -217,7 +217,7 @@ async fn a_pool_of_ones_own_is_used_as_it_is() {
     assert_eq!(store.update(&id, &noting(&loaded, b"2"), LIFETIME).await.unwrap(), APPLIED);
     assert_eq!(note(&store, &id).await, "2");
 
-    // In use, all of it.
+    // All connections of the pool are in use.
     let busy: Vec<_> = (0..pool.status().max_size).map(|_| pool.get()).collect();
     let mut held = Vec::new();
     for connection in busy {
@@ -234,7 +234,7 @@ async fn a_pool_of_ones_own_is_used_as_it_is() {
 }
 
 #[tokio::test]
-async fn r18_no_call_waits_for_a_connection_longer_than_the_limit() {
+async fn r18_no_call_waits_for_a_connection_longer_than_its_time_limit() {
     let Some(server) = servers::postgres("a busy pool for PostgreSQL") else { return };
     let (table, pool) = (Table::new(&server), pool(server.url()));
     let limit = Duration::from_millis(500);
@@ -250,13 +250,13 @@ async fn r18_no_call_waits_for_a_connection_longer_than_the_limit() {
         held.push(pool.get().await.unwrap());
     }
     let start = Instant::now();
-    let refused: StoreErrorKind = store.insert(&id(), &row(b"0"), LIFETIME).await.unwrap_err().kind();
+    let refused: StoreErrorKind = store.insert(&id(), &record(b"0"), LIFETIME).await.unwrap_err().kind();
     assert_eq!(refused, Unavailable);
     assert!(start.elapsed() < Duration::from_secs(10));
     drop(held);
     let id = id();
     let inserted = loop {
-        match store.insert(&id, &row(b"0"), LIFETIME).await {
+        match store.insert(&id, &record(b"0"), LIFETIME).await {
             Ok(inserted) => break inserted,
             Err(error) => assert_eq!(error.kind(), Unavailable),
         }

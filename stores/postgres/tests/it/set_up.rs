@@ -8,7 +8,7 @@ use http_session_postgres::PostgresStore;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::{Table, id, inserted, row};
+use super::{Table, id, inserted, record};
 use http_session_test_kit::servers::{self, Postgres, url_through};
 
 fn is_schema<T>(connected: Result<T, ConnectError>, word: &str) {
@@ -30,7 +30,7 @@ fn is<T>(kind: StoreErrorKind, connected: Result<T, ConnectError>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn processes_that_start_together_make_one_table() {
+async fn processes_that_start_together_create_one_table() {
     let Some(server) = servers::postgres("many that make the tables of PostgreSQL") else { return };
     for _ in 0..5 {
         let table = Table::new(&server);
@@ -46,16 +46,16 @@ async fn processes_that_start_together_make_one_table() {
 }
 
 #[tokio::test]
-async fn a_table_is_made_only_where_there_is_none() {
+async fn a_table_is_created_only_if_it_is_missing() {
     let Some(server) = servers::postgres("tables of PostgreSQL") else { return };
     let table = Table::new(&server);
     let (name, url) = (&table.0, server.url());
-    is_schema(table.options().existing_table().connect(url).await, "not to be made");
+    is_schema(table.options().existing_table().connect(url).await, "must not create it");
     table.sql(&table.options().schema().unwrap());
     table.sql(&format!("alter table {name} add column note text default 'ours'"));
     let store = table.options().existing_table().connect(url).await.unwrap();
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     assert!(store.load(&id).await.unwrap().is_some());
 
     for change in [
@@ -73,7 +73,7 @@ async fn a_table_is_made_only_where_there_is_none() {
     }
     let theirs = Table::new(&server);
     theirs.sql(&format!("create table {} (sid varchar primary key, sess json, expire timestamp(6))", theirs.0));
-    is_schema(theirs.open_or_error().await, "another program's");
+    is_schema(theirs.open_or_error().await, "another program");
     match PostgresStore::options().table("a; drop table users").connect(url).await {
         Err(ConnectError::InvalidOptions(why)) => assert!(why.contains("letters"), "{why}"),
         other => panic!("{other:?}"),
@@ -81,7 +81,7 @@ async fn a_table_is_made_only_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_missing_is_made() {
+async fn a_missing_index_is_created() {
     let Some(server) = servers::postgres("indexes of PostgreSQL") else { return };
     let url = server.url();
     for suffix in ["expires", "identity"] {
@@ -96,7 +96,7 @@ async fn an_index_that_is_missing_is_made() {
         table.open().await;
         assert_eq!(table.sql(&count), "1");
         table.options().existing_table().connect(url).await.unwrap();
-        // Of another table.
+        // The name belongs to an index of another table.
         table.sql(&format!("drop index {index}; create index {index} on {}_generations (expires)", table.0));
         is_schema(table.options().connect(url).await, "something else");
     }
@@ -116,20 +116,20 @@ async fn tables_may_have_any_name_and_schema() {
     let long = format!("{}.Select_{}", table.0, "x".repeat(43));
     let store = PostgresStore::options().table(long).connect(server.url()).await.unwrap();
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     let found = format!("select count(*) from {}.\"Select_{}\"", table.0, "x".repeat(43));
     assert_eq!(table.sql(&found), "1");
     assert_eq!(table.sql(&format!("select count(*) from pg_indexes where schemaname = '{}'", table.0)), "4");
 }
 
 #[tokio::test]
-async fn a_role_needs_no_more_than_its_table() {
+async fn a_role_needs_only_rights_on_its_tables() {
     let Some(server) = Postgres::start("roles of PostgreSQL") else { return };
     let table = Table::on(&server);
     server.sql("create role app login");
     server.sql("create database latin template template0 encoding latin1 locale 'C'");
     let url = server.url().replace("postgres@", "app@");
-    is_schema(table.options().connect(&url).await, "may not make it");
+    is_schema(table.options().connect(&url).await, "may not create it");
     server.sql(&table.options().schema().unwrap());
     let name = &table.0;
     for rights in ["select, insert, update", "select, delete"] {
@@ -139,11 +139,11 @@ async fn a_role_needs_no_more_than_its_table() {
     server.sql(&format!("grant select, insert, update on {name}_generations to app"));
     is_schema(table.options().connect(&url).await, "`delete`");
     server.sql(&format!("grant delete on {name}_generations to app; drop index {name}_expires"));
-    is_schema(table.options().connect(&url).await, "may not make them");
+    is_schema(table.options().connect(&url).await, "may not create one");
     server.sql(&table.options().schema().unwrap());
     let store = table.options().connect(&url).await.unwrap();
     let id = id();
-    inserted(&store, &id, &row(b"0")).await;
+    inserted(&store, &id, &record(b"0")).await;
     store.sweep().await.unwrap();
 
     let latin = server.url().replace("/postgres", "/latin").replace("//latin", "//postgres");
@@ -151,7 +151,7 @@ async fn a_role_needs_no_more_than_its_table() {
 }
 
 #[tokio::test]
-async fn r26_what_cannot_be_reached_is_said_without_the_url() {
+async fn r26_a_connection_error_does_not_show_the_url() {
     let Some(server) = Postgres::options().password("hunter2").start("passwords of PostgreSQL") else { return };
     let table = Table::on(&server);
     let store = table.open().await;
@@ -174,10 +174,10 @@ async fn no_option_is_too_large() {
     let table = Table::new(&server);
     let options = table.options().time_limit(Duration::MAX).connections(usize::MAX);
     let store = options.connect(server.url()).await.unwrap();
-    inserted(&store, &id(), &row(b"0")).await;
+    inserted(&store, &id(), &record(b"0")).await;
 }
 
-/// A host that is gone without a word, such as one that lost its power.
+/// A host that vanished, for example because it lost power.
 #[tokio::test]
 async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
     let Some(server) = Postgres::start("PostgreSQL beside a silent host") else { return };
@@ -185,7 +185,7 @@ async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
     silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let silent = silent.listen(1).unwrap();
     let address = silent.local_addr().unwrap();
-    // Nobody accepts these; when there is room for no more, the others are not answered at all.
+    // Nobody accepts these connections. Once the queue is full, further attempts are not answered at all.
     let mut waiting = Vec::new();
     while let Ok(connected) = timeout(Duration::from_millis(500), TcpStream::connect(address)).await {
         waiting.push(connected.unwrap());
@@ -193,11 +193,12 @@ async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
     let url = format!("postgres://postgres@{address},127.0.0.1:{}/postgres", server.port());
     let options = Table::on(&server).options().time_limit(Duration::from_secs(9));
     let store = options.connect(&url).await.unwrap();
-    inserted(&store, &id(), &row(b"0")).await;
+    inserted(&store, &id(), &record(b"0")).await;
 }
 
+#[cfg(feature = "tls")]
 #[tokio::test]
-async fn tls_is_as_the_url_says() {
+async fn tls_follows_the_url() {
     let Some(server) = Postgres::options().password("secret").tls().start("PostgreSQL with tls") else { return };
     let table = Table::on(&server);
     let plain = server.url().replace("?sslmode=require", "");
@@ -209,25 +210,26 @@ async fn tls_is_as_the_url_says() {
     };
     for mode in ["require", "verify-ca", "verify-full"] {
         let store = connect(&format!("sslmode={mode}&sslrootcert={authority}")).await.unwrap();
-        inserted(&store, &id(), &row(b"0")).await;
-        // Not an authority that this system trusts, where it trusts any.
+        inserted(&store, &id(), &record(b"0")).await;
+        // The system does not trust this authority, or trusts none.
         match connect(&format!("sslmode={mode}")).await {
             Err(ConnectError::InvalidUrl(why)) => assert!(why.contains("authority"), "{why}"),
             other => is_unavailable(other),
         }
-        // The certificate is another host's.
+        // The certificate belongs to another host.
         let other = format!("postgres://postgres:secret@db.invalid:{}/postgres", server.port());
         let other = format!("{other}?hostaddr=127.0.0.1&sslmode={mode}&sslrootcert={authority}");
         is_unavailable(table.options().connect(&other).await);
     }
     assert!(connect("sslmode=prefer").await.is_ok());
     assert!(connect("").await.is_ok());
-    // The server takes nobody without.
+    // The server requires TLS.
     is(StoreErrorKind::Refused, connect("sslmode=disable").await);
 }
 
+#[cfg(feature = "tls")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_that_is_given_up_is_cancelled_over_tls_too() {
+async fn an_abandoned_statement_is_cancelled_over_tls_too() {
     let Some(server) = Postgres::options().tls().start("cancelling over tls") else { return };
     let table = Table::on(&server);
     let authority = server.authority().unwrap().display().to_string().replace('/', "%2F");
@@ -239,7 +241,7 @@ async fn a_statement_that_is_given_up_is_cancelled_over_tls_too() {
             break store;
         }
     };
-    // A lock that lasts as long as psql does.
+    // psql holds the lock as long as it runs.
     let lock = format!("begin; lock table {}; select pg_sleep(30)", table.0);
     let mut holder = std::process::Command::new("psql")
         .args(["-q", "-c", &lock, &server.url()])
