@@ -16,7 +16,7 @@
 //! | [rules] | the rules that always hold; each has tests that carry its id |
 //! | [testing] | testing your service: a browser, a manual clock, a store that fails |
 //! | [stores] | which store to choose: what each store can do, and what it guarantees |
-//! | [SQLite](store_sqlite), [Redis](store_redis), [PostgreSQL](store_postgres) | set-up, layout, guarantees and sizing |
+//! | [SQLite](http_session_sqlite), [Redis](http_session_redis), [PostgreSQL](http_session_postgres) | set-up, layout, guarantees and sizing |
 //! | [store authors](store_authors) | writing a store of your own, and the suite that checks it |
 //! | [from express](from_express) | express-session's options and the deliberate differences; tower-sessions |
 
