@@ -1,4 +1,4 @@
-//! `Session<T>`, `Option<Session<T>>` and `Csrf` as axum extractors, and errors as responses.
+//! `Session<T>`, `Option<Session<T>>` and `Csrf` as axum extractors, and the errors as responses.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -8,10 +8,11 @@ use crate::error::{CsrfRejection, SaveError, SessionRejection, SignInNotRecent};
 use crate::session::csrf::Csrf;
 use crate::session::{Session, SessionData};
 
-/// No session, no handler (R18): the response is the rejection's. The session is loaded when it is extracted.
+/// Loads the session. If there is none for this handler, the handler does not run, and the response is that of the
+/// rejection.
 ///
-/// The errors of the session's methods are responses, so a handler may pass them on with `?`. Put `#[axum::debug_handler]` above
-/// a handler that axum does not take: only then does the compiler say why.
+/// The errors of the session's methods are responses, so a handler may return them with `?`. If axum does not accept a
+/// handler, put `#[axum::debug_handler]` above it: only then does the compiler say why.
 ///
 /// ```
 /// # use http_session::Session;
@@ -35,8 +36,8 @@ impl<State: Send + Sync, T: SessionData> FromRequestParts<State> for Session<T> 
     }
 }
 
-/// A handler that can do without: `None` when the store failed, the stored session cannot be read, or the path is outside of
-/// the cookie's. A missing layer is a mistake of the program all the same.
+/// For a handler that can work without a session. `None` if the store failed, if the stored session cannot be read, or if
+/// the path is outside the cookie's path. A missing layer is a mistake in the program, so it is still a rejection.
 ///
 /// ```
 /// # use http_session::Session;
@@ -54,15 +55,8 @@ impl<State: Send + Sync, T: SessionData> OptionalFromRequestParts<State> for Ses
     }
 }
 
-/// Tokens for pages, and the check of posted ones (R24): the response is the rejection's when there is no session.
-///
-/// ```
-/// # use http_session::Csrf;
-/// async fn token(csrf: Csrf) -> String {
-///     csrf.token().map(|token| token.to_string()).unwrap_or_default()
-/// }
-/// # let _: axum::Router = axum::Router::new().route("/csrf-token", axum::routing::get(token));
-/// ```
+/// Tokens for pages, and the check of posted tokens. If there is no session for this request, the response is that of the
+/// rejection.
 impl<State: Send + Sync> FromRequestParts<State> for Csrf {
     type Rejection = SessionRejection;
 

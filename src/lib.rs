@@ -1,27 +1,36 @@
-//! Typed, compile-time configured HTTP sessions for hyper, tower and axum.
+//! Typed HTTP sessions for hyper, tower and axum.
 //!
-//! A session is your own struct. The configuration is checked by the compiler. What a request does to its session reaches the
-//! store as one atomic, conditional write of the fields that changed: requests that run at the same moment keep each other's
-//! fields, and a session that was ended stays so.
+//! A session is your own struct, and the compiler checks the configuration. Each request writes only the fields that it
+//! changed, in one atomic, conditional write. So concurrent requests do not overwrite each other's changes, and a session
+//! that was ended cannot come back.
 //!
 //! ```
-//! use std::convert::Infallible;
-//!
-//! use http::{Request, Response};
+//! use axum::Router;
+//! use axum::routing::{get, post};
+//! use http_session::error::StoreError;
 //! use http_session::{MemoryStore, Secret, Session, SessionConfig};
 //!
 //! #[derive(Session)]
 //! struct Visit {
 //!     views: u64,
-//!     #[session(identity)] // a change is a login or logout: the session rotates by itself
+//!     #[session(identity)] // who is signed in; a change rotates the session
 //!     user: Option<u64>,
-//!     #[session(merge = "append", keep = "sign_in")] // comes along at login
+//!     #[session(merge = "append", keep = "sign_in")] // concurrent additions all stay, and so does the cart at sign-in
 //!     cart: Vec<String>,
 //! }
 //!
-//! async fn hello<B>(_: Request<B>, mut session: Session<Visit>) -> Result<Response<String>, Infallible> {
-//!     session.views += 1;
-//!     Ok(Response::new(format!("{} views", session.views)))
+//! async fn home(mut session: Session<Visit>) -> String {
+//!     session.views += 1; // written with the response
+//!     format!("{} views, {} items in the cart", session.views, session.cart.len())
+//! }
+//!
+//! async fn sign_in(mut session: Session<Visit>) {
+//!     session.sign_in(42); // the id of the user whose password was checked
+//! }
+//!
+//! async fn sign_out(mut session: Session<Visit>) -> Result<(), StoreError> {
+//!     session.sign_out().await?;
+//!     Ok(())
 //! }
 //!
 //! let sessions = SessionConfig::builder()
@@ -29,35 +38,45 @@
 //!     .store(MemoryStore::new())
 //!     .build();
 //!
-//! let service = sessions.service(hello::<()>); // a hyper service
-//! let app: axum::Router = axum::Router::new().layer(sessions.layer()); // a layer for tower and axum
+//! let app: Router = Router::new()
+//!     .route("/", get(home))
+//!     .route("/sign-in", post(sign_in))
+//!     .route("/sign-out", post(sign_out))
+//!     .layer(sessions.csrf_layer()) // refuses posts from other sites' pages
+//!     .layer(sessions.layer());
 //! ```
+//!
+//! With hyper alone, [`SessionConfig::service`] turns a handler into a service. With another framework on tower,
+//! [`Session::extract`](struct@Session) gets the session from a request.
 //!
 //! # Where to look
 //!
-//! - [`struct@Session`]: the handle in a handler; [`derive@Session`]: the attributes of your struct
-//! - [`SessionConfig`] and its [`Builder`](config::Builder): all options
-//! - [`guide::users_sessions`]: devices, "log out everywhere", step-up, "remember me"
-//! - [`Csrf`]: protection against cross-site request forgery
-//! - [`guide`]: the manual, a chapter for each stage of a request; [`guide::from_express`] for those who come from there
-//! - [`guide::events`]: what operators see
-//! - [`SessionStore`]: the contract, for authors of stores; [`guide::store_authors`]: how to write one, and a suite for it
-//! - [`guide::testing`]: a browser, time by hand, and a store that fails, for tests of your service
+//! - [`struct@Session`]: the handle in a handler. [`derive@Session`]: the attributes of your struct.
+//! - [`SessionConfig`] and its [`Builder`](config::builder::Builder): all options.
+//! - [`Csrf`]: protection against cross-site request forgery.
+//! - [`guide`]: the manual, with a chapter for each stage of a request.
+//! - [`guide::users_sessions`]: a user's devices, "log out everywhere", step-up, "remember me".
+//! - [`guide::stores`]: which store to choose. [`store::AnyStore`]: a store chosen by its URL.
+//! - [`guide::testing`]: a browser, a manual clock and a store that fails, for tests of your service.
+//! - [`guide::events`]: events, spans and metrics for operators.
+//! - [`guide::from_express`]: for users of express-session.
+//! - [`SessionStore`] and [`guide::store_authors`]: writing a store of your own, and the suite that checks it.
 //!
-//! # One request
+//! # Stages of a request
 //!
-//! | stage | module | pure |
+//! | stage | module | calls the store |
 //! |---|---|---|
-//! | [1 cookie](guide::_1_cookie) | `cookie::request` | yes |
-//! | [2 token](guide::_2_token) | `token` | yes |
-//! | [3 load](guide::_3_load) | `middleware::load` | IO |
-//! | [4 handler](guide::_4_handler) | yours | |
-//! | [5 changes](guide::_5_changes) | `session::changes` | yes |
-//! | [6 decide](guide::_6_decide) | `decide` | yes |
-//! | [7 commit](guide::_7_commit) | `middleware::commit` | IO |
-//! | [8 set_cookie](guide::_8_set_cookie) | `cookie::set_cookie` | yes |
+//! | [1 cookie](guide::_1_cookie) | `stages::receive`, `cookie::request` | |
+//! | [2 token](guide::_2_token) | `token` | |
+//! | [3 load](guide::_3_load) | `stages::load` | yes |
+//! | [4 handler](guide::_4_handler) | your code | if it awaits a call such as `save` |
+//! | [5 changes](guide::_5_changes) | `request` | |
+//! | [6 decide](guide::_6_decide) | `decide` | |
+//! | [7 commit](guide::_7_commit) | `stages::commit` | yes |
+//! | [8 set_cookie](guide::_8_set_cookie) | `stages::cookie`, `cookie::set_cookie` | |
 //!
-//! The pure stages have no clock, no randomness and no IO inside.
+//! Only stages 3 and 7 do IO of their own, and stage 6 is one pure function. [`middleware`] connects the stages to tower
+//! and hyper.
 //!
 //! # Crate features
 //!
@@ -69,12 +88,12 @@
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
-//! | `metrics` | | what the middleware does, in numbers ([`guide::events`]) |
+//! | `metrics` | | what the middleware does, as numbers ([`guide::events`]) |
 //! | `test-support` | | [`testing`], for tests of a service, and [`store::conformance`], for tests of a store |
 //!
 //! # Runtime
 //!
-//! Waiting for a store uses tokio's timer; a commit whose client has gone is finished in a tokio task.
+//! The crate needs tokio: its timer limits the time of store calls, and its tasks finish a commit whose client has gone.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "hyper", feature = "tower")),
@@ -83,7 +102,7 @@
 
 // The layers, from the top: a module uses only modules below it. `tests/it/layers.rs` holds this order.
 
-// How tower, hyper and axum see us
+// How tower, hyper and axum see this crate
 #[cfg(feature = "axum")]
 mod axum;
 pub mod middleware;
@@ -94,10 +113,10 @@ mod session;
 // What happens to the session of a request, and when
 mod stages;
 
-// What is remembered of one request
+// What is remembered during one request
 mod request;
 
-// What a program decides once
+// What a program decides when it starts
 pub mod config;
 
 // What operators see
@@ -111,20 +130,21 @@ mod token;
 // The store contract, and the store that is chosen at run time
 pub mod store;
 
-// What happens in the store, and which cookie goes out, as one pure function
+// What happens in the store and which cookie is sent, as one pure function
 mod decide;
 pub mod error;
 mod sync;
 
-// For tests of services; stores have `store::conformance`
+// For tests of services. Tests of stores use `store::conformance`
 #[cfg(feature = "test-support")]
 pub mod testing;
 
 // The manual
 pub mod guide;
 
-/// Protection against cross-site request forgery: a layer that refuses requests from other sites. [`Csrf`](crate::Csrf) has
-/// tokens for pages. The [chapter](crate::guide::csrf) has the table, and says what is not covered.
+/// Protection against cross-site request forgery: a layer that refuses requests from other sites' pages. Tokens for pages
+/// are in [`Csrf`](crate::Csrf). The [chapter](crate::guide::csrf) of the manual has the table, and says what is not
+/// covered.
 pub mod csrf {
     #[doc(inline)]
     pub use crate::forgery::TrustedOrigin;
@@ -154,11 +174,11 @@ pub use http_session_store::{SessionId, SessionStore, clock, record};
 #[cfg(feature = "derive")]
 pub use http_session_macros::Session;
 
-// So that the derive's code can be tested from inside.
+// The derive macro writes `::http_session` into its code. The unit tests of this crate need that name too.
 #[cfg(test)]
 extern crate self as http_session;
 
-/// What the derive's code calls. Not part of the interface.
+/// What the code of the derive macro calls. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::SessionStore;
@@ -173,7 +193,7 @@ pub mod __private {
     pub use std::vec::Vec;
 }
 
-/// The README's examples compile.
+/// Compiles the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

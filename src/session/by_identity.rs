@@ -1,4 +1,4 @@
-//! Sessions by their identity: one's devices, "log out everywhere" (R28).
+//! All sessions of a user: a page of devices, "log out everywhere".
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use http_session_store::record::RawJson;
 use http_session_store::{HasIndex, SessionStore};
 
 impl<S: SessionStore> SessionConfig<S> {
-    /// All sessions of a user, each with what the application stored in it, its [`id`](DetachedSession::id) and its
-    /// [times](DetachedSession::last_access): for a page that shows one's devices. Looking is no activity. A session that cannot be
-    /// read as `T` is left out, with an event `session.field.undecodable` (R16).
+    /// All sessions of a user, for a page that lists the user's devices.
+    ///
+    /// Each has what the application stored in it, its [`id`](DetachedSession::id), and its
+    /// [times](DetachedSession::last_access). Listing does not count as activity. A session that `T` cannot read is left
+    /// out, with an event `session.field.undecodable`.
     ///
     /// # Errors
-    /// The store failed, or one of the records is none that it can read ([`StoreErrorKind::Corrupt`]).
+    /// The store failed, or it cannot read one of the records ([`StoreErrorKind::Corrupt`]).
     ///
     /// ```
     /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};
@@ -50,23 +52,15 @@ impl<S: SessionStore> SessionConfig<S> {
         Ok(records.into_iter().filter_map(open).collect())
     }
 
-    /// Ends all sessions of a user, and answers how many there were: after a new password, or when an account is closed. A
-    /// sign-in that is under way does not survive it, unless it begins after this call: give it a
-    /// [`ticket`](Self::ticket) from before its password was checked. Runs to its end once begun, even if the future is dropped.
+    /// Ends all sessions of a user and returns how many there were: after a password reset, or when an account is closed.
+    ///
+    /// A sign-in that is under way at the same moment does not survive, unless it begins only after this call. To cover the
+    /// time from the check of its password on, sign in with a [`ticket`](Self::ticket). Once begun, the call runs to its
+    /// end, even if the future is dropped.
     ///
     /// # Errors
-    /// The store failed; sessions may be left, and calling it again ends them. One that the store cannot read
+    /// The store failed. Some sessions may be left; calling it again ends them. A session that the store cannot read
     /// ([`StoreErrorKind::Corrupt`]) is left, and all others are ended.
-    ///
-    /// ```
-    /// # use http_session::{HasIdentity, Session, SessionConfig, SessionStore};
-    /// # use http_session::error::StoreError;
-    /// # use http_session::store::HasIndex;
-    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
-    /// # async fn close_account<S: SessionStore + HasIndex>(sessions: &SessionConfig<S>, user: u64) -> Result<(), StoreError> {
-    /// let ended = sessions.destroy_all_of::<Visit>(&user).await?;
-    /// # Ok(()) }
-    /// ```
     #[doc(alias = "logout_everywhere")]
     pub async fn destroy_all_of<T: HasIdentity>(&self, identity: &T::Identity) -> Result<usize, StoreError>
     where
@@ -76,64 +70,42 @@ impl<S: SessionStore> SessionConfig<S> {
         AwaitedCall::new(async move { index::end_all(&config, &identity, None).await }).await
     }
 
-    /// Ends all other sessions of the user who is signed in here, and answers how many there were. This session gets a new
-    /// verifier first, so that a copy of its cookie is useless too.
+    /// Ends all other sessions of the user who is signed in here, and returns how many there were. This session gets a new
+    /// verifier first, so a copy of its cookie becomes useless too.
     ///
     /// # Errors
-    /// [`SaveError::Superseded`] or [`SaveError::Missing`] when this session was rotated or ended by another request: then the
-    /// others are left alone. [`SaveError::NotSignedIn`], [`SaveError::IdentityPending`] when nobody is signed in here, or not
-    /// yet. [`SaveError::Store`]: sessions may be left, and calling it again ends them.
-    ///
-    /// ```
-    /// # use http_session::{Session, SessionConfig, SessionStore};
-    /// # use http_session::error::SaveError;
-    /// # use http_session::store::HasIndex;
-    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
-    /// # async fn handler<S>(sessions: &SessionConfig<S>, mut session: Session<Visit>) -> Result<(), SaveError>
-    /// # where S: SessionStore + HasIndex {
-    /// let ended = sessions.destroy_others(&mut session).await?;
-    /// # Ok(()) }
-    /// ```
+    /// - [`SaveError::Superseded`], [`SaveError::Missing`]: another request rotated or ended this session. The other
+    ///   sessions are left alone.
+    /// - [`SaveError::NotSignedIn`], [`SaveError::IdentityPending`]: nobody is signed in here, or the sign-in is not
+    ///   committed yet.
+    /// - [`SaveError::Store`]: some sessions may be left; calling it again ends them.
     pub async fn destroy_others<T: HasIdentity>(&self, session: &mut Session<T>) -> Result<usize, SaveError>
     where
         S: HasIndex,
     {
         session.flush();
-        // Not only afterwards, as in `save`: this call may be given up.
+        // Before the call too, as in `save`: this future may be dropped while the call goes on.
         session.refresh();
         let result = AwaitedCall::new(destroy_others::destroy_others(Arc::clone(&session.slot))).await;
         session.refresh();
         result
     }
 
-    /// Notes, before a password is checked, how things stand with a user's sessions; for
-    /// [`sign_in_with`](Session::sign_in_with).
+    /// Issues a ticket for a sign-in, before the password is checked. Use it with [`sign_in_with`](Session::sign_in_with);
+    /// [`Ticket`] has an example.
     ///
     /// # Errors
     /// The store failed.
-    ///
-    /// ```
-    /// # use http_session::{Session, SessionConfig, SessionStore};
-    /// # use http_session::error::StoreError;
-    /// # use http_session::store::HasIndex;
-    /// # #[derive(Session)] struct Visit { #[session(identity)] user: Option<u64> }
-    /// # async fn handler<S>(sessions: &SessionConfig<S>, mut session: Session<Visit>) -> Result<(), StoreError>
-    /// # where S: SessionStore + HasIndex {
-    /// let ticket = sessions.ticket(42).await?;
-    /// // check the password of user 42, then:
-    /// session.sign_in_with(ticket);
-    /// # Ok(()) }
-    /// ```
     pub async fn ticket<T: HasIdentity>(&self, identity: T::Identity) -> Result<Ticket<T>, StoreError>
     where
         S: HasIndex,
     {
-        let pass = index::pass(&self.config, &json::<T>(&identity)?).await?;
-        Ok(Ticket { identity, pass })
+        let proof = index::pass(&self.config, &json::<T>(&identity)?).await?;
+        Ok(Ticket { identity, proof })
     }
 }
 
-/// The identity as a record has it.
+/// The identity as records store it.
 fn json<T: HasIdentity>(identity: &T::Identity) -> Result<RawJson, StoreError> {
     let mut json = Vec::new();
     T::identity_json(identity, &mut json).map_err(|_| StoreError::new(StoreErrorKind::Refused))?;

@@ -1,4 +1,4 @@
-//! `session.cookie_mut()`.
+//! The guard that `session.cookie_mut()` returns.
 
 use crate::stages::cookie;
 use std::fmt;
@@ -7,8 +7,9 @@ use std::ops::{Deref, DerefMut};
 use crate::cookie::SessionCookie;
 use crate::request::slot::Slot;
 
-/// The cookie's attributes for this session, to change; taken over when dropped. Made by
-/// [`Session::cookie_mut`](super::Session::cookie_mut); derefs to [`SessionCookie`].
+/// The cookie's attributes for one session, to be changed. When it is dropped, the session takes the changes over.
+///
+/// [`Session::cookie_mut`](super::Session::cookie_mut) returns it. It dereferences to [`SessionCookie`].
 ///
 /// ```
 /// # use http_session::Session;

@@ -1,9 +1,9 @@
-//! Protection against cross-site request forgery (R24): whether a request that changes something comes from a page of this
-//! site. The [chapter](crate::guide::csrf) has the table and says what is not covered.
+//! Protection against cross-site request forgery: whether a request that changes something comes from a page of this site.
+//! The [chapter](crate::guide::csrf) of the manual has the table, and says what is not covered.
 //!
-//! - [`SessionConfig::csrf_layer`](crate::SessionConfig::csrf_layer), with the feature `tower`: refuses requests before a
-//!   handler runs;
-//! - [`Csrf`]: tokens for pages, and the same checks for a handler without the layer.
+//! - [`SessionConfig::csrf_layer`](crate::SessionConfig::csrf_layer), with the feature `tower`, refuses requests before a
+//!   handler runs.
+//! - [`Csrf`] has tokens for pages, and the same checks for a handler without the layer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::stages::load;
 use crate::telemetry;
 use http_session_store::record::Epoch;
 
-/// Protection against cross-site request forgery for the session of a request: a view beside
-/// [`Session<T>`](struct@crate::Session), for any `T`. Nothing is stored for it.
+/// Protection against cross-site request forgery for the session of a request: tokens for pages, and the check of requests.
 ///
-/// From [`Session::csrf`](crate::Session::csrf), as an axum extractor, or by [`extract`](Self::extract).
+/// It works beside [`Session<T>`](struct@crate::Session), for any `T`, and stores nothing. Get it from
+/// [`Session::csrf`](crate::Session::csrf), as an axum extractor, or by [`extract`](Self::extract).
 ///
 /// ```
 /// use http_session::{Csrf, Session};
@@ -46,14 +46,15 @@ pub struct Csrf {
 }
 
 impl Csrf {
-    /// The name of the field of [`hidden_input`](Self::hidden_input).
+    /// The name of the form field that [`hidden_input`](Self::hidden_input) writes.
     pub const FIELD: &str = "csrf_token";
 
     pub(crate) const fn new(slot: Arc<Slot>) -> Self {
         Self { slot }
     }
 
-    /// The protection of a request that passed a session layer, by the request's extensions. Loads the session if nobody has.
+    /// The protection for a request that passed a session layer, from the request's extensions. Loads the session if
+    /// nothing in this request has loaded it yet.
     ///
     /// ```
     /// use http_session::Csrf;
@@ -66,7 +67,7 @@ impl Csrf {
     /// ```
     ///
     /// # Errors
-    /// There is no session for this request; see [`SessionRejection`]. When the store failed, nothing can be verified (R18).
+    /// There is no session for this request; see [`SessionRejection`]. If the store failed, nothing can be verified.
     pub async fn extract(extensions: &Extensions) -> Result<Self, SessionRejection> {
         let current = extensions.get::<CurrentSlot>().ok_or(SessionRejection::NoLayer)?;
         let slot = Arc::clone(&current.slot);
@@ -75,20 +76,16 @@ impl Csrf {
         Ok(Self::new(slot))
     }
 
-    /// A new token, different each time. It fits the cookie that the browser has after this response: ask for it when the
-    /// request has done what it does to its session. A sign-in, a sign-out and every other change of the session's secret
-    /// end all tokens from before; a periodic renewal does not.
+    /// A new token, different each time.
     ///
-    /// For a visitor without a stored session it fits if this response stores one. Nothing is stored for its sake; without
-    /// a session a browser's `Origin` or `Sec-Fetch-Site` decides. `None` when the response is committed already, or the
-    /// application's own id generator gave no valid id.
+    /// It matches the cookie that the browser has after this response, so ask for it when the request has done everything
+    /// that it does to its session. A sign-in, a sign-out and any other rotation make all earlier tokens invalid. A
+    /// periodic renewal does not.
     ///
-    /// ```
-    /// # use http_session::Csrf;
-    /// fn meta(csrf: &Csrf) -> String {
-    ///     csrf.token().map(|token| format!("<meta name=csrf-token content={token}>")).unwrap_or_default()
-    /// }
-    /// ```
+    /// For a visitor without a stored session, the token is valid if this response stores a session. No session is stored
+    /// for the token's sake: without a session, `Origin` or `Sec-Fetch-Site` decides.
+    ///
+    /// `None` if the response has been committed already, or if the application's own id generator returned no valid id.
     #[doc(alias = "csrfToken")]
     #[must_use]
     pub fn token(&self) -> Option<CsrfToken> {
@@ -98,14 +95,8 @@ impl Csrf {
         Some(CsrfToken(self.slot.config.csrf.sign(&subject, nonce)))
     }
 
-    /// A new [token](Self::token) as a hidden input of an HTML form, named [`FIELD`](Self::FIELD). Empty where there is none.
-    ///
-    /// ```
-    /// # use http_session::Csrf;
-    /// fn form(csrf: &Csrf) -> String {
-    ///     format!("<form method=post>{}<button>Sign out</button></form>", csrf.hidden_input())
-    /// }
-    /// ```
+    /// A new [token](Self::token) as a hidden input of an HTML form, with the name [`FIELD`](Self::FIELD). Empty if there
+    /// is no token.
     #[must_use]
     pub fn hidden_input(&self) -> String {
         match self.token() {
@@ -114,28 +105,21 @@ impl Csrf {
         }
     }
 
-    /// Whether this is a token of the session whose cookie was presented, as it was when the request came. Nothing else of
-    /// the request counts: see [`check`](Self::check) for the rest.
-    ///
-    /// ```
-    /// use http_session::Csrf;
-    /// use http_session::error::CsrfRejection;
-    ///
-    /// fn posted(csrf: &Csrf, token: &str) -> Result<(), CsrfRejection> {
-    ///     csrf.verify(token)
-    /// }
-    /// ```
+    /// Checks that this is a token of the session whose cookie the request presented, as the session was when the request
+    /// came. Nothing else in the request counts; [`check`](Self::check) looks at the rest too.
     ///
     /// # Errors
-    /// It is none, or the request has no stored session.
+    /// It is not a token of this session, or the request has no stored session.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<(), CsrfRejection> {
         enforce(by_token(proof(&self.slot, Some(token.as_ref()))))
     }
 
-    /// What the [layer](crate::SessionConfig::csrf_layer) does, for a handler without it: safe methods pass, then
-    /// `Sec-Fetch-Site` and `Origin` decide, and where the browser says nothing the token of the form does, or without one
-    /// that of the [header](crate::config::builder::Builder::csrf_header). All but the form's token is taken as the session's layer
-    /// or service saw the request. Call it before anything is changed, for every method.
+    /// Does what the [layer](crate::SessionConfig::csrf_layer) does, for a handler without the layer. Call it for every
+    /// method, before anything is changed.
+    ///
+    /// Safe methods pass. For the others `Sec-Fetch-Site` and `Origin` decide. If they do not decide, the form's
+    /// token decides; without one, the token in the [header](crate::config::builder::Builder::csrf_header). The method and
+    /// the headers are those that the session's layer or service saw.
     ///
     /// ```
     /// use http_session::error::CsrfRejection;
@@ -166,7 +150,7 @@ impl Csrf {
     }
 }
 
-/// What a token of this response must fit: the session as it will be when the response has been committed.
+/// What a token of this response must match: the session as it will be when the response has been committed.
 fn upcoming_subject(slot: &Slot) -> Option<Subject> {
     let format = slot.config.settings.format;
     let begins_record =
@@ -182,7 +166,8 @@ fn upcoming_subject(slot: &Slot) -> Option<Subject> {
     })
 }
 
-/// Of a request whose session is loaded, unless the browser has said enough. The form's token outweighs the header's.
+/// Judges a request whose session is loaded. The token counts only if the headers have not decided, and the form's token
+/// takes precedence over the header's.
 pub(crate) fn judge(slot: &Slot, sender: &Sender, form_token: Option<&[u8]>) -> Verdict {
     match sender {
         Sender::Known(verdict) => *verdict,
@@ -219,36 +204,22 @@ pub(crate) fn enforce(verdict: Verdict) -> Result<(), CsrfRejection> {
     }
 }
 
-/// Tells nothing of the session (R26).
+/// Shows nothing of the session.
 impl fmt::Debug for Csrf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Csrf(..)")
     }
 }
 
-/// A token against cross-site request forgery: 64 letters, digits, `-` and `_`, which need no escaping in HTML, JSON and
-/// headers. Made by [`Csrf::token`].
+/// A token against cross-site request forgery: 64 letters, digits, `-` and `_`. It needs no escaping in HTML, JSON and
+/// headers. [`Csrf::token`] creates it.
 ///
-/// It belongs into pages of this site and nowhere else: not into URLs, not into logs. `Debug` does not show it.
-///
-/// ```
-/// # use http_session::CsrfToken;
-/// fn page(token: &CsrfToken) -> String {
-///     format!("<meta name=csrf-token content={token}>")
-/// }
-/// ```
+/// Put it only into pages of this site, never into URLs or logs. `Debug` does not show it.
 #[derive(Clone)]
 pub struct CsrfToken([u8; TEXT_BYTES]);
 
 impl CsrfToken {
-    /// The token.
-    ///
-    /// ```
-    /// # use http_session::CsrfToken;
-    /// fn json(token: &CsrfToken) -> String {
-    ///     format!(r#"{{"csrf_token":"{}"}}"#, token.as_str())
-    /// }
-    /// ```
+    /// The token as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
@@ -279,14 +250,14 @@ impl AsRef<[u8]> for CsrfToken {
     }
 }
 
-/// As text: for templates and JSON.
+/// Serialises as text, for templates and JSON.
 impl Serialize for CsrfToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
-/// For a response header from which a script takes it; marked sensitive.
+/// For a response header from which a script takes the token. The value is marked sensitive.
 impl From<&CsrfToken> for HeaderValue {
     fn from(token: &CsrfToken) -> Self {
         let mut value = Self::from_bytes(&token.0).unwrap_or(const { Self::from_static("") });

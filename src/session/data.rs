@@ -1,4 +1,4 @@
-//! Between the user's struct and the record: what the derive implements, and what its code calls.
+//! Between the user's struct and the record: what the derive implements, and what the code that it writes calls.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,23 +7,10 @@ use crate::request::change_list::ChangeSink;
 use crate::telemetry;
 use http_session_store::record::{Field, FieldCursor, Fields, RawJson};
 
-/// A struct that can be a session: written by [`#[derive(Session)]`](derive@crate::Session), never by hand.
-///
-/// ```
-/// use http_session::{Session, SessionData};
-///
-/// #[derive(Session)]
-/// struct Visit {
-///     views: u64,
-/// }
-///
-/// fn peek<T: SessionData>(session: &Session<T>) -> bool {
-///     session.is_new()
-/// }
-/// ```
+/// A struct that can be a session. [`#[derive(Session)]`](derive@crate::Session) implements it; never implement it by hand.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session: it does not derive `Session`",
-    label = "this type is no session data",
+    label = "this type is not session data",
     note = "write `#[derive(http_session::Session)]` above the struct"
 )]
 pub trait SessionData: Sized {
@@ -31,7 +18,7 @@ pub trait SessionData: Sized {
     #[doc(hidden)]
     const FIELDS: &'static [Field];
 
-    /// Whether one field is the window on the record's identity (R5).
+    /// Whether one of the fields shows the record's identity (R5).
     #[doc(hidden)]
     const HAS_IDENTITY: bool;
 
@@ -41,16 +28,16 @@ pub trait SessionData: Sized {
     #[doc(hidden)]
     fn encode(&self, writer: &mut FieldWriter<'_>);
 
-    /// Moves the fields that are never stored over from the value that this one replaces.
+    /// Takes over the fields that are never stored from the value that this one replaces.
     #[doc(hidden)]
     fn carry_skipped(&mut self, _before: &mut Self) {}
 
-    /// The identity alone, for a handle that watches it while the handler works.
+    /// Encodes the identity alone, for a handle that watches it while the handler works.
     #[doc(hidden)]
     fn encode_identity(&self, writer: &mut FieldWriter<'_>);
 }
 
-/// A session with an `#[session(identity)]` field: it can sign in and out (R5). Written by the derive.
+/// A session with an `#[session(identity)]` field, which can sign in and out. The derive implements it.
 ///
 /// ```
 /// use http_session::{HasIdentity, Session};
@@ -75,23 +62,23 @@ pub trait SessionData: Sized {
     note = "mark one `Option` field of the struct: `#[session(identity)] user: Option<UserId>`"
 )]
 pub trait HasIdentity: SessionData {
-    /// What identifies a user: the type inside of the field's `Option`.
+    /// What identifies a user: the type inside the field's `Option`.
     type Identity;
 
     #[doc(hidden)]
     fn identity_mut(&mut self) -> &mut Option<Self::Identity>;
 
-    /// The identity as the record has it.
+    /// Writes the identity as records store it.
     #[doc(hidden)]
     fn identity_json(identity: &Self::Identity, raw: &mut Vec<u8>) -> JsonResult<()>;
 }
 
-/// A field that this view cannot do without does not decode: for this view there is no session (R16).
+/// A field that this view needs does not decode, so this view has no session (R16).
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unreadable(());
 
-/// Hands the record's raw values to the derive's code.
+/// Gives the raw values of a record to the derive's code.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct FieldReader<'a> {
@@ -104,7 +91,7 @@ impl<'a> FieldReader<'a> {
         Self { fields: FieldCursor::new(fields), identity }
     }
 
-    /// A field: its value, or its default when it is missing or does not decode (R15, R16).
+    /// Reads a field: its value, or its default if it is missing or does not decode (R15, R16).
     pub fn field<V>(
         &mut self,
         field: &'static Field,
@@ -127,7 +114,7 @@ impl<'a> FieldReader<'a> {
         }
     }
 
-    /// The identity.
+    /// Reads the identity.
     pub fn identity<V>(
         &mut self,
         decode: impl FnOnce(&[u8]) -> Result<V, serde_json::Error>,
@@ -142,7 +129,7 @@ impl<'a> FieldReader<'a> {
     }
 }
 
-/// Takes what changed from the derive's code.
+/// Receives the changes of a value from the derive's code.
 #[doc(hidden)]
 pub struct FieldWriter<'a> {
     pub(crate) base: FieldCursor<'a>,
@@ -158,7 +145,8 @@ impl std::fmt::Debug for FieldWriter<'_> {
 }
 
 impl FieldWriter<'_> {
-    /// A field: compared with the bytes it came from, and where these differ, by value (an equal value is no change).
+    /// Reports a field if it changed: first its bytes are compared with those that it came from, and if they differ, the
+    /// values are compared.
     pub fn field<V: PartialEq>(
         &mut self,
         field: &'static Field,
@@ -184,7 +172,7 @@ impl FieldWriter<'_> {
         }
     }
 
-    /// The identity: compared like a field.
+    /// Reports the identity if it changed, compared in the same way.
     pub fn identity<V: PartialEq>(
         &mut self,
         value: &Option<V>,
@@ -211,7 +199,8 @@ impl FieldWriter<'_> {
     }
 }
 
-/// Reads a value from raw JSON. (Not `DeserializeOwned`: rustc says more about `Deserialize`.)
+/// Reads a value from raw JSON. The bound is not `DeserializeOwned`, because the compiler says more about a missing
+/// `Deserialize`.
 #[doc(hidden)]
 pub fn decode<'de, V: Deserialize<'de>>(raw: &'de [u8]) -> Result<V, serde_json::Error> {
     serde_json::from_slice(raw)
@@ -223,25 +212,26 @@ pub fn encode<V: Serialize>(value: &V, raw: &mut Vec<u8>) -> Result<(), serde_js
     serde_json::to_writer(raw, value)
 }
 
-/// What reading or writing JSON gives.
+/// The result of reading or writing JSON.
 #[doc(hidden)]
 pub type JsonResult<V> = Result<V, serde_json::Error>;
 
-/// How a field of the struct is read and written. The derive implements it once for each field, by its place in the struct, so
-/// that a trait which the field's type lacks is reported once.
+/// How a field of the struct is read and written. The derive implements it once for each field, by the field's place in the
+/// struct. So a trait that the field's type lacks is reported only once.
 #[doc(hidden)]
 pub trait FieldCodec<const PLACE: usize, V> {
     fn decode(raw: &[u8]) -> JsonResult<V>;
     fn encode(value: &V, raw: &mut Vec<u8>) -> JsonResult<()>;
 }
 
-/// The value of a field that is not stored. The derive implements it once for each field, by its place in the struct.
+/// The value of a field that is not stored. The derive implements it once for each field, by the field's place in the
+/// struct.
 #[doc(hidden)]
 pub trait FieldDefault<const PLACE: usize, V> {
     fn default() -> V;
 }
 
-/// `Default`, with a message that fits a field.
+/// `Default`, with a message that suits a field.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default, and a field of a session needs one for when it is not stored yet",
@@ -252,7 +242,7 @@ pub trait DefaultValue {
     fn default_value() -> Self;
 }
 
-// The message above says more than one about `Default` itself.
+// The message above says more than the compiler's own message about `Default`.
 #[diagnostic::do_not_recommend]
 impl<V: Default> DefaultValue for V {
     fn default_value() -> Self {
@@ -291,8 +281,8 @@ pub fn encode_with<V>(
     serialize(value, &mut serializer)
 }
 
-/// Joins two changes of a field by its merge rule: decode, join, encode. Empty stands for absent, which is the default. A
-/// stored value that does not decode gives way to ours.
+/// Merges two changes of a field by its rule: decode, join, encode. Empty bytes stand for an absent field, which has its
+/// default value. If one of the values does not decode, ours wins.
 #[doc(hidden)]
 pub fn merge_field<V>(
     base: &[u8],
@@ -307,13 +297,15 @@ pub fn merge_field<V>(
     let (Some(base), Some(theirs_value), Some(ours_value)) = (value(base), value(theirs), value(ours)) else {
         return Ok(ours.to_vec());
     };
+    // The user's code, which may take long or panic. So callers must not hold the slot's lock (see `Slot::take`).
     let merged = join(base, theirs_value, ours_value)?;
     let mut raw = Vec::new();
     encode(&merged, &mut raw).map_err(|_| MergeConflict::refuse())?;
     Ok(raw)
 }
 
-/// `merge = "reject"`: ours, unless theirs is another value than the one that was loaded. One that does not decode is.
+/// `merge = "reject"`: ours, unless another request has stored a different value than the one that was loaded. A value that
+/// does not decode counts as different.
 #[doc(hidden)]
 pub fn reject_change<V: PartialEq>(
     base: &[u8],

@@ -1,4 +1,4 @@
-//! A session without a request: work that outlives the response, background jobs.
+//! A session outside of a request: for work that outlives the response, and for background jobs.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -19,9 +19,10 @@ use http_session_store::{SessionId, SessionStore};
 
 /// A stored session outside of a request: read it, change it, [`save`](Self::save) it.
 ///
-/// It has no cookie: it can neither sign in nor rotate, and a change of the identity is refused. Made by
-/// [`Session::detach`](super::Session::detach) and [`SessionConfig::load`](crate::SessionConfig::load). It derefs to `T`;
-/// unlike a [`Session`](super::Session) it writes nothing when it is dropped.
+/// It comes from [`Session::detach`](super::Session::detach), [`SessionConfig::load`](crate::SessionConfig::load) or
+/// [`SessionConfig::sessions_of`](crate::SessionConfig::sessions_of). It dereferences to `T`. Unlike a
+/// [`Session`](super::Session), it writes nothing when it is dropped. It has no cookie, so it can neither sign in nor
+/// rotate, and it refuses a change of the identity.
 ///
 /// ```
 /// # use http_session::error::SaveError;
@@ -54,79 +55,36 @@ impl<T: SessionData> DetachedSession<T> {
     }
 
     /// The session's id.
-    ///
-    /// ```
-    /// # use http_session::error::SaveError;
-    /// # use http_session::{DetachedSession, Session};
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # async fn job(session: DetachedSession<Visit>) -> Result<(), SaveError> {
-    /// let note = format!("resume:{}", session.id().as_str());
-    /// # Ok(()) }
-    /// ```
     #[must_use]
     pub const fn id(&self) -> &SessionId {
         &self.id
     }
 
-    /// Time left until the session expires, by the store's clock, as it was when the session was loaded.
-    ///
-    /// ```
-    /// # use http_session::{DetachedSession, Session};
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # fn job(session: &DetachedSession<Visit>) {
-    /// let minutes_left = session.expires_in().as_secs() / 60;
-    /// # }
-    /// ```
+    /// Time left until the session expires, by the store's clock, measured when the session was loaded.
     #[must_use]
     pub const fn expires_in(&self) -> Duration {
         self.record.expires_in
     }
 
-    /// Time since a write or a touch last prolonged the session, as it was when the session was loaded.
-    ///
-    /// ```
-    /// # use http_session::{DetachedSession, Session};
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # fn job(session: &DetachedSession<Visit>) {
-    /// let is_active = session.last_access().as_secs() < 300;
-    /// # }
-    /// ```
+    /// Time since a write or a touch last extended the session, measured when the session was loaded.
     #[must_use]
     pub const fn last_access(&self) -> Duration {
         self.record.ages.touched
     }
 
-    /// Time since the user signed in, as it was when the session was loaded; `None` when nobody is.
-    ///
-    /// ```
-    /// # use http_session::{DetachedSession, Session};
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # fn job(session: &DetachedSession<Visit>) {
-    /// let days = session.since_sign_in().map(|since| since.as_secs() / 86_400);
-    /// # }
-    /// ```
+    /// Time since the user signed in, measured when the session was loaded. `None` if nobody is signed in.
     #[must_use]
     pub fn since_sign_in(&self) -> Option<Duration> {
         self.record.identity.as_ref().map(|_| self.record.ages.identity)
     }
 
-    /// Stores what changed, as one conditional write; a session that was ended or rotated meanwhile is left alone. It is no
-    /// activity: the session's end stays where it is.
+    /// Stores the changes, as one conditional write. A session that was ended or rotated meanwhile is left alone. The write
+    /// does not count as activity: the session expires no later than before.
     ///
     /// # Errors
-    /// The write did not happen; see [`SaveError`]. [`SaveError::IdentityPending`] when the identity field was changed. The
-    /// changes stay in the value, so `save` may be called again; after
-    /// [`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown) the first may have happened (R10).
-    ///
-    /// ```
-    /// # use http_session::error::SaveError;
-    /// # use http_session::{DetachedSession, Session};
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # async fn job(mut session: DetachedSession<Visit>) -> Result<(), SaveError> {
-    /// session.views += 1;
-    /// session.save().await?;
-    /// # Ok(()) }
-    /// ```
+    /// The changes were not written; see [`SaveError`]. [`SaveError::IdentityPending`] means that the identity field was
+    /// changed. The changes stay in the value, so `save` can be called again. After
+    /// [`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown) the first write may have happened.
     pub async fn save(&mut self) -> Result<(), SaveError> {
         let changes = compare(&self.value, &self.record.fields, self.record.identity.as_ref(), T::encode);
         if changes.identity.is_some() {
@@ -158,15 +116,6 @@ impl<T: SessionData> DetachedSession<T> {
     ///
     /// # Errors
     /// The store failed.
-    ///
-    /// ```
-    /// # use http_session::error::StoreError;
-    /// # use http_session::{DetachedSession, Session};
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # async fn job(session: DetachedSession<Visit>) -> Result<(), StoreError> {
-    /// session.destroy().await?;
-    /// # Ok(()) }
-    /// ```
     pub async fn destroy(self) -> Result<SignedOut, StoreError> {
         let Self { config, id, record, .. } = self;
         let end = async move { write::end_session(&config, &id, record.epoch, Some(record.epoch)).await };
@@ -195,11 +144,12 @@ impl<T: SessionData> fmt::Debug for DetachedSession<T> {
 }
 
 impl<S: SessionStore> SessionConfig<S> {
-    /// A stored session outside of a request, by its id: for background work. It is no activity. `None` when there is none,
-    /// or it was destroyed or has expired.
+    /// Loads a stored session by its id, outside of a request: for background jobs. `None` if there is no such session: it
+    /// was destroyed, has expired, or never existed. Loading does not count as activity.
     ///
     /// # Errors
-    /// The store failed, or the identity or a required field does not decode as `T` has it ([`StoreErrorKind::Corrupt`]).
+    /// The store failed, or `T` cannot read the session because the identity or a required field does not decode
+    /// ([`StoreErrorKind::Corrupt`]).
     ///
     /// ```
     /// # use http_session::error::SaveError;
@@ -224,19 +174,11 @@ impl<S: SessionStore> SessionConfig<S> {
         }
     }
 
-    /// Destroys a session outside of a request, whoever is signed in there. One that is not there is no error. Once begun it
-    /// runs to its end, even if the future is dropped.
+    /// Destroys a session by its id, outside of a request, whoever is signed in. It is not an error if there is no such
+    /// session. Once begun, the call runs to its end, even if the future is dropped.
     ///
     /// # Errors
     /// The store failed.
-    ///
-    /// ```
-    /// # use http_session::error::StoreError;
-    /// # use http_session::{MemoryStore, SessionConfig, SessionId};
-    /// # async fn lock_out(sessions: SessionConfig<MemoryStore>, stolen: SessionId) -> Result<(), StoreError> {
-    /// sessions.destroy(&stolen).await?;
-    /// # Ok(()) }
-    /// ```
     pub async fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
         let (config, id) = (Arc::clone(&self.config), id.clone());
         AwaitedCall::new(async move { store_call::destroy(&config, &id, None).await }).await.map(drop)

@@ -1,21 +1,25 @@
-//! Between the handle and the slot: what changed goes in, what is there now comes out.
+//! Between the handle and the slot: changes go in, and the handle is decoded again from what the slot has now.
 
 use std::cell::Cell;
 
 use super::data::{FieldReader, FieldWriter};
-use super::{Access, Session, SessionData};
+use super::{Session, SessionData};
 use crate::error::SessionRejection;
 use crate::request::change_list::ChangeList;
 use crate::request::slot::Window;
 use http_session_store::record::{FieldCursor, Fields, RawJson};
 
 thread_local! {
-    /// Buffers for encoding, so that a change costs no allocation of its own.
+    /// Buffers for encoding, so that finding a change usually allocates nothing. They belong to the thread, because a handle
+    /// lives only for one request.
+    ///
+    /// They are taken out of the cell while in use. The user's code runs in between and may drop another handle on this
+    /// thread, which then begins with empty buffers.
     static BUFFERS: Cell<(Vec<u8>, Vec<u8>)> = const { Cell::new((Vec::new(), Vec::new())) };
 }
 
 impl<T: SessionData> Session<T> {
-    /// What differs from the bytes that the value was decoded from.
+    /// The fields that differ from those that the value was decoded from.
     pub(super) fn changes(&self) -> ChangeList {
         self.compare(T::encode)
     }
@@ -24,19 +28,21 @@ impl<T: SessionData> Session<T> {
         compare(&self.value, &self.window.fields, self.window.identity.as_ref(), encode)
     }
 
-    /// Hands what changed to the slot.
+    /// Hands the changes to the slot. The value stays as it is: [`refresh`](Self::refresh) decodes it again.
     pub(super) fn flush(&mut self) {
         if let Some(settled) = self.settled.take() {
-            // What was in place is in the slot already.
+            // `deref` has handed over the changes of the value that this one replaces.
             self.put(*settled);
         }
         self.hand_over();
-        self.mutable = Access::Read;
+        self.may_have_changed = false;
     }
 
+    /// Hands the changes to the slot, without noting in the handle that this was done.
     pub(super) fn hand_over(&self) {
+        // A required field that was never stored is handed over even by a handle that only reads (R16).
         let fills = const { has_required::<T>() };
-        if self.mutable == Access::Read && !fills {
+        if !self.may_have_changed && !fills {
             return;
         }
         let mut changes = self.changes();
@@ -46,7 +52,7 @@ impl<T: SessionData> Session<T> {
         recycle(changes);
     }
 
-    /// Decodes the value anew from the slot. Where that fails (the response is committed), the old one stays.
+    /// Decodes the value again from the slot. If that fails, because the response has been committed, the old value stays.
     pub(super) fn refresh(&mut self) {
         self.settled.take();
         if let Some(fresh) = self.read() {
@@ -64,19 +70,21 @@ impl<T: SessionData> Session<T> {
         value.carry_skipped(&mut self.value);
         self.value = value;
         self.window = window;
-        self.mutable = Access::Read;
+        self.may_have_changed = false;
     }
 
-    /// An identity that was assigned is not taken back with the rest (R11).
+    /// Hands over an identity that was assigned. Calls that drop a handle's changes begin with this, because a sign-out is
+    /// not dropped with the rest (R11). So do calls that read the identity from the slot.
     pub(super) fn settle_identity(&self) {
         if self.identity_changed() {
             self.hand_over();
         }
     }
 
-    /// Whether an identity was assigned since the value was decoded: what follows, reads too, belongs to the new one (R5).
+    /// Whether another identity was assigned since the value was decoded. From then on everything, reads included, belongs to
+    /// the new identity (R5).
     pub(super) fn identity_changed(&self) -> bool {
-        T::HAS_IDENTITY && self.mutable == Access::Written && self.compare(T::encode_identity).identity.is_some()
+        T::HAS_IDENTITY && self.may_have_changed && self.compare(T::encode_identity).identity.is_some()
     }
 }
 
@@ -96,7 +104,8 @@ pub(super) fn decode<T: SessionData>(window: &Window) -> Result<T, SessionReject
     T::decode(&mut FieldReader::new(&window.fields, window.identity.as_ref())).map_err(|_| SessionRejection::Unreadable)
 }
 
-/// Finds what changed in a value. The user's code runs here, under no lock.
+/// Finds the fields of a value that changed. This runs the user's code (`Serialize`, `Deserialize`, `PartialEq`), so the
+/// caller must not hold the slot's lock.
 pub(super) fn compare<T: SessionData>(
     value: &T,
     base: &Fields,
@@ -112,13 +121,13 @@ pub(super) fn compare<T: SessionData>(
     changes
 }
 
-/// Gives the buffer back to the thread, unless a large value has blown it up.
+/// Gives the buffers back to the thread, without the room that a large value has left in them.
 fn recycle(changes: ChangeList) {
-    const LARGE: usize = 16 * 1024;
+    const MAX_KEPT_BYTES: usize = 16 * 1024;
     let (mut scratch, _) = BUFFERS.take();
     let mut bytes = changes.into_buffer();
     bytes.clear();
-    bytes.shrink_to(LARGE);
-    scratch.shrink_to(LARGE);
+    bytes.shrink_to(MAX_KEPT_BYTES);
+    scratch.shrink_to(MAX_KEPT_BYTES);
     BUFFERS.set((scratch, bytes));
 }

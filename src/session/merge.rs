@@ -1,16 +1,18 @@
-//! Merge rules: what becomes of a field that two requests changed at the same moment.
+//! Merge rules: what becomes of a field that two requests change at the same moment.
 //!
-//! `#[session(merge = "..")]` names a rule, or a function `fn(base: T, theirs: T, ours: T) -> T`. Without one a field is
-//! replaced: the request that commits last wins. Each rule is a trait, so that a type of yours can take part.
+//! `#[session(merge = "..")]` names a rule, or a function `fn(base: T, theirs: T, ours: T) -> T`. Here `base` is the value
+//! that was loaded, `theirs` is what another request has stored since, and `ours` is what this request wants to store. A
+//! field without a rule is replaced: the request that commits last wins. Each rule is a trait, so a type of yours can have
+//! it too.
 //!
 //! | rule | trait | result |
 //! |---|---|---|
-//! | `add` | [`MergeAdd`] | theirs, and what we added |
+//! | `add` | [`MergeAdd`] | theirs, plus what we added |
 //! | `max`, `min` | [`MergeMax`], [`MergeMin`] | the larger, the smaller |
-//! | `append` | [`MergeAppend`] | theirs, and the tail that we appended |
-//! | `union` | [`MergeUnion`] | what either has, less what either took away |
-//! | `keys` | [`MergeKeys`] | each key by itself |
-//! | `reject` | none | the second commit fails, with a 409 |
+//! | `append` | [`MergeAppend`] | theirs, then the items that we appended |
+//! | `union` | [`MergeUnion`] | what either has, without what either removed |
+//! | `keys` | [`MergeKeys`] | each key merged separately |
+//! | `reject` | | the second commit fails with a 409 |
 //!
 //! ```
 //! #[derive(http_session::Session)]
@@ -24,13 +26,13 @@
 //! }
 //! ```
 //!
-//! A merge function may run several times for one commit.
+//! A merge function may run several times for one commit: once for each time that the store reports a conflict.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-/// Counters: `merge = "add"`. For whole numbers of up to 64 bits, `f32`, `f64` and `Duration`; a type of yours may
+/// Counters: `merge = "add"`. For whole numbers of up to 64 bits, `f32`, `f64` and `Duration`. A type of yours may
 /// implement it.
 ///
 /// ```
@@ -58,7 +60,7 @@ use std::time::Duration;
     note = "`add` is for numbers and `Duration`; implement `MergeAdd` for `{Self}` or choose another rule"
 )]
 pub trait MergeAdd: Sized {
-    /// `theirs` and the difference of `ours` and `base`. Whole numbers and `Duration` saturate.
+    /// `theirs` plus the difference between `ours` and `base`. Whole numbers and `Duration` saturate.
     ///
     /// ```
     /// use http_session::merge::MergeAdd;
@@ -105,27 +107,13 @@ impl MergeAdd for Duration {
 }
 
 /// High-water marks: `merge = "max"`. For every type that is `PartialOrd`.
-///
-/// ```
-/// #[derive(http_session::Session)]
-/// struct Visit {
-///     #[session(merge = "max")]
-///     best_score: u32,
-/// }
-/// ```
 #[diagnostic::on_unimplemented(
     message = "`merge = \"max\"` does not work on `{Self}`",
     label = "values of this type have no order",
     note = "`max` needs `PartialOrd`"
 )]
 pub trait MergeMax: Sized {
-    /// The larger of `theirs` and `ours`; ours where they have no order, as NaN.
-    ///
-    /// ```
-    /// use http_session::merge::MergeMax;
-    ///
-    /// assert_eq!(u64::merge_max(0, 7, 6), 7);
-    /// ```
+    /// The larger of `theirs` and `ours`. If they have no order, as with NaN, it is `ours`.
     #[must_use]
     fn merge_max(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -137,28 +125,17 @@ impl<T: PartialOrd> MergeMax for T {
     }
 }
 
-/// Low-water marks: `merge = "min"`. For every type that is `PartialOrd`; of an `Option`, `None` is the smallest.
+/// Low-water marks: `merge = "min"`. For every type that is `PartialOrd`.
 ///
-/// ```
-/// #[derive(http_session::Session)]
-/// struct Visit {
-///     #[session(merge = "min", default = u32::MAX)]
-///     best_time: u32,
-/// }
-/// ```
+/// Give a number a large default, such as `#[session(merge = "min", default = u32::MAX)]`. For an `Option`, `None` is the
+/// smallest value.
 #[diagnostic::on_unimplemented(
     message = "`merge = \"min\"` does not work on `{Self}`",
     label = "values of this type have no order",
     note = "`min` needs `PartialOrd`"
 )]
 pub trait MergeMin: Sized {
-    /// The smaller of `theirs` and `ours`; ours where they have no order, as NaN.
-    ///
-    /// ```
-    /// use http_session::merge::MergeMin;
-    ///
-    /// assert_eq!(u64::merge_min(9, 7, 6), 6);
-    /// ```
+    /// The smaller of `theirs` and `ours`. If they have no order, as with NaN, it is `ours`.
     #[must_use]
     fn merge_min(base: Self, theirs: Self, ours: Self) -> Self;
 }
@@ -170,23 +147,15 @@ impl<T: PartialOrd> MergeMin for T {
     }
 }
 
-/// Lists that grow at the end: `merge = "append"`. For `Vec`, `VecDeque` and `String`; a type of yours may implement it.
-///
-/// ```
-/// #[derive(http_session::Session)]
-/// struct Visit {
-///     #[session(merge = "append")]
-///     cart: Vec<String>,
-/// }
-/// ```
+/// Lists that grow at the end: `merge = "append"`. For `Vec`, `VecDeque` and `String`. A type of yours may implement it.
 #[diagnostic::on_unimplemented(
     message = "`merge = \"append\"` does not work on `{Self}`",
     label = "nothing can be appended to this type",
     note = "`append` is for `Vec`, `VecDeque` and `String`; implement `MergeAppend` for `{Self}` or choose another rule"
 )]
 pub trait MergeAppend: Sized {
-    /// `theirs`, then the tail that we added to `base`. When we replaced the list and they appended: ours, then their tail.
-    /// When both replaced it: ours.
+    /// `theirs`, then the items that we appended to `base`. If we replaced the list and they appended to it: `ours`, then
+    /// their items. If both replaced it: `ours`.
     ///
     /// ```
     /// use http_session::merge::MergeAppend;
@@ -231,28 +200,20 @@ impl MergeAppend for String {
     }
 }
 
-/// Sets: `merge = "union"`. For `HashSet` and `BTreeSet`; a type of yours may implement it.
-///
-/// ```
-/// #[derive(http_session::Session)]
-/// struct Visit {
-///     #[session(merge = "union")]
-///     seen: std::collections::BTreeSet<u64>,
-/// }
-/// ```
+/// Sets: `merge = "union"`. For `HashSet` and `BTreeSet`. A type of yours may implement it.
 #[diagnostic::on_unimplemented(
     message = "`merge = \"union\"` does not work on `{Self}`",
-    label = "this type is no set",
+    label = "this type is not a set",
     note = "`union` is for `HashSet` and `BTreeSet`; implement `MergeUnion` for `{Self}` or choose another rule"
 )]
 pub trait MergeUnion: Sized {
-    /// What either request has, less what either took away.
+    /// The items that either request has, without those that either removed.
     ///
     /// ```
     /// use std::collections::BTreeSet;
     /// use http_session::merge::MergeUnion;
     ///
-    /// // They added 3, we took 1 away.
+    /// // They added 3; we removed 1.
     /// let merged = BTreeSet::merge_union([1, 2].into(), [1, 2, 3].into(), [2].into());
     /// assert_eq!(merged, [2, 3].into());
     /// ```
@@ -280,28 +241,20 @@ impl<T: Ord> MergeUnion for BTreeSet<T> {
     }
 }
 
-/// Maps, each key by itself: `merge = "keys"`. For `HashMap` and `BTreeMap`; a type of yours may implement it.
-///
-/// ```
-/// #[derive(http_session::Session)]
-/// struct Visit {
-///     #[session(merge = "keys")]
-///     quantities: std::collections::HashMap<String, u32>,
-/// }
-/// ```
+/// Maps whose keys merge separately: `merge = "keys"`. For `HashMap` and `BTreeMap`. A type of yours may implement it.
 #[diagnostic::on_unimplemented(
     message = "`merge = \"keys\"` does not work on `{Self}`",
-    label = "this type is no map",
+    label = "this type is not a map",
     note = "`keys` is for `HashMap` and `BTreeMap`; implement `MergeKeys` for `{Self}` or choose another rule"
 )]
 pub trait MergeKeys: Sized {
-    /// `theirs`, with the keys that we inserted, changed or removed. Of one key, ours wins.
+    /// `theirs`, with the keys that we inserted, changed or removed. If both changed the same key, ours wins.
     ///
     /// ```
     /// use std::collections::BTreeMap;
     /// use http_session::merge::MergeKeys;
     ///
-    /// // They changed "a", we inserted "b".
+    /// // They changed "a"; we inserted "b".
     /// let merged = BTreeMap::merge_keys([("a", 1)].into(), [("a", 2)].into(), [("a", 1), ("b", 5)].into());
     /// assert_eq!(merged, [("a", 2), ("b", 5)].into());
     /// ```

@@ -1,10 +1,12 @@
-//! The typed session: the handle that a handler works with.
+//! What a handler can call: the typed handle on the session of a request, and calls for the sessions of a user.
 //!
-//! The middleware puts one untyped slot into each request. A [`Session<T>`](struct@Session) is a typed window on it: it
-//! decodes `T` when it is made and, when it is dropped after mutable access, writes back the fields that really changed.
-//! Several handles in one request, of the same type or of different ones, just work: an auth guard, a CSRF layer and the
-//! handler may each hold one. Different fields never disturb each other; of one field, the handle that is dropped last wins,
-//! or its merge rule decides.
+//! The middleware puts one untyped slot into each request. A [`Session<T>`](struct@Session) is a typed window on the slot.
+//! It decodes `T` when it is made. When it is dropped after mutable access, it hands the fields that really changed back to
+//! the slot.
+//!
+//! One request can have several handles, of one type or of several types: an authentication guard, a CSRF layer and the
+//! handler may each hold one. Changes to different fields never disturb each other. If two handles change the same field,
+//! its merge rule decides; without a rule, the handle that is dropped last wins.
 
 mod by_identity;
 mod cookie_mut;
@@ -42,10 +44,11 @@ use http_session_store::SessionId;
 
 /// The session of a request, as your struct.
 ///
-/// It derefs to `T`, mutably too: read and write plain fields. What changed is found by value when the handle is dropped and
-/// is committed with the response as one atomic write. Nothing has to be marked, and an equal value is no change.
+/// It dereferences to `T`, also mutably: read and write plain fields. There is nothing to mark as modified. When the handle
+/// is dropped, the values are compared with those that were loaded, and what differs is written with the response, in one
+/// atomic write. A value that equals the old one is not a change.
 ///
-/// The handle's own methods shadow methods of the same name on `T`; call yours as `T::id(&session)` then.
+/// The methods of the handle shadow methods of the same name on `T`. Call yours as `T::id(&session)` in that case.
 ///
 /// ```
 /// use http_session::Session;
@@ -64,24 +67,30 @@ use http_session_store::SessionId;
 #[must_use = "a session that is dropped at once was loaded for nothing"]
 pub struct Session<T: SessionData> {
     value: T,
+    /// What `value` was decoded from: the fields and the identity as the slot had them, and the number of the slot's view.
+    ///
+    /// A change is what differs from the window. It is also the base of a merge, if another handle has changed the slot
+    /// since. A change of identity begins a new view, and the slot drops what a handle computed in an older one (R4).
     window: Window,
-    mutable: Access,
-    /// What a reader sees after an identity was assigned, until the next mutable access puts it in place.
+    /// Whether the handler has had mutable access since `value` was decoded.
+    may_have_changed: bool,
+    /// What a read shows after the handler assigned another identity: `T`, decoded again from the slot. `Deref` has only
+    /// `&self` and cannot replace `value`; the next mutable access does.
     settled: OnceLock<Box<(T, Window)>>,
-    slot: Held,
+    slot: CountedSlot,
 }
 
-/// A slot that knows of this handle as long as it lives.
-struct Held(Arc<Slot>);
+/// A slot that counts its handles: the middleware reports a handle that outlives its response.
+struct CountedSlot(Arc<Slot>);
 
-impl Held {
+impl CountedSlot {
     fn new(slot: Arc<Slot>) -> Self {
         slot.handle_opened();
         Self(slot)
     }
 }
 
-impl Deref for Held {
+impl Deref for CountedSlot {
     type Target = Arc<Slot>;
 
     fn deref(&self) -> &Arc<Slot> {
@@ -89,23 +98,17 @@ impl Deref for Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for CountedSlot {
     fn drop(&mut self) {
         self.0.handle_dropped();
     }
 }
 
-/// Whether the handler has had mutable access since the value was decoded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Written,
-}
-
 impl<T: SessionData> Session<T> {
-    /// The session of a request that passed a session layer, by the request's extensions. Loads it if nobody has.
+    /// The session of a request that passed a session layer, from the request's extensions. Loads the session if nothing in
+    /// this request has loaded it yet.
     ///
-    /// What the axum extractor does, for every other framework:
+    /// This is what the axum extractor calls. Use it with every other framework:
     ///
     /// ```
     /// use http_session::Session;
@@ -132,7 +135,8 @@ impl<T: SessionData> Session<T> {
         Self::open(slot)
     }
 
-    /// Another view of a handle's session: a library's own fields beside the handler's, in the same record, cookie and commit.
+    /// Another view of the same session: for example, a library's own fields beside the handler's. Both views share the
+    /// record, the cookie and the commit.
     ///
     /// ```
     /// use http_session::Session;
@@ -154,59 +158,41 @@ impl<T: SessionData> Session<T> {
     /// ```
     ///
     /// # Errors
-    /// The stored session cannot be read by this view (R16), or the response has been committed already.
+    /// This view cannot read the stored session, or the response has been committed already.
     pub fn of<U: SessionData>(session: &Session<U>) -> Result<Self, SessionRejection> {
         Self::open(Arc::clone(&session.slot))
     }
 
-    /// A window on a slot that is loaded.
+    /// Makes a handle on a slot that is loaded.
     pub(crate) fn open(slot: Arc<Slot>) -> Result<Self, SessionRejection> {
         let window = slot.window()?;
         let value = decode(&window)?;
-        Ok(Self { value, window, mutable: Access::Read, settled: OnceLock::new(), slot: Held::new(slot) })
+        Ok(Self { value, window, may_have_changed: false, settled: OnceLock::new(), slot: CountedSlot::new(slot) })
     }
 
-    /// The session's id (express: `req.sessionID`). In the native format it is no secret, and stays the same until
-    /// [`regenerate`](Self::regenerate); in the express format it is a credential, and each rotation is a new one. A new
-    /// session's id is chosen when it is first asked for. `None` when the application's own generator gave no valid id, or when
-    /// the response is committed already.
+    /// The session's id, like `req.sessionID` in express-session.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// let job = session.id().map(|id| id.as_str().to_owned()); // for `SessionConfig::load`
-    /// # }
-    /// ```
+    /// In the native format the id is not a secret, and it stays the same until [`regenerate`](Self::regenerate). In the
+    /// express format the id is a credential, and each rotation replaces it. The id of a new session is chosen when it is
+    /// first asked for.
+    ///
+    /// `None` if the application's own generator returned no valid id, or if the response has been committed already.
     #[doc(alias = "sessionID")]
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.slot.id()
     }
 
-    /// Whether this session is not stored yet: no cookie led to one, and nothing was [saved](Self::save) in this request.
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// if session.is_new() {
-    ///     session.views = 1;
-    /// }
-    /// # }
-    /// ```
+    /// Whether this session is not stored yet: the request came without a session, or [`regenerate`](Self::regenerate) has
+    /// begun another one, and nothing has been [saved](Self::save) since.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.slot.with(|session| session.begins_record()).unwrap_or(true)
     }
 
-    /// Time left until the session expires, by the store's clock, as it was when the session was loaded or stored: a touch with
-    /// this response does not count yet. `None` for a session that is not stored yet.
+    /// Time left until the session expires, by the store's clock. `None` for a session that is not stored yet.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// let soon = session.expires_in().is_some_and(|left| left < std::time::Duration::from_secs(300));
-    /// # }
-    /// ```
+    /// It is measured when the session is loaded or stored. A touch with this response does not count yet.
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         self.slot
@@ -214,145 +200,93 @@ impl<T: SessionData> Session<T> {
             .flatten()
     }
 
-    /// Time since a write or a touch last prolonged the session (connect: `lastAccess`), by the store's clock, as it was when
-    /// the session was loaded. Touches are throttled, so it is no exact time of the last request
-    /// ([`Builder::touch_throttle`](crate::config::builder::Builder::touch_throttle)). `None` for a session that is not stored yet.
+    /// Time since a write or a touch last extended the session, by the store's clock, like `lastAccess` in connect. `None`
+    /// for a session that is not stored yet.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// let away = session.last_access().is_some_and(|ago| ago > std::time::Duration::from_secs(3600));
-    /// # }
-    /// ```
+    /// It is measured when the session is loaded. Touches are [throttled](crate::config::builder::Builder::touch_throttle),
+    /// so the last request may be more recent.
     #[doc(alias = "lastAccess")]
     #[must_use]
     pub fn last_access(&self) -> Option<Duration> {
         self.slot.with(|session| (!session.begins_record()).then_some(session.loaded.record.ages.touched)).flatten()
     }
 
-    /// A new verifier with the response: the cookie that the browser holds now becomes useless, the data stays
-    /// (OWASP: renew at each change of privilege). Changes of the identity do this by themselves. In the express format it is a
-    /// new id, in a new record. A session that is not stored has nothing to renew.
+    /// Gives the session a new verifier with the response: the data stays, and the cookie that the browser has now becomes
+    /// useless.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// session.rotate(); // the password was changed
-    /// # }
-    /// ```
+    /// Call it when the user's privileges change, for example after a new password (OWASP: renew the session id after any
+    /// privilege level change). A sign-in and a sign-out rotate automatically. In the express format a rotation moves the
+    /// session to a new id, in a new record. A session that is not stored yet has nothing to rotate.
     #[doc(alias = "cycle_id")]
     #[doc(alias = "renew")]
     pub fn rotate(&mut self) {
         self.slot.with(|session| session.pending.ask(Intent::Rotate));
     }
 
-    /// Begins afresh in a new record with a new id: no fields, whatever their marks, and no identity unless a sign-in follows
-    /// (R17). With the response the new session is stored, even if it is empty, then the old one destroyed (express:
-    /// `req.session.regenerate`).
+    /// Begins a new session, with a new id in a new record, like `req.session.regenerate` in express-session.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// session.regenerate();
-    /// session.views = 1; // in the new session
-    /// # }
-    /// ```
+    /// The new session has no fields, whatever their `keep` marks, and no identity unless a sign-in follows. With the
+    /// response it is stored, even if it is empty, and then the old one is destroyed. What the handler writes after this
+    /// call goes into the new session.
     pub fn regenerate(&mut self) {
         self.settle_identity();
-        self.mutable = Access::Read;
-        // The application's rules may be called here: outside of the lock.
+        self.may_have_changed = false;
+        // Outside of the slot's lock: this may call the application's own cookie rules.
         let cookie = cookie::first_cookie(&self.slot.config, &self.slot);
         self.slot.with(|session| session.regenerate(cookie));
         self.refresh();
     }
 
-    /// Forgets what this request changed and has not stored yet, in all handles; the cookie's attributes too. A sign-out or an
-    /// end that was asked for is not taken back (R11).
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// session.views += 1;
-    /// session.discard();
-    /// # }
-    /// ```
+    /// Forgets the changes that this request has not stored yet, in all handles. Changes to the cookie's attributes are
+    /// forgotten too. A sign-out or a `destroy` that was asked for is not taken back.
     pub fn discard(&mut self) {
         self.settle_identity();
-        self.mutable = Access::Read;
+        self.may_have_changed = false;
         self.slot.with(RequestSession::discard);
         self.refresh();
     }
 
-    /// express: `req.session = null`. This request's changes are dropped; the stored session stays or is destroyed, as
-    /// [`Unset`](crate::config::express::Unset) says. A sign-out of this request is done all the same (R11).
+    /// Takes the session off the request, like `req.session = null` in express-session.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(session: http_session::Session<Visit>) {
-    /// session.unset();
-    /// # }
-    /// ```
+    /// The changes of this request are dropped. The stored session stays or is destroyed, as
+    /// [`Unset`](crate::config::express::Unset) says. A sign-out that this request has asked for is carried out all the
+    /// same.
     pub fn unset(mut self) {
         self.settle_identity();
-        self.mutable = Access::Read;
+        self.may_have_changed = false;
         self.slot.with(|session| session.pending.ask(Intent::Unset));
     }
 
-    /// Touches the session with this response even if that is not due yet (R7; express: `req.session.touch`). Nothing after
-    /// [`passive`](Self::passive).
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// session.touch();
-    /// # }
-    /// ```
+    /// Touches the session with this response, even if no touch is due yet: its idle lifetime begins again. Like
+    /// `req.session.touch` in express-session. It has no effect in a [`passive`](Self::passive) request.
     pub fn touch(&mut self) {
         self.slot.with(|session| session.touch = true);
     }
 
-    /// This request is no activity: it does not prolong the session, even where it writes. For polling (R7; OWASP: idle
-    /// timeout).
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(mut session: http_session::Session<Visit>) {
-    /// session.passive();
-    /// # }
-    /// ```
+    /// Declares that this request is not an activity of the user, for example because a script polls. The request does not
+    /// extend the session, even if it writes (OWASP: idle timeout).
     pub fn passive(&mut self) {
         self.slot.with(|session| session.passive = true);
     }
 
-    /// The cookie's attributes for this session: the configured ones, or its own (express: `req.session.cookie`).
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(session: http_session::Session<Visit>) {
-    /// let remembered = session.cookie().max_age.is_some();
-    /// # }
-    /// ```
+    /// The cookie's attributes for this session: the configured ones, or the session's own. Like `req.session.cookie` in
+    /// express-session.
     #[must_use]
     pub fn cookie(&self) -> SessionCookie {
         cookie::session_cookie(&self.slot.config, &self.slot)
     }
 
-    /// How long this session may live: as configured, or as [`set_lifetimes`](Self::set_lifetimes) said.
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(session: http_session::Session<Visit>) {
-    /// let hours = session.lifetimes().idle.as_secs() / 3600;
-    /// # }
-    /// ```
+    /// How long this session may live: the configured lifetimes, or those from [`set_lifetimes`](Self::set_lifetimes).
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         cookie::session_lifetimes(&self.slot.config, &self.slot)
     }
 
-    /// Gives this session lifetimes of its own instead of the configured ones (R7): "remember me". They are stored with it, as
-    /// the cookie's own attributes are, and go with the identity: set them with, or after, the sign-in. So that the browser
-    /// keeps the cookie that long, give it a [`max_age`](Self::cookie_mut) too. Each is at least a millisecond.
+    /// Gives this session lifetimes of its own, instead of the configured ones: "remember me".
+    ///
+    /// They are stored with the session and are cleared with the identity, so set them with the sign-in or after it. To
+    /// make the browser keep the cookie that long, also set its [`max_age`](Self::cookie_mut). Each lifetime is at least a
+    /// millisecond.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -374,29 +308,17 @@ impl<T: SessionData> Session<T> {
         cookie.absolute = Some(lifetimes.absolute);
     }
 
-    /// Changes the cookie's attributes for this session (express: `req.session.cookie`). They are stored with it; see
-    /// [`SessionCookie`] for what may be changed to what. As in express-session, such a change alone stores no new session; in
-    /// the express format it is no modification at all.
+    /// Changes the cookie's attributes for this session, like `req.session.cookie` in express-session. They are stored with
+    /// the session. [`SessionCookie`] says which values are accepted.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn remember(mut session: http_session::Session<Visit>) {
-    /// session.cookie_mut().max_age = Some(std::time::Duration::from_secs(14 * 24 * 3600)); // remember me
-    /// # }
-    /// ```
+    /// As in express-session, a new session is not stored because of such a change alone. In the express format it does not
+    /// count as a modification at all.
     pub fn cookie_mut(&mut self) -> CookieMut<'_> {
         let cookie = self.cookie();
         CookieMut::new(cookie, &self.slot)
     }
 
-    /// Protection against cross-site request forgery for this session (R24): tokens for forms and scripts, and their check.
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # fn handler(session: http_session::Session<Visit>) {
-    /// let token = session.csrf().token();
-    /// # }
-    /// ```
+    /// Protection against cross-site request forgery for this session: tokens for forms and scripts, and their check.
     #[doc(alias = "csrfToken")]
     #[must_use]
     pub fn csrf(&self) -> Csrf {
@@ -404,13 +326,16 @@ impl<T: SessionData> Session<T> {
         Csrf::new(Arc::clone(&self.slot))
     }
 
-    /// Stores this request's changes now, as one conditional write, and answers whether it happened (R13; express:
-    /// `req.session.save`). A session that is not stored yet is inserted. Never signs in and never rotates. A write that was
-    /// sent runs to its end even if the future is dropped.
+    /// Stores the changes of this request now, as one conditional write, and reports whether that succeeded. Like
+    /// `req.session.save` in express-session.
+    ///
+    /// A session that is not stored yet is inserted. `save` never signs in and never rotates. A write that has been sent to
+    /// the store runs to its end, even if the future is dropped.
     ///
     /// # Errors
-    /// The write did not happen; see [`SaveError`]. The changes stay pending and are tried again with the response, unless the
-    /// answer was lost ([`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown), R10).
+    /// The changes were not written; see [`SaveError`]. They stay pending and are tried again with the response. The
+    /// exception is a lost answer ([`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown)): the write may have
+    /// happened, so it is not sent again.
     ///
     /// ```
     /// # #[derive(http_session::Session)] struct Visit { views: u64 }
@@ -421,16 +346,18 @@ impl<T: SessionData> Session<T> {
     /// ```
     pub async fn save(&mut self) -> Result<(), SaveError> {
         self.flush();
-        // Not only afterwards: this call may be given up, and what is in the slot already is no change once more.
+        // Before the call too, not only after it: this future may be dropped while the write goes on. A handle with its old
+        // window would then report the same changes once more, and a counter with `merge = "add"` would count them twice.
         self.refresh();
         let result = AwaitedCall::new(awaited::save(Arc::clone(&self.slot))).await;
         self.refresh();
         result
     }
 
-    /// An immediate gate (R13): runs `change` and stores what it changed now, on condition that the store still has the
-    /// values that were loaded. Of two requests that take the same nonce, one gets it. Where `change` changes nothing, the
-    /// store is not asked.
+    /// A gate that acts at once: runs `change` and stores its changes now, on condition that the store still has the values
+    /// that were loaded.
+    ///
+    /// If two requests take the same nonce, only one of them gets it. If `change` changes nothing, the store is not called.
     ///
     /// ```
     /// # use http_session::Session;
@@ -442,15 +369,16 @@ impl<T: SessionData> Session<T> {
     /// ```
     ///
     /// # Errors
-    /// [`SaveError::Conflict`] when another request was first: the handle then shows what the store has now.
-    /// [`SaveError::IdentityPending`] when `change` assigns the identity. For the others see [`SaveError`]. What `change`
-    /// did is then undone in the handle.
+    /// [`SaveError::Conflict`] if another request was first: the handle then shows what the store has now.
+    /// [`SaveError::IdentityPending`] if `change` assigns the identity. For the others see [`SaveError`]. After an error
+    /// the handle does not have the changes that `change` made.
     pub async fn take<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> Result<R, SaveError> {
         self.flush();
         self.refresh();
         let taken = change(&mut self.value);
         let (changes, view) = (self.changes(), self.window.view);
-        // Until the store has said yes, nothing of it is in the handle: not for a commit, should this call be given up.
+        // Takes the change out of the handle until the store has agreed. If this future is dropped, the commit must not
+        // write what the gate has not let through.
         self.refresh();
         if changes.identity.is_some() {
             return Err(SaveError::IdentityPending);
@@ -466,20 +394,15 @@ impl<T: SessionData> Session<T> {
         result.map(|()| taken)
     }
 
-    /// Reads the session from the store again. What this request changed and has not stored is forgotten, unless this fails
-    /// (express: `req.session.reload`); a sign-out is not taken back (R11).
+    /// Reads the session from the store again, like `req.session.reload` in express-session.
+    ///
+    /// The changes that this request has not stored are forgotten, unless `reload` fails. A sign-out is not taken back.
     ///
     /// # Errors
-    /// [`SaveError::Missing`] when it is not stored (any more), [`SaveError::Superseded`] when another request rotated it,
-    /// [`SaveError::IdentityPending`] when the identity changed meanwhile in this request, [`SaveError::NoSession`],
-    /// [`SaveError::Store`].
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # async fn handler(mut session: http_session::Session<Visit>) -> Result<(), http_session::error::SaveError> {
-    /// session.reload().await?;
-    /// # Ok(()) }
-    /// ```
+    /// - [`SaveError::Missing`]: the session is not stored, or not any more.
+    /// - [`SaveError::Superseded`]: another request rotated it.
+    /// - [`SaveError::IdentityPending`]: the identity changed in this request while the call was under way.
+    /// - [`SaveError::NoSession`], [`SaveError::Store`].
     pub async fn reload(&mut self) -> Result<(), SaveError> {
         self.flush();
         self.refresh();
@@ -488,24 +411,16 @@ impl<T: SessionData> Session<T> {
         result
     }
 
-    /// Ends the session. Recorded now, done in the store when awaited, else with the response, whatever its status (R11).
-    /// The browser gets a removal cookie, unless [`Removal::Nothing`](crate::config::Removal::Nothing) is configured. express:
-    /// `req.session.destroy`.
+    /// Ends the session, like `req.session.destroy` in express-session.
     ///
-    /// The answer tells what became of the identity: of a session in which nobody was signed in it is
-    /// [`SignedOut::NotSignedIn`], and it is gone too.
+    /// The call records the intent; awaiting the future acts on the store. If the future is never awaited, the session ends
+    /// with the response, whatever the status. The browser gets a removal cookie, unless
+    /// [`Removal::Nothing`](crate::config::Removal::Nothing) is configured.
     ///
-    /// # Errors
-    /// The store failed; it is tried again with the response.
+    /// The result says what became of the identity. If nobody was signed in, it is [`SignedOut::NotSignedIn`], and the
+    /// session is destroyed all the same.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64 }
-    /// # async fn leave(session: http_session::Session<Visit>) -> Result<(), http_session::error::StoreError> {
-    /// session.destroy().await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// Takes the handle: use after destroy does not compile.
+    /// `destroy` takes the handle by value, so using it afterwards does not compile:
     ///
     /// ```compile_fail,E0382
     /// # #[derive(http_session::Session)] struct Visit { views: u64 }
@@ -514,19 +429,25 @@ impl<T: SessionData> Session<T> {
     /// session.views += 1;
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// The store failed. Ending the session is tried again with the response.
     #[doc(alias = "flush")]
     pub fn destroy(mut self) -> impl Future<Output = Result<SignedOut, StoreError>> + Send + use<T> {
-        self.mutable = Access::Read;
+        // The changes of this handle end with the session. Without this, the drop below would report them as lost.
+        self.may_have_changed = false;
         awaited::ask_end(&self.slot);
         AwaitedCall::new(awaited::destroy(Arc::clone(&self.slot)))
     }
 
-    /// The session for work that outlives the response: read it, change it, `save` it. The cookie can no longer change.
-    /// `None` for a session that is not stored yet (call [`save`](Self::save) before), and while a sign-in or sign-out waits for
-    /// the response.
+    /// The session for work that outlives the response: read it, change it, and `save` it. Its cookie can no longer change.
     ///
-    /// It shows what is stored. What this request changed and has not saved is committed with the response as ever, and is
-    /// not in it. Where the response rotates the session, a later `save` answers [`SaveError::Superseded`].
+    /// `None` for a session that is not stored yet (call [`save`](Self::save) first), and while a sign-in or sign-out waits
+    /// for the response.
+    ///
+    /// It shows what is stored. Changes that this request has not saved are not in it; they are committed with the response
+    /// as usual. If the response rotates the session, a later `save` of the detached session answers
+    /// [`SaveError::Superseded`].
     ///
     /// ```
     /// # #[derive(http_session::Session)] struct Visit { views: u64 }
@@ -553,6 +474,8 @@ impl<T: SessionData> Deref for Session<T> {
         if let Some(settled) = self.settled.get() {
             return &settled.0;
         }
+        // A read after `session.user = Some(..)` sees the session of the new identity, without the fields that are cleared
+        // with the old one (R5).
         if self.identity_changed() {
             self.hand_over();
             if let Some(fresh) = self.read() {
@@ -565,27 +488,32 @@ impl<T: SessionData> Deref for Session<T> {
 
 impl<T: SessionData> DerefMut for Session<T> {
     fn deref_mut(&mut self) -> &mut T {
+        // An identity was assigned through an earlier borrow: what is written from here on belongs to the new identity.
         if self.settled.get().is_some() {
             self.flush();
         } else if self.identity_changed() {
             self.flush();
             self.refresh();
         }
-        self.mutable = Access::Written;
+        self.may_have_changed = true;
         &mut self.value
     }
 }
 
 impl<T: SessionData> Drop for Session<T> {
     fn drop(&mut self) {
-        // The user's code runs in a flush: if it panicked once more, the process would abort.
+        // Changes are found here, by comparing values. It is too early in `DerefMut`, which only knows that a change may
+        // follow, and too late at the commit, which does not know `T`.
+        //
+        // Not while panicking: the comparison runs the user's code, and a second panic would abort the process. The changes
+        // of a handler that panics are not committed anyway (R11).
         if !std::thread::panicking() {
             self.flush();
         }
     }
 }
 
-/// Shows that there is a session, nothing of it (R26).
+/// Shows only that there is a session, nothing of its content.
 impl<T: SessionData> fmt::Debug for Session<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Session(..)")

@@ -1,21 +1,23 @@
-//! Signing in and out, and how long ago the user signed in.
+//! Signing in and out, and the time since the sign-in.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::data::{HasIdentity, SessionData};
-use super::{Access, Session, SignedOut, Ticket};
+use super::{Session, SignedOut, Ticket};
 use crate::error::{SignInNotRecent, StoreError};
 use crate::request::session::RequestSession;
 use crate::stages::awaited;
 use crate::stages::run_to_end::AwaitedCall;
 
 impl<T: SessionData> Session<T> {
-    /// Signs in: a new verifier, and fields that start afresh but for those marked `keep` (R5). Committed with a response
-    /// below 400 (R11). Signing in the same identity again rotates too, and keeps the fields.
+    /// Signs in: the session gets a new verifier, and the fields are reset except those marked `keep`.
     ///
-    /// Setting the identity field does the same, but for an equal identity, which is no change. An anonymous visitor's fields
-    /// marked `keep = "sign_in"` come along, and so does whatever this request has changed before.
+    /// The sign-in is committed with a response below 400. Fields marked `keep = "sign_in"` stay if the visitor was
+    /// anonymous, and so does whatever this request has changed before. Signing in the same identity again rotates too, and
+    /// keeps all fields.
+    ///
+    /// Assigning the identity field does the same, except that an equal identity is not a change.
     ///
     /// ```
     /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
@@ -32,46 +34,35 @@ impl<T: SessionData> Session<T> {
         self.refresh();
         *self.value.identity_mut() = Some(identity);
         let changed = self.changes().identity.is_some();
-        self.mutable = Access::Written;
+        self.may_have_changed = true;
         self.flush();
+        // The same identity is not a change, but signing in rotates all the same.
         if !changed {
             self.slot.with(RequestSession::affirm_identity);
         }
         self.refresh();
     }
 
-    /// Signs in as [`sign_in`](Self::sign_in) does, unless all sessions of this identity were ended since the ticket was given:
-    /// then the response is a 409, and nothing is committed (R28).
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
-    /// # fn handler(mut session: http_session::Session<Visit>, ticket: http_session::Ticket<Visit>) {
-    /// session.sign_in_with(ticket);
-    /// # }
-    /// ```
+    /// Signs in like [`sign_in`](Self::sign_in), unless all sessions of this identity were ended after the ticket was
+    /// issued. In that case nothing is committed, and the response is a 409.
     pub fn sign_in_with(&mut self, ticket: Ticket<T>)
     where
         T: HasIdentity,
     {
         self.sign_in(ticket.identity);
-        self.slot.with(|session| session.pending.ticket = Some(ticket.pass));
+        self.slot.with(|session| session.pending.ticket = Some(ticket.proof));
     }
 
-    /// Signs out: the identity and all fields not marked `keep` are gone, and the verifier is new. Recorded now, done in the
-    /// store when awaited, else with the response, whatever its status (R11).
+    /// Signs out: removes the identity and all fields not marked `keep`, and gives the session a new verifier.
     ///
-    /// The answer tells what was found; [`SignedOut::Superseded`] means that somebody else is signed in now.
+    /// The call records the intent; awaiting the future acts on the store. If the future is never awaited, the sign-out is
+    /// carried out with the response, whatever the status.
+    ///
+    /// The result says what was found. [`SignedOut::Superseded`] means that somebody else has signed in to this session
+    /// meanwhile.
     ///
     /// # Errors
-    /// The store failed; it is tried again with the response.
-    ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { views: u64, #[session(identity)] user: Option<u64> }
-    /// # async fn leave(mut session: http_session::Session<Visit>) -> Result<(), http_session::error::StoreError> {
-    /// session.sign_out().await?;
-    /// assert_eq!(session.user, None);
-    /// # Ok(()) }
-    /// ```
+    /// The store failed. The sign-out is tried again with the response.
     pub fn sign_out(&mut self) -> impl Future<Output = Result<SignedOut, StoreError>> + '_
     where
         T: HasIdentity,
@@ -90,15 +81,9 @@ impl<T: SessionData> Session<T> {
 }
 
 impl<T: SessionData> Session<T> {
-    /// Time since the user signed in to this session (R7), by the store's clock, as it was when the session was loaded. Zero after a
-    /// sign-in in this request; `None` when nobody is signed in.
+    /// Time since the user signed in to this session, by the store's clock. `None` if nobody is signed in.
     ///
-    /// ```
-    /// # #[derive(http_session::Session)] struct Visit { #[session(identity)] user: Option<u64> }
-    /// # fn handler(session: http_session::Session<Visit>) {
-    /// let text = session.since_sign_in().map(|since| format!("signed in {} minutes ago", since.as_secs() / 60));
-    /// # }
-    /// ```
+    /// It is measured when the session is loaded, and is zero after a sign-in in this request.
     #[must_use]
     pub fn since_sign_in(&self) -> Option<Duration>
     where
@@ -114,11 +99,12 @@ impl<T: SessionData> Session<T> {
             .flatten()
     }
 
-    /// A gate before a sensitive step (OWASP: re-authentication; "step-up"): the user must have signed in within `limit`. If not,
-    /// ask for the password again and [`sign_in`](Self::sign_in) the same identity, which keeps the fields.
+    /// A gate before a sensitive action ("step-up"; OWASP: re-authentication): the user must have signed in within `limit`.
+    ///
+    /// If it refuses, ask for the password again and [`sign_in`](Self::sign_in) the same identity, which keeps the fields.
     ///
     /// # Errors
-    /// The sign-in is longer ago, or nobody is signed in.
+    /// The user signed in longer ago, or nobody is signed in.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -1,16 +1,16 @@
-//! A sign-in that began before its password was checked.
+//! A sign-in that begins before the password is checked.
 
 use std::fmt;
 
 use super::data::HasIdentity;
 use crate::request::pending::TicketProof;
 
-/// Permission to sign in an identity, as of the moment when it was given (R28).
+/// Permission to sign in one identity, as of the moment at which it was issued.
 ///
-/// [`SessionConfig::ticket`](crate::SessionConfig::ticket) gives one *before* the password is checked;
-/// [`Session::sign_in_with`](crate::Session::sign_in_with) uses it. If all sessions of the identity were ended in
-/// between, because the password was just changed, the sign-in fails with a 409, although the old password was right when it
-/// was looked at. Void after an hour, and with a configuration that is not indexed.
+/// [`SessionConfig::ticket`](crate::SessionConfig::ticket) issues it *before* the password is checked, and
+/// [`Session::sign_in_with`](crate::Session::sign_in_with) uses it. If all sessions of the identity are ended in between,
+/// for example because the password was changed, the sign-in fails with a 409, although the old password was right when it
+/// was checked. A ticket is valid for an hour, and only with an indexed configuration.
 ///
 /// ```
 /// use http_session::error::StoreError;
@@ -41,10 +41,10 @@ use crate::request::pending::TicketProof;
 #[must_use = "a ticket is for `sign_in_with`"]
 pub struct Ticket<T: HasIdentity> {
     pub(crate) identity: T::Identity,
-    pub(crate) pass: TicketProof,
+    pub(crate) proof: TicketProof,
 }
 
-/// Shows nothing of the identity (R26).
+/// Shows nothing of the identity.
 impl<T: HasIdentity> fmt::Debug for Ticket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Ticket(..)")

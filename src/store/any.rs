@@ -14,10 +14,10 @@ use http_session_store::SessionId;
 use http_session_store::SessionStore;
 use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 
-/// A store chosen at run time, by [its URL](Self::connect) or [by the program](Self::new).
+/// A store chosen at run time: by [its URL](Self::connect), or [by the program](Self::new).
 ///
-/// It has the capabilities that all stores of this crate have: conditional commits, the index by identity, naming all
-/// sessions; not the express format. A store that panics is one that failed; so is one that promised to be
+/// It has the capabilities that all stores of this project share: the index by identity and the enumeration of sessions. It
+/// does not have the express format. A store that panics counts as a store that failed. So does a store that promised to be
 /// [instant](SessionStore::is_instant) and waits.
 ///
 /// ```
@@ -34,12 +34,12 @@ use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn Capable>);
 
-/// What a store must be able to do to be one of several.
+/// What a store needs in order to be one of several.
 trait Capable: ErasedStore + ErasedIndex + ErasedNames {}
 
 impl<S: IndexSessions + EnumerateSessions> Capable for Arc<S> {}
 
-/// The schemes of [`AnyStore::connect`].
+/// The URL schemes that [`AnyStore::connect`] knows.
 const SCHEMES: &[&str] = &[
     #[cfg(feature = "memory")]
     "memory:",
@@ -79,8 +79,8 @@ const MISSING_FEATURES: &[&str] = &[
 ];
 
 impl AnyStore {
-    /// The store of a URL, with the options that its kind has by default. Which kinds there are depends on this crate's
-    /// features.
+    /// Opens the store that a URL names, with the default options of that store. The features of this crate decide which
+    /// URLs it accepts.
     ///
     /// | URL | store | feature |
     /// |---|---|---|
@@ -91,8 +91,8 @@ impl AnyStore {
     /// | `postgres://user:password@host/database` | [`PostgresStore`](http_session_postgres::PostgresStore) | `postgres`; `postgres-tls` for `sslmode=require` |
     ///
     /// # Errors
-    /// No compiled-in store has a URL of this kind (the error lists those that are), the URL is malformed, or the store cannot
-    /// be reached.
+    /// No store of this program accepts such a URL (the error lists the known schemes), the URL is malformed, or the store
+    /// cannot be reached.
     ///
     /// ```
     /// use http_session::store::AnyStore;
@@ -123,17 +123,7 @@ impl AnyStore {
         }
     }
 
-    /// Hides the type of a store.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, store::AnyStore};
-    /// let small = true;
-    /// let store = if small {
-    ///     AnyStore::new(MemoryStore::new().max_sessions(1000))
-    /// } else {
-    ///     AnyStore::new(MemoryStore::new()) // another type as well
-    /// };
-    /// ```
+    /// Hides the type of a store, so that a program can choose between stores of different types.
     #[must_use]
     pub fn new<S: IndexSessions + EnumerateSessions>(store: S) -> Self {
         Self(Arc::new(Arc::new(store)))

@@ -1,4 +1,4 @@
-//! A store behind one pointer: what the layer holds.
+//! A store behind a pointer, without its type: what the layer holds.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -14,13 +14,13 @@ use http_session_store::SessionId;
 use http_session_store::SessionStore;
 use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
 
-/// One call to a store: answered on the spot, or on its way.
+/// A call to a store: answered at once, or under way.
 pub(crate) enum StoreCall<T> {
     Answered(Result<T, StoreError>),
     Waiting(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>, Lost),
 }
 
-/// What a call that ended without an answer means: a read did nothing, a write may have happened (R10).
+/// What it means if a call ends without an answer: a read did nothing, but a write may have happened (R10).
 #[derive(Clone, Copy)]
 pub(crate) enum Lost {
     Read,
@@ -37,8 +37,9 @@ impl Lost {
 }
 
 impl<T> StoreCall<T> {
-    /// Polls a call that promised to answer at once, on the stack.
+    /// Polls a call of a store that promised to answer at once. The future stays on the stack.
     fn instant(call: impl Future<Output = Result<T, StoreError>>, lost: Lost) -> Self {
+        // Nothing wakes this call: one poll has to answer, and one that does not has broken its promise.
         let mut context = Context::from_waker(Waker::noop());
         match poll_guarded(pin!(call), &mut context, lost) {
             Poll::Ready(answer) => Self::Answered(answer),
@@ -57,7 +58,7 @@ impl<T> StoreCall<T> {
         Self::Waiting(Box::pin(guarded), lost)
     }
 
-    /// The answer, or that of a call which was given up after `limit` (R18).
+    /// Waits for the answer. After `limit` the call is given up (R18).
     pub(crate) async fn within(self, limit: Duration) -> Result<T, StoreError> {
         match self {
             Self::Answered(answer) => answer,
@@ -79,7 +80,7 @@ impl<T> StoreCall<T> {
     }
 }
 
-/// A call that panics is an error of the store, not of the request.
+/// Polls a call. If it panics, the store has failed; the request goes on.
 fn poll_guarded<T>(
     call: Pin<&mut impl Future<Output = Result<T, StoreError>>>,
     context: &mut Context<'_>,
@@ -94,7 +95,7 @@ fn poll_guarded<T>(
     }
 }
 
-/// [`SessionStore`] as an object.
+/// [`SessionStore`] as a trait object.
 pub(crate) trait ErasedStore: Send + Sync {
     fn can_touch(&self) -> bool;
     fn is_instant(&self) -> bool;
@@ -105,7 +106,7 @@ pub(crate) trait ErasedStore: Send + Sync {
     fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> StoreCall<Destroyed>;
 }
 
-/// [`IndexSessions`] as an object.
+/// [`IndexSessions`] as a trait object.
 pub(crate) trait ErasedIndex: Send + Sync {
     fn generation(&self, identity: &RawJson) -> StoreCall<Generation>;
     fn raise_generation(&self, identity: &RawJson, generation: Generation) -> StoreCall<()>;
@@ -114,14 +115,15 @@ pub(crate) trait ErasedIndex: Send + Sync {
     fn unlink(&self, identity: &RawJson, id: &SessionId) -> StoreCall<()>;
 }
 
-/// [`EnumerateSessions`] as an object.
+/// [`EnumerateSessions`] as a trait object.
 pub(crate) trait ErasedNames: Send + Sync {
     fn len(&self) -> StoreCall<usize>;
     fn ids(&self, from: Option<&Cursor>, limit: usize) -> StoreCall<Page>;
     fn clear(&self) -> StoreCall<()>;
 }
 
-/// Calls a method of the store behind an `Arc`: at once, or boxed with copies of its arguments.
+/// Calls a method of the store behind an `Arc`. An instant store is polled at once with borrowed arguments; for any other
+/// store the future is boxed and gets copies of the arguments.
 macro_rules! store_call {
     ($store:ident.$method:ident($($copied:ident),*; $($moved:ident),*), $lost:ident) => {{
         if S::is_instant($store) {

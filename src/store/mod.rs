@@ -1,4 +1,4 @@
-//! The store contract, re-exported from [`http_session_store`], and the store that is chosen at run time.
+//! The store contract, re-exported from [`http_session_store`], and a store chosen at run time.
 
 mod any;
 mod erased;

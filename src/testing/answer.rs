@@ -1,4 +1,4 @@
-//! A response, read to its end.
+//! A response whose body was read to its end.
 
 use std::fmt;
 use std::pin::pin;
@@ -8,7 +8,7 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 
-/// A response, read to its end.
+/// A response whose body was read to its end.
 ///
 /// ```
 /// use http::{Response, StatusCode};
@@ -27,25 +27,15 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; bytes that are no UTF-8 are replaced.
+    /// The body. Bytes that are not valid UTF-8 are replaced.
     pub text: String,
 }
 
 impl Answer {
-    /// Reads a response to its end.
+    /// Reads the body of a response to its end.
     ///
     /// # Panics
     /// The body fails.
-    ///
-    /// ```
-    /// # use http::Response;
-    /// # use http_session::testing::Answer;
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// let answer = Answer::read(Response::new("hello".to_owned())).await;
-    /// # assert_eq!(answer.text, "hello");
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
     pub async fn read<R>(response: Response<R>) -> Self
     where
         R: Body<Error: fmt::Debug>,
@@ -62,24 +52,14 @@ impl Answer {
         Self { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
-    /// The `Set-Cookie` lines; one that is no ASCII text is left out.
-    ///
-    /// ```
-    /// # use http::Response;
-    /// # use http_session::testing::Answer;
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// let answer = Answer::read(Response::new("no session was begun".to_owned())).await;
-    /// assert!(answer.set_cookies().is_empty());
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
+    /// The `Set-Cookie` lines. A line that is not ASCII text is left out.
     #[must_use]
     pub fn set_cookies(&self) -> Vec<&str> {
         self.headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok()).collect()
     }
 }
 
-/// Without the values of headers that are marked sensitive, as cookies are (R26).
+/// Does not show the values of headers that are marked sensitive, as cookies are.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")

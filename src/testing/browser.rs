@@ -10,14 +10,15 @@ use tower_service::Service;
 
 use super::Answer;
 
-/// A cookie jar in front of a service: keeps what it is sent, and sends what a browser would (RFC 6265bis), to one host.
+/// A cookie jar in front of a service. It keeps the cookies of responses and sends them back as a browser would (RFC
+/// 6265bis), to one host.
 ///
-/// It respects `Path`, `Secure`, the prefixes `__Host-` and `__Secure-`, and removals. It does not look at `Domain`, and a
-/// cookie stays until it is removed, by `Max-Age` or by an `Expires` of 1970: no time passes in it. Clone one to have a
-/// second browser with the same cookies, as a thief has.
+/// It respects `Path`, `Secure`, the prefixes `__Host-` and `__Secure-`, and removals. It ignores `Domain`. No time passes
+/// in it: a cookie stays until a response removes it, by `Max-Age` or by an `Expires` of 1970. A clone is a second browser
+/// with the same cookies, for example that of a thief.
 ///
-/// Any tower service can be asked: an axum router, a layered service, and a handler of
-/// [`SessionConfig::service`](crate::SessionConfig::service) too.
+/// It sends requests to any tower service: an axum router, a service with layers, or a handler of
+/// [`SessionConfig::service`](crate::SessionConfig::service).
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -62,7 +63,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// Whether it is sent with a request to this path (RFC 6265, section 5.1.4).
+    /// Whether the cookie is sent with a request to this path (RFC 6265, section 5.1.4).
     fn fits(&self, path: &str) -> bool {
         let rest = path.strip_prefix(self.path.as_str());
         rest.is_some_and(|rest| self.path.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
@@ -70,61 +71,31 @@ impl Kept {
 }
 
 impl Browser {
-    /// A browser without cookies, on https.
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// assert_eq!(Browser::new().cookie_header("/"), None);
-    /// ```
+    /// A browser without cookies that uses https.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A browser without cookies, on plain http: it neither keeps nor sends `Secure` cookies.
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// let mut browser = Browser::http();
-    /// # assert_eq!(browser.cookie_header("/"), None);
-    /// ```
+    /// A browser without cookies that uses plain http. It neither keeps nor sends `Secure` cookies.
     #[must_use]
     pub fn http() -> Self {
         Self { plain: true, jar: Vec::new() }
     }
 
     /// The value of a cookie, whatever its path.
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// let mut browser = Browser::new();
-    /// browser.set_cookie("theme", "dark");
-    /// assert_eq!(browser.cookie("theme"), Some("dark"));
-    /// ```
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.jar.iter().find(|kept| kept.name == name).map(|kept| kept.value.as_str())
     }
 
-    /// The names of its cookies.
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// assert_eq!(Browser::new().cookie_names().count(), 0);
-    /// ```
+    /// The names of all cookies in the jar.
     pub fn cookie_names(&self) -> impl Iterator<Item = &str> {
         self.jar.iter().map(|kept| kept.name.as_str())
     }
 
-    /// Puts a cookie into the jar, in the place of one of that name: forged, stolen, or of another service. One that is new
-    /// has the path `/`.
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// let mut thief = Browser::new();
-    /// thief.set_cookie("__Host-sid", "guessed");
-    /// assert_eq!(thief.cookie_header("/").as_deref(), Some("__Host-sid=guessed"));
-    /// ```
+    /// Puts a cookie into the jar: a forged or stolen one, or that of another service. It replaces a cookie with the same
+    /// name; otherwise its path is `/`.
     pub fn set_cookie(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
         match self.jar.iter_mut().find(|kept| kept.name == name) {
@@ -133,28 +104,12 @@ impl Browser {
         }
     }
 
-    /// Forgets a cookie.
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// # let mut browser = Browser::new();
-    /// browser.set_cookie("theme", "dark");
-    /// browser.remove_cookie("theme");
-    /// assert_eq!(browser, Browser::new());
-    /// ```
+    /// Removes a cookie from the jar.
     pub fn remove_cookie(&mut self, name: &str) {
         self.jar.retain(|kept| kept.name != name);
     }
 
-    /// The `Cookie` header that it sends to a path: longer paths first (RFC 6265, section 5.4).
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// let mut browser = Browser::new();
-    /// browser.set_cookie("a", "1");
-    /// browser.set_cookie("b", "2");
-    /// assert_eq!(browser.cookie_header("/shop").as_deref(), Some("a=1; b=2"));
-    /// ```
+    /// The `Cookie` header for a request to this path. Cookies with longer paths come first (RFC 6265, section 5.4).
     #[must_use]
     pub fn cookie_header(&self, path: &str) -> Option<String> {
         let mut kept: Vec<&Kept> = self.jar.iter().filter(|kept| kept.fits(path)).collect();
@@ -163,17 +118,10 @@ impl Browser {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// A request with the cookies that fit, and an empty body.
+    /// A request with the cookies that belong to the path, and an empty body.
     ///
     /// # Panics
-    /// `path` is no path.
-    ///
-    /// ```
-    /// # use http::Method;
-    /// # use http_session::testing::Browser;
-    /// let request = Browser::new().request(Method::POST, "/sign-out");
-    /// assert_eq!(request.uri().path(), "/sign-out");
-    /// ```
+    /// `path` is not a valid path.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Request<String> {
         #[expect(clippy::expect_used, reason = "documented: for tests")]
@@ -195,20 +143,7 @@ impl Browser {
         request
     }
 
-    /// Keeps the cookies of an answer, and drops those that it removes.
-    ///
-    /// ```
-    /// # use http::Response;
-    /// # use http_session::testing::{Answer, Browser};
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// # let mut browser = Browser::new();
-    /// let response = Response::builder().header("set-cookie", "theme=dark; Path=/shop").body(String::new())?;
-    /// browser.keep(&Answer::read(response).await);
-    /// assert!(browser.cookie_header("/shop/cart").is_some() && browser.cookie_header("/shopping").is_none());
-    /// # Ok::<_, http::Error>(())
-    /// # })?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(())
-    /// ```
+    /// Puts the cookies of a response into the jar, and removes those that the response removes.
     pub fn keep(&mut self, answer: &Answer) {
         for line in answer.set_cookies() {
             if let Ok(cookie) = Cookie::parse(line) {
@@ -242,11 +177,11 @@ impl Browser {
         }
     }
 
-    /// Sends a request with the cookies that fit, and keeps those of the answer. A `Cookie` header of the request is
-    /// replaced.
+    /// Sends a request with the cookies that belong to its path, and keeps the cookies of the response. A `Cookie` header
+    /// of the request is replaced.
     ///
     /// # Panics
-    /// The service answers with an error, or a body that fails.
+    /// The service returns an error, or the response's body fails.
     ///
     /// ```
     /// # use std::convert::Infallible;
@@ -271,10 +206,11 @@ impl Browser {
         answer
     }
 
-    /// As [`send`](Self::send), but the answer's cookies never arrive: the connection broke, or another tab was first.
+    /// Does the same as [`send`](Self::send), but the cookies of the response never arrive: the connection broke, or
+    /// another tab was faster.
     ///
     /// # Panics
-    /// As [`send`](Self::send).
+    /// As for [`send`](Self::send).
     ///
     /// ```
     /// # use std::convert::Infallible;
@@ -306,21 +242,10 @@ impl Browser {
         Answer::read(response).await
     }
 
-    /// Gets a page.
+    /// Sends a GET request to a path, and keeps the cookies of the response.
     ///
     /// # Panics
-    /// As [`send`](Self::send); or `path` is no path.
-    ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use http::{Request, Response};
-    /// # use http_session::testing::Browser;
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// let app: axum::Router = axum::Router::new().route("/", axum::routing::get(async || "hello"));
-    /// assert_eq!(Browser::new().get(&app, "/").await.text, "hello");
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
+    /// As for [`send`](Self::send), or if `path` is not a valid path.
     pub async fn get<S, R>(&mut self, service: &S, path: &str) -> Answer
     where
         S: Service<Request<String>, Response = Response<R>, Error: Debug> + Clone,
@@ -331,21 +256,10 @@ impl Browser {
         answer
     }
 
-    /// As [`get`](Self::get), but the answer's cookies never arrive.
+    /// Does the same as [`get`](Self::get), but the cookies of the response never arrive.
     ///
     /// # Panics
-    /// As [`get`](Self::get).
-    ///
-    /// ```
-    /// # use http_session::testing::Browser;
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// # let app: axum::Router = axum::Router::new().route("/", axum::routing::get(async || [("set-cookie", "a=1")]));
-    /// let browser = Browser::new();
-    /// let answer = browser.get_and_lose(&app, "/").await;
-    /// assert!(!answer.set_cookies().is_empty() && browser == Browser::new());
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
+    /// As for [`get`](Self::get).
     pub async fn get_and_lose<S, R>(&self, service: &S, path: &str) -> Answer
     where
         S: Service<Request<String>, Response = Response<R>, Error: Debug> + Clone,
@@ -355,7 +269,7 @@ impl Browser {
     }
 }
 
-/// A lifetime of nothing, or an end at the beginning of Unix time.
+/// Whether a cookie removes itself: its lifetime is zero, or it ended at the beginning of Unix time.
 fn is_removal(cookie: &Cookie<'_>) -> bool {
     match (cookie.max_age(), cookie.expires_datetime()) {
         (Some(age), _) => age.whole_seconds() <= 0,
@@ -363,7 +277,7 @@ fn is_removal(cookie: &Cookie<'_>) -> bool {
     }
 }
 
-/// The names of its cookies, not their values (R26).
+/// Shows the names of the cookies, not their values.
 impl Debug for Browser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Browser").field("cookies", &self.cookie_names().collect::<Vec<_>>()).finish()

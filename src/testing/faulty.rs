@@ -15,13 +15,7 @@ use http_session_store::{
     Touched, Updated,
 };
 
-/// A method of [`SessionStore`] or [`IndexSessions`].
-///
-/// ```
-/// # use http_session::{MemoryStore, error::StoreErrorKind, testing::{Call, Fault, Faulty}};
-/// # let store = Faulty::new(MemoryStore::new());
-/// store.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
-/// ```
+/// A method of [`SessionStore`] or [`IndexSessions`] that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// [`SessionStore::load`].
@@ -47,27 +41,22 @@ pub enum Call {
 }
 
 /// What goes wrong with a call.
-///
-/// ```
-/// # use http_session::{MemoryStore, testing::{Call, Fault, Faulty}};
-/// # let store = Faulty::new(MemoryStore::new());
-/// store.fail(Call::Update, Fault::LostAnswer);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It answers this error, and does nothing. The error's source holds a password, as a driver's may (R26).
+    /// The call returns this error and does nothing. The error's source contains a password, as that of a driver may.
     Error(StoreErrorKind),
-    /// It does its work, and the answer is lost (R10).
+    /// The call does its work, and the answer is lost.
     LostAnswer,
-    /// It never answers (R18).
+    /// The call never answers.
     Hang,
-    /// It panics.
+    /// The call panics.
     Panic,
 }
 
-/// A store in front of another one that fails on command. Clones fail together.
+/// A store that wraps another store and fails on command. Clones fail together.
 ///
-/// It waits for a moment in every call, as a store behind a network does.
+/// Each call yields once before it answers, like a store behind a network, unless the store is made
+/// [`instant`](Self::instant).
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -108,78 +97,42 @@ pub struct Faulty<S> {
 }
 
 impl<S: SessionStore> Faulty<S> {
-    /// A store that works, until it is told otherwise.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, testing::Faulty};
-    /// let store = Faulty::new(MemoryStore::new());
-    /// ```
+    /// Wraps a store. It works until [`fail`](Self::fail) is called.
     #[must_use]
     pub fn new(store: S) -> Self {
         Self { store, is_instant: false, faults: Arc::default(), swaps: Arc::default() }
     }
 
-    /// Answers at once, and promises so; the store behind must be [instant](SessionStore::is_instant) too. A new store:
-    /// choose it before the store is used or cloned.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, SessionStore, testing::Faulty};
-    /// assert!(Faulty::new(MemoryStore::new()).instant().is_instant());
-    /// ```
+    /// Makes the store answer at once, and promise to do so. The wrapped store must be [instant](SessionStore::is_instant)
+    /// too. Call it before the store is used or cloned.
     #[must_use]
     pub fn instant(self) -> Self {
         Self { is_instant: true, ..self }
     }
 
-    /// The store behind: what is really stored.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, testing::Faulty};
-    /// let store = Faulty::new(MemoryStore::new());
-    /// assert_eq!(store.store().usage().anonymous, 0);
-    /// ```
+    /// The wrapped store, to see what is really stored.
     #[must_use]
     pub const fn store(&self) -> &S {
         &self.store
     }
 
-    /// This call goes wrong from now on.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, testing::{Call, Fault, Faulty}};
-    /// # let store = Faulty::new(MemoryStore::new());
-    /// store.fail(Call::Insert, Fault::Hang);
-    /// ```
+    /// Makes a call go wrong from now on.
     pub fn fail(&self, call: Call, fault: Fault) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(call, fault);
     }
 
-    /// All is well again.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, testing::{Call, Fault, Faulty}};
-    /// # let store = Faulty::new(MemoryStore::new());
-    /// # store.fail(Call::Insert, Fault::Hang);
-    /// store.heal();
-    /// ```
+    /// Makes all calls work again.
     pub fn heal(&self) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// From now on it never merges by itself, as a store that compares and swaps: where a conditional change does not find
-    /// its base, the answer is [`Updated::Conflict`] (R10). Look and write are two steps here, so it is for one request at a
-    /// time.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, testing::Faulty};
-    /// # let store = Faulty::new(MemoryStore::new());
-    /// store.compare_and_swap();
-    /// ```
+    /// Makes the store answer [`Updated::Conflict`] from now on, instead of merging, if a conditional change does not find
+    /// its base. The check and the write are two separate steps, so use it with one request at a time.
     pub fn compare_and_swap(&self) {
         self.swaps.store(true, Ordering::Relaxed);
     }
 
-    /// The record, where a conditional change does not find its base in it.
+    /// The stored record, if it does not have the base of a conditional change.
     async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Record>>, StoreError> {
         if !self.swaps.load(Ordering::Relaxed) {
             return Ok(None);
@@ -282,7 +235,7 @@ impl<S: IndexSessions> IndexSessions for Faulty<S> {
     }
 }
 
-/// Never fails.
+/// These calls never fail.
 impl<S: EnumerateSessions> EnumerateSessions for Faulty<S> {
     async fn len(&self) -> Result<usize, StoreError> {
         self.store.len().await

@@ -1,7 +1,8 @@
-//! For tests of a service: a [`Browser`] with a cookie jar, a store that fails on command ([`Faulty`]), and the clock that
-//! stands still ([`ManualClock`]). Behind the crate feature `test-support`, for `[dev-dependencies]`.
+//! For tests of a service: a [`Browser`] with a cookie jar, a store that fails on command ([`Faulty`]), and a clock that
+//! stands still until you advance it ([`ManualClock`]). Needs the crate feature `test-support`, which belongs in
+//! `[dev-dependencies]`.
 //!
-//! The chapter [testing](crate::guide::testing) of the manual shows them together. A store of one's own is tested by
+//! The chapter [testing](crate::guide::testing) of the manual shows them together. To test a store of your own, use
 //! [`conformance`](crate::store::conformance).
 
 mod answer;

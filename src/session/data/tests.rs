@@ -10,7 +10,7 @@ use super::*;
 use crate::Session;
 use http_session_store::record::Keep;
 
-/// Writes down what a view reports.
+/// Records what a view reports.
 #[derive(Debug, Default, PartialEq)]
 struct Recorded {
     changed: Vec<(&'static str, String)>,
@@ -53,7 +53,7 @@ fn read<T: SessionData>(stored: &[(&str, &str)]) -> Result<T, Unreadable> {
     T::decode(&mut FieldReader::new(&fields(stored), None))
 }
 
-/// What changed since the fields were as given.
+/// The changes of a value since the fields were as given.
 fn changes<T: SessionData>(value: &T, stored: &[(&str, &str)], identity: Option<&str>) -> Recorded {
     let mut recorded = Recorded::default();
     let identity = identity.map(|raw| RawJson::new(raw.as_bytes()));
@@ -66,7 +66,7 @@ fn changes<T: SessionData>(value: &T, stored: &[(&str, &str)], identity: Option<
     recorded
 }
 
-/// Reads, edits, and tells what changed.
+/// Reads a value, edits it, and returns the changes.
 fn edit<T: SessionData>(stored: &[(&str, &str)], edit: impl FnOnce(&mut T)) -> Recorded {
     let mut value = read(stored).unwrap();
     edit(&mut value);
@@ -77,7 +77,7 @@ fn field<T: SessionData>(name: &str) -> &'static Field {
     T::FIELDS.iter().find(|field| field.name == name).unwrap()
 }
 
-/// Joins with the field's rule; empty is absent.
+/// Merges with the field's rule. An empty text stands for an absent field.
 fn merged<T: SessionData>(name: &str, [base, theirs, ours]: [&str; 3]) -> Result<String, MergeConflict> {
     let merge = field::<T>(name).merge.unwrap();
     merge(base.as_bytes(), theirs.as_bytes(), ours.as_bytes()).map(|raw| text(&raw))
@@ -359,7 +359,7 @@ struct Merging {
 }
 
 #[test]
-fn each_rule_joins_as_its_name_says() {
+fn each_rule_merges_as_its_name_says() {
     let merge = |name, values| merged::<Merging>(name, values).unwrap();
     assert_eq!(merge("views", ["1", "5", "2"]), "6");
     assert_eq!(merge("high", ["1", "5", "2"]), "5");
@@ -373,18 +373,22 @@ fn each_rule_joins_as_its_name_says() {
 }
 
 #[test]
-fn absent_means_the_default_when_fields_are_joined() {
+fn an_absent_field_merges_as_its_default() {
     assert_eq!(merged::<Merging>("views", ["", "5", "2"]).unwrap(), "7");
     assert_eq!(merged::<Merging>("low", ["", "", "200"]).unwrap(), "100");
-    assert_eq!(merged::<Merging>("views", ["1", "\"x\"", "2"]).unwrap(), "2", "what does not decode gives way");
+    assert_eq!(
+        merged::<Merging>("views", ["1", "\"x\"", "2"]).unwrap(),
+        "2",
+        "a value that does not decode is replaced"
+    );
 }
 
 #[test]
-fn reject_refuses_another_value_and_no_other_spelling_of_the_same() {
+fn reject_refuses_a_different_value_but_not_another_spelling_of_the_same_value() {
     assert_eq!(merged::<Merging>("state", ["1", " 1", "2"]).unwrap(), "2");
     assert_eq!(merged::<Merging>("state", ["", "7", "2"]).unwrap(), "2", "absent is the default");
     assert!(merged::<Merging>("state", ["1", "3", "2"]).is_err());
-    assert!(merged::<Merging>("state", ["1", "2", "2"]).is_err(), "both say the same, but one of them was not asked");
+    assert!(merged::<Merging>("state", ["1", "2", "2"]).is_err(), "refused, although both wrote the same value");
     assert!(merged::<Merging>("state", ["1", "\"x\"", "2"]).is_err());
 }
 
@@ -415,7 +419,7 @@ mod array {
 }
 
 #[test]
-fn a_generic_struct_is_a_session_of_each_type() {
+fn a_generic_struct_is_a_session_for_each_type_parameter() {
     let stored = [("list", "[1,2]"), ("array", "[9,9]")];
     let recorded = edit::<Generic<i8, 2>>(&stored, |generic| {
         generic.list.push(3);
