@@ -13,11 +13,10 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use http_body_util::Full;
 use http_session::record::{Extent, Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
-use http_session::store::sqlite::Synchronous;
-use http_session::store::sqlite::driver::{Connection, params};
 use http_session::{Secret, Session, SessionConfig, SessionId, SessionStore};
-use http_session_sqlite::SqliteStore;
 use http_session_benches::{Body, Visit};
+use http_session_sqlite::{SqliteStore, Synchronous};
+use rusqlite::{Connection, params};
 use tower::Service;
 
 const CALLS: u64 = 64_000;

@@ -2,12 +2,11 @@
 
 use std::error::Error as _;
 
+use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
 use rusqlite::{Error, ErrorCode};
 
-use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
-
-/// Of a statement, or of the beginning of a transaction: nothing of it was written.
-pub(super) fn of_statement(error: Error) -> StoreError {
+/// The error of a statement that wrote nothing.
+pub(crate) fn of_statement(error: Error) -> StoreError {
     StoreError::new(kind(&error)).with_source(error)
 }
 
@@ -34,11 +33,11 @@ fn kind(error: &Error) -> StoreErrorKind {
     }
 }
 
-/// Of opening a file.
-pub(super) fn of_opening(error: ConnectError) -> ConnectError {
+/// The error of opening a file, with a reason. The reason is never a message of SQLite, which may hold a path (R26).
+pub(crate) fn of_opening(error: ConnectError) -> ConnectError {
     let code = error.source().and_then(|source| source.downcast_ref::<Error>()?.sqlite_error_code());
     match code {
-        Some(ErrorCode::NotADatabase) => ConnectError::Schema("its file is no database of SQLite, or an encrypted one"),
+        Some(ErrorCode::NotADatabase) => ConnectError::Schema("the file is not a SQLite database, or it is encrypted"),
         Some(code) => error.map_store(|error| match reason(code) {
             Some(reason) => error.with_reason(reason),
             None => error,
@@ -49,24 +48,26 @@ pub(super) fn of_opening(error: ConnectError) -> ConnectError {
 
 const fn reason(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
-        ErrorCode::CannotOpen => "the file, or one beside it, cannot be opened",
-        ErrorCode::ReadOnly => "the file or its folder is read-only",
-        ErrorCode::PermissionDenied => "the process may not use the file",
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "somebody keeps the file locked",
+        ErrorCode::CannotOpen => "the file, or its `-wal` or `-shm` file, cannot be opened",
+        ErrorCode::ReadOnly => "the file or its directory is read-only",
+        ErrorCode::PermissionDenied => "the process is not allowed to use the file",
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another process keeps the file locked",
         ErrorCode::DiskFull => "the disk is full",
-        ErrorCode::SystemIoFailure => "the disk, or the file system, fails",
+        ErrorCode::SystemIoFailure => "the disk or the file system failed",
         _ => return None,
     })
 }
 
-/// Of the beginning of a transaction, for one of the calls that it concerns.
-pub(super) fn of_begin(error: &Error) -> StoreError {
+/// The error of a `BEGIN`, for one of its calls.
+pub(crate) fn of_begin(error: &Error) -> StoreError {
     copied(kind(error), error)
 }
 
-/// Of a `COMMIT`, for one of the calls that it concerns. Where the storage failed while the end of the transaction was on
-/// its way to the file, the next one who opens the file may find it there or not (R10).
-pub(super) fn of_commit(error: &Error) -> StoreError {
+/// The error of a `COMMIT`, for one of its calls.
+///
+/// When the disk fails meanwhile, the end of the transaction may have reached the file. Then the next process that opens the file
+/// finds the transaction, or does not: `Unknown` (R10).
+pub(crate) fn of_commit(error: &Error) -> StoreError {
     let kind = match kind(error) {
         _ if is_busy(error) => StoreErrorKind::Unavailable,
         kind @ (StoreErrorKind::Full | StoreErrorKind::Refused) => kind,
@@ -75,6 +76,7 @@ pub(super) fn of_commit(error: &Error) -> StoreError {
     copied(kind, error)
 }
 
+/// `rusqlite::Error` is not `Clone`, and each call of a transaction gets its own.
 fn copied(kind: StoreErrorKind, error: &Error) -> StoreError {
     match error {
         Error::SqliteFailure(failure, message) => {
@@ -84,8 +86,8 @@ fn copied(kind: StoreErrorKind, error: &Error) -> StoreError {
     }
 }
 
-/// Somebody else writes at the moment.
-pub(super) fn is_busy(error: &Error) -> bool {
+/// Another connection is writing.
+pub(crate) fn is_busy(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_what_is_known_of_a_write_is_said() {
+    fn r10_an_error_says_what_is_known_of_the_write() {
         use StoreErrorKind::{Corrupt, Full, Refused, Unavailable, Unknown};
         for (code, statement, commit) in [
             (ffi::SQLITE_BUSY, Unavailable, Unavailable),

@@ -1,70 +1,70 @@
-//! A call on its way to a thread and back.
+//! A store call on its way to a thread of the store and back.
 
-use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Instant;
 
+use http_session_store::error::{StoreError, StoreErrorKind};
 use tokio::sync::oneshot;
 
-use super::queue::Queue;
-use super::table::Table;
-use http_session_store::error::{StoreError, StoreErrorKind};
+use crate::table::Table;
 
-/// A call. A write of one session is one statement at most, so that it happens as a whole or not at all without a savepoint. It
-/// may be [run](Self::run) again after its transaction was rolled back.
-pub(super) trait Job: Send {
-    /// Until when it may wait.
+/// How many calls may wait for a thread. When the disk hangs, further calls are refused instead of filling the memory.
+pub(crate) const MAX_WAITING: usize = 16_384;
+
+pub(crate) type BoxedJob = Box<dyn Job>;
+pub(crate) type JobSender = SyncSender<BoxedJob>;
+pub(crate) type JobReceiver = Receiver<BoxedJob>;
+
+/// A queue of calls.
+///
+/// Its ends close it: when the last sender is dropped, the thread takes what still waits and ends. When the receiver is dropped,
+/// by a panic too, all that wait are dropped with it, and their callers get an error instead of waiting forever.
+pub(crate) fn queue() -> (JobSender, JobReceiver) {
+    mpsc::sync_channel(MAX_WAITING)
+}
+
+/// A call as its thread sees it.
+///
+/// A write changes at most one session with one statement. So it happens completely or not at all, without a savepoint.
+pub(crate) trait Job: Send {
+    /// How long it may wait for its turn.
     fn deadline(&self) -> Instant;
 
-    fn access(&self) -> Access;
+    fn kind(&self) -> JobKind;
 
-    /// Nobody waits for it any more.
+    /// Whether the caller has stopped waiting.
     fn is_abandoned(&self) -> bool;
 
-    /// Finds the answer, and keeps it.
+    /// Executes the call and keeps the answer. It may be called again after the transaction was rolled back.
     fn run(&mut self, table: &Table);
 
-    /// Answers so.
-    fn fail(&mut self, error: StoreError);
-
-    /// Sends the answer, if its transaction is committed.
+    /// Answers with the result of [`run`](Self::run), or with the error that kept the transaction from being committed.
     fn finish(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
-/// What a call does, and so what it means when no answer comes back (R10).
+/// What a call does. It decides what is known when no answer comes back (R10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum JobKind {
     Read,
-    /// The same, of many rows.
+    /// A read of many rows.
     Scan,
     Write,
 }
 
-/// A call whose time is over before it was begun.
-pub(super) fn too_late() -> StoreError {
+/// The answer to a call whose deadline passed before its turn came.
+pub(crate) fn too_late() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable)
 }
 
-pub(super) type BoxedJob = Box<dyn Job>;
-pub(super) type Jobs = Queue<BoxedJob>;
-
-/// Held by a thread that takes jobs. When it ends, by a panic too, whoever still waits is told so instead of waiting for ever.
-pub(super) struct Abandoning(pub(super) Arc<Jobs>);
-
-impl Drop for Abandoning {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
-}
-
-struct Call<T, F> {
-    access: Access,
+struct WaitingJob<T, F> {
+    kind: JobKind,
     deadline: Instant,
     work: F,
-    answer: Option<Result<T, StoreError>>,
+    result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Job for Call<T, F>
+impl<T, F> Job for WaitingJob<T, F>
 where
     T: Send,
     F: FnMut(&Table) -> Result<T, StoreError> + Send,
@@ -73,8 +73,8 @@ where
         self.deadline
     }
 
-    fn access(&self) -> Access {
-        self.access
+    fn kind(&self) -> JobKind {
+        self.kind
     }
 
     fn is_abandoned(&self) -> bool {
@@ -82,38 +82,84 @@ where
     }
 
     fn run(&mut self, table: &Table) {
-        self.answer = Some((self.work)(table));
-    }
-
-    fn fail(&mut self, error: StoreError) {
-        self.answer = Some(Err(error));
+        self.result = Some((self.work)(table));
     }
 
     fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
-        let answer = match (committed, self.answer) {
-            (_, Some(Err(error))) | (Err(error), _) => Err(error),
-            (Ok(()), Some(answer)) => answer,
-            (Ok(()), None) => Err(StoreError::new(StoreErrorKind::Unavailable)),
+        let answer = match (self.result, committed) {
+            // What was wrong with this call says more than what became of the transaction.
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(too_late()),
         };
-        // Whoever has stopped waiting has been told so.
+        // A caller that has stopped waiting needs no answer.
         let _ = self.reply.send(answer);
     }
 }
 
-/// Sends a call to the threads behind a queue.
-pub(super) async fn ask<T, F>(jobs: &Jobs, deadline: Instant, access: Access, work: F) -> Result<T, StoreError>
+/// Sends a call to the threads behind a queue, and waits for the answer.
+pub(crate) async fn ask<T, F>(jobs: &JobSender, deadline: Instant, kind: JobKind, work: F) -> Result<T, StoreError>
 where
     T: Send + 'static,
     F: FnMut(&Table) -> Result<T, StoreError> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    let call = Call { access, deadline, work, answer: None, reply };
-    if jobs.push(Box::new(call), |job| job.is_abandoned()).is_err() {
+    let job = WaitingJob { kind, deadline, work, result: None, reply };
+    if jobs.try_send(Box::new(job)).is_err() {
         return Err(StoreError::new(StoreErrorKind::Unavailable));
     }
-    let lost = match access {
-        Access::Read | Access::Scan => StoreErrorKind::Unavailable,
-        Access::Write => StoreErrorKind::Unknown,
-    };
-    answer.await.unwrap_or_else(|_| Err(StoreError::new(lost)))
+    answer.await.unwrap_or_else(|_| {
+        // The thread is gone. A write may have been committed just before (R10).
+        Err(StoreError::new(match kind {
+            JobKind::Read | JobKind::Scan => StoreErrorKind::Unavailable,
+            JobKind::Write => StoreErrorKind::Unknown,
+        }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_session_test_kit::poll_once;
+
+    use super::*;
+
+    /// A disk that hangs keeps the thread from taking calls.
+    #[test]
+    fn a_full_queue_refuses_further_calls_at_once() {
+        let (sender, receiver) = queue();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let call = || Box::pin(ask(&sender, deadline, JobKind::Write, |_| Ok(())));
+        let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| call()).collect();
+        assert!(waiting.iter_mut().all(|call| poll_once(call).is_pending()));
+        let refused = |answer| matches!(answer, std::task::Poll::Ready(Err(error)) if is_unavailable(&error));
+        assert!(refused(poll_once(&mut call())));
+
+        // There is room again as soon as the thread takes one.
+        drop(receiver.recv().unwrap());
+        assert!(poll_once(&mut call()).is_pending());
+    }
+
+    #[test]
+    fn r10_calls_of_a_thread_that_has_ended_are_answered() {
+        let (sender, receiver) = queue();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut read = Box::pin(ask(&sender, deadline, JobKind::Read, |_| Ok(())));
+        let mut write = Box::pin(ask(&sender, deadline, JobKind::Write, |_| Ok(())));
+        assert!(poll_once(&mut read).is_pending() && poll_once(&mut write).is_pending());
+        drop(receiver);
+        let kind = |answer| match answer {
+            std::task::Poll::Ready(Err(error)) => StoreError::kind(&error),
+            _ => panic!("it is answered"),
+        };
+        assert_eq!(kind(poll_once(&mut read)), StoreErrorKind::Unavailable);
+        assert_eq!(kind(poll_once(&mut write)), StoreErrorKind::Unknown);
+        let mut late = Box::pin(ask(&sender, deadline, JobKind::Write, |_| Ok(())));
+        assert_eq!(kind(poll_once(&mut late)), StoreErrorKind::Unavailable, "it was never sent");
+    }
+
+    fn is_unavailable(error: &StoreError) -> bool {
+        error.kind() == StoreErrorKind::Unavailable
+    }
 }

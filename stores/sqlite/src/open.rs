@@ -1,77 +1,83 @@
-//! Opening a file, and the threads behind a store.
+//! Opening a file, and starting the threads of a store.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use percent_encoding::percent_decode_str;
+use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
-use super::job::Jobs;
-use super::options::{SqliteOptions, Synchronous};
-use super::reader::Reader;
-use super::schema::Statements;
-use super::table::Table;
-use super::writer::{Writer, wait_for_others};
-use super::{Handle, SqliteStore, failure};
-use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
+use crate::failure;
+use crate::job::queue;
+use crate::location::Location;
+use crate::options::{SqliteOptions, Synchronous};
+use crate::reader::Reader;
+use crate::schema::Statements;
+use crate::store::{Shared, SqliteStore};
+use crate::table::Table;
+use crate::writer::{Writer, wait_for_others};
 
-/// Where the sessions are.
-pub(super) enum Place {
-    File(PathBuf),
-    Memory,
-    Connection(Connection),
-}
+/// How many pages of 4 KiB the log has before they are moved into the file. SQLite's default of 1000 waits for the disk often and
+/// saves little room: sessions are small and far apart, so nearly each of them is on a page of its own.
+const CHECKPOINT_PAGES: i64 = 4000;
+/// How many bytes the log keeps after a large transaction of another connection.
+const MAX_LOG: i64 = 16 << 20;
+/// More than there are, so that none is prepared twice.
+const MAX_CACHED_STATEMENTS: usize = 32;
 
-impl Place {
-    pub(super) fn of_url(url: &str) -> Result<Self, ConnectError> {
-        let Some(place) = url.strip_prefix("sqlite:") else {
-            return Err(ConnectError::UnknownScheme { known: &["sqlite:"], features: &[] });
-        };
-        if place == ":memory:" {
-            return Ok(Self::Memory);
-        }
-        let path = match place.strip_prefix("//") {
-            Some(path) if path.starts_with('/') => path,
-            Some(_) => {
-                return Err(ConnectError::InvalidUrl(
-                    "behind `sqlite://` comes a path that begins with `/`; a relative one comes behind `sqlite:`",
-                ));
-            }
-            None => place,
-        };
-        if path.is_empty() || path.ends_with('/') {
-            return Err(ConnectError::InvalidUrl("it names no file"));
-        }
-        if path.contains(['?', '#']) {
-            return Err(ConnectError::InvalidUrl(
-                "it has options, which are `SqliteOptions` here (in a path `?` is `%3F`)",
-            ));
-        }
-        match percent_decode_str(path).decode_utf8() {
-            Ok(path) if !path.contains('\0') => Ok(Self::of_path(Path::new(&*path))),
-            _ => Err(ConnectError::InvalidUrl("its path is no text")),
-        }
-    }
-
-    pub(super) fn of_path(path: &Path) -> Self {
-        // SQLite takes these for something else than the file of that name.
-        let is_special =
-            [":", "file:"].iter().any(|start| path.as_os_str().as_encoded_bytes().starts_with(start.as_bytes()));
-        Self::File(if is_special { Path::new(".").join(path) } else { path.to_owned() })
+impl SqliteStore {
+    /// Opens a file with the default options, and creates it if it is missing. See [`SqliteOptions::connect`].
+    ///
+    /// # Errors
+    /// As of [`SqliteOptions::connect`].
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Self::options().connect(url).await
     }
 }
 
-/// Opens everything on the writer's thread, so that nobody who awaits is blocked.
-pub(super) async fn open(place: Place, options: SqliteOptions) -> Result<SqliteStore, ConnectError> {
+impl SqliteOptions {
+    /// Opens the file and its tables, and creates those that are missing.
+    ///
+    /// | URL | |
+    /// |---|---|
+    /// | `sqlite:sessions.db` | a file, relative to the working directory |
+    /// | `sqlite:///var/lib/app/sessions.db` | a file |
+    /// | `sqlite::memory:` | in memory, until the store is dropped |
+    ///
+    /// The path is percent-encoded: a `?` is `%3F`. A new file can be read only by its owner.
+    ///
+    /// # Errors
+    /// The URL or the table name is not valid, the table belongs to another program, or the file cannot be opened or written.
+    ///
+    /// ```no_run
+    /// # use http_session_sqlite::SqliteStore;
+    /// # async fn connect() -> Result<(), http_session_store::error::ConnectError> {
+    /// let store = SqliteStore::options().connections(8).connect("sqlite:///var/lib/app/sessions.db").await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect(self, url: &str) -> Result<SqliteStore, ConnectError> {
+        open(Location::from_url(url)?, self).await
+    }
+
+    /// Opens the file at a path, which may contain any characters. Otherwise as [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// The table name is not valid, the table belongs to another program, or the file cannot be opened or written.
+    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, ConnectError> {
+        open(Location::from_path(path.as_ref()), self).await
+    }
+}
+
+/// Opens everything on the writer's thread: SQLite blocks, and the task that awaits must not.
+async fn open(location: Location, options: SqliteOptions) -> Result<SqliteStore, ConnectError> {
     let (ready, opened) = oneshot::channel();
-    let work = move || match Opening::new(options).and_then(|opening| opening.run(place)) {
+    let work = move || match Opening::new(options).and_then(|opening| opening.run(&location)) {
         Ok((writer, store)) => {
-            // Where nobody waits any more, the store is dropped here, and the writer ends at once.
+            // If the caller has stopped waiting, this drops the store, and the writer ends at once.
             let _ = ready.send(Ok(store));
             writer.run();
         }
@@ -81,52 +87,53 @@ pub(super) async fn open(place: Place, options: SqliteOptions) -> Result<SqliteS
     opened.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Unavailable).into()))
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, ConnectError> {
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, ConnectError> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map_err(of_system)
 }
 
-struct Opening {
+/// A store that is being opened.
+pub(crate) struct Opening {
     options: SqliteOptions,
     statements: Arc<Statements>,
 }
 
 impl Opening {
-    fn new(options: SqliteOptions) -> Result<Self, ConnectError> {
+    pub(crate) fn new(options: SqliteOptions) -> Result<Self, ConnectError> {
         let statements = Arc::new(Statements::new(&options.table)?);
         Ok(Self { options, statements })
     }
 
-    fn run(self, place: Place) -> Result<(Writer, SqliteStore), ConnectError> {
-        let mut connection = match place {
-            Place::File(path) => open_file(&path)?,
-            Place::Memory => Connection::open_in_memory().map_err(failure::of_statement)?,
-            Place::Connection(connection) => connection,
-        };
-        let file = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
-        self.prepare_writer(&mut connection, file.is_some())?;
-
-        // What is in memory is in one connection alone, and its writer reads too.
-        let others = if file.is_some() { self.options.connections.saturating_sub(1) } else { 0 };
-        let reads = Arc::new(Jobs::new(others));
-        let mut readers = Vec::new();
-        for number in 0..others {
-            let Some(file) = &file else { break };
-            let reader = Reader { number, table: self.table(self.open_reader(file)?), jobs: Arc::clone(&reads) };
-            readers.push(reader);
+    fn run(self, location: &Location) -> Result<(Writer, SqliteStore), ConnectError> {
+        match location {
+            Location::File(path) => self.start(open_file(path)?, Some(path)),
+            Location::Memory => self.start(Connection::open_in_memory().map_err(failure::of_statement)?, None),
         }
-        let writes = Arc::new(Jobs::new(1));
-        let reads = if readers.is_empty() { Arc::clone(&writes) } else { reads };
-        // Whatever fails from here on, the queues are closed and the threads end.
-        let store = SqliteStore(Arc::new(Handle {
-            writes: Arc::clone(&writes),
-            reads,
-            time_limit: self.options.time_limit,
-            batch: self.options.sweep.batch_size(),
-        }));
-        let started: Result<_, _> =
+    }
+
+    /// Starts the readers. The writer is for the thread that runs this.
+    pub(crate) fn start(
+        self,
+        mut connection: Connection,
+        file: Option<&Path>,
+    ) -> Result<(Writer, SqliteStore), ConnectError> {
+        self.prepare_writer(&mut connection, file.is_some())?;
+        let (writes, writer_jobs) = queue();
+        let (reads, reader_jobs) = queue();
+        let reader_jobs = Arc::new(Mutex::new(reader_jobs));
+        let mut readers = Vec::new();
+        // A database in memory belongs to one connection, so its writer reads too.
+        if let Some(file) = file {
+            for _ in 1..self.options.connections {
+                readers.push(Reader { table: self.table(self.open_reader(file)?), jobs: Arc::clone(&reader_jobs) });
+            }
+        }
+        let reads = if readers.is_empty() { writes.clone() } else { reads };
+        let readers: Result<_, _> =
             readers.into_iter().map(|reader| spawn("sqlite reader", move || reader.run())).collect();
-        let sweep = self.options.sweep;
-        Ok((Writer { table: self.table(connection), jobs: writes, sweep, readers: started? }, store))
+        let (sweep, time_limit) = (self.options.sweep, self.options.time_limit);
+        // If a thread could not be started, the others end when these senders are dropped.
+        let store = SqliteStore::new(Shared { writes, reads, time_limit, batch_size: sweep.batch_size() });
+        Ok((Writer { table: self.table(connection), jobs: writer_jobs, sweep, readers: readers? }, store))
     }
 
     fn table(&self, connection: Connection) -> Table {
@@ -134,37 +141,39 @@ impl Opening {
     }
 
     fn prepare_writer(&self, connection: &mut Connection, is_file: bool) -> Result<(), ConnectError> {
-        if !connection.is_autocommit() {
-            return Err(refused("the connection is within a transaction"));
-        }
-        if connection.is_readonly("main").map_err(failure::of_statement)? {
-            return Err(refused("the file is read-only"));
-        }
         self.prepare(connection).map_err(failure::of_statement)?;
-        // A file that is refused stays as it is.
+        // Before anything is written, so that a file that is refused stays as it is.
         self.statements.is_missing(connection)?;
-        if is_file && self.log_ahead(connection).map_err(failure::of_statement)? != "wal" {
-            return Err(refused("the file cannot have a log beside it"));
+        if is_file && self.use_log(connection).map_err(failure::of_statement)? != "wal" {
+            return Err(StoreError::new(StoreErrorKind::Refused)
+                .with_reason("the file cannot have a log beside it")
+                .into());
         }
         let synchronous = match self.options.synchronous {
             Synchronous::Full => "FULL",
             Synchronous::Normal => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous).map_err(failure::of_statement)?;
-        // macOS tells of a write to the disk that it is done when the disk knows of it, unless it is asked for more.
+        // On macOS, `fsync` returns when the disk has received the data, before it is stored.
         for pragma in ["fullfsync", "checkpoint_fullfsync"] {
             connection.pragma_update(None, pragma, true).map_err(failure::of_statement)?;
         }
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failure::of_statement)?;
-        connection.pragma_update(None, "journal_size_limit", LOG).map_err(failure::of_statement)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failure::of_statement)?;
+        connection.pragma_update(None, "journal_size_limit", MAX_LOG).map_err(failure::of_statement)?;
         self.statements.prepare(connection)?;
+        // From here on the writer's own wait. SQLite's would hold up calls whose deadline has passed.
         connection.busy_handler(Some(wait_for_others)).map_err(failure::of_statement)?;
-        Ok(())
+        // SQLite opens a file without an error that the process may only read, and even begins a transaction. This sweep of no rows
+        // finds out. Another process that writes meanwhile is no obstacle.
+        match connection.execute(&self.statements.sweep, (0, 0)) {
+            Err(error) if !failure::is_busy(&error) => Err(failure::of_statement(error).into()),
+            _ => Ok(()),
+        }
     }
 
-    /// Asks for a log beside the file, and gives what SQLite chose. Where others ask at the same moment, it does not wait for them
-    /// by itself.
-    fn log_ahead(&self, connection: &Connection) -> rusqlite::Result<String> {
+    /// Asks for a log beside the file, and answers what SQLite chose. SQLite does not wait by itself when another process asks at
+    /// the same moment.
+    fn use_log(&self, connection: &Connection) -> rusqlite::Result<String> {
         let until = Instant::now() + self.options.time_limit;
         loop {
             match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
@@ -175,35 +184,24 @@ impl Opening {
     }
 
     fn open_reader(&self, file: &Path) -> Result<Connection, StoreError> {
-        let opened =
-            Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX);
-        let connection = opened.map_err(failure::of_statement)?;
+        let connection = connect(file)?;
         self.prepare(&connection).map_err(failure::of_statement)?;
         connection.pragma_update(None, "query_only", true).map_err(failure::of_statement)?;
-        // Whether it can read the file, which may be encrypted, or locked for ever.
-        connection.query_row(&self.statements.any, [], |_| Ok(())).map_err(failure::of_statement)?;
+        // SQLite opens a file lazily. This reads it, so that an error comes now and not at the first request.
+        connection.prepare_cached(&self.statements.load).map_err(failure::of_statement)?;
         Ok(connection)
     }
 
     fn prepare(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection.busy_timeout(self.options.time_limit)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_prepared_statement_cache_capacity(MAX_CACHED_STATEMENTS);
         Ok(())
     }
 }
 
-/// Pages in the log, of 4 KiB each, before they are moved into the file. SQLite's own 1000 wait for the disk more often than they
-/// save room: sessions are small and far apart, so a page is written for nearly each.
-const CHECKPOINT: i64 = 4000;
-/// Bytes that the log keeps when it was longer, after a large transaction of another connection.
-const LOG: i64 = 16 << 20;
-
-/// More than there are.
-const STATEMENTS: usize = 32;
-
-/// It holds what is known of visitors: where the file is new, nobody else may read it. SQLite gives the files beside it the
-/// same rights.
-fn open_file(path: &Path) -> Result<Connection, ConnectError> {
+/// Creates the file if it is missing. It holds personal data, so only its owner may read it. SQLite gives its `-wal` and `-shm`
+/// files the same permissions.
+pub(crate) fn open_file(path: &Path) -> Result<Connection, ConnectError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -213,17 +211,18 @@ fn open_file(path: &Path) -> Result<Connection, ConnectError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(of_system(error)),
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Ok(Connection::open_with_flags(path, flags).map_err(failure::of_statement)?)
+    Ok(connect(path)?)
 }
 
-fn refused(why: &'static str) -> ConnectError {
-    StoreError::new(StoreErrorKind::Refused).with_reason(why).into()
+/// Without SQLite's own locks, since each connection stays on one thread; and without `CREATE` and `URI`: a path is only a path.
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(failure::of_statement)
 }
 
 fn of_system(error: std::io::Error) -> ConnectError {
     let (kind, reason) = match error.kind() {
-        ErrorKind::NotFound => (StoreErrorKind::Refused, "its folder is not there".to_owned()),
+        ErrorKind::NotFound => (StoreErrorKind::Refused, "its directory does not exist".to_owned()),
         kind @ (ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             (StoreErrorKind::Refused, kind.to_string())
         }
@@ -232,65 +231,40 @@ fn of_system(error: std::io::Error) -> ConnectError {
     StoreError::new(kind).with_source(error).with_reason(reason).into()
 }
 
-/// What a wait for a lock may be.
-pub(super) const LONGEST: Duration = Duration::from_secs(3600);
-
 #[cfg(test)]
 mod tests {
+    use http_session_test_kit::Folder;
+
     use super::*;
 
     #[test]
-    fn a_url_names_a_file_or_memory() {
-        let file = |url| match Place::of_url(url) {
-            Ok(Place::File(path)) => path.to_str().unwrap().to_owned(),
-            _ => panic!("{url}"),
-        };
-        assert_eq!(file("sqlite:sessions.db"), "sessions.db");
-        assert_eq!(file("sqlite:./a/b.db"), "./a/b.db");
-        assert_eq!(file("sqlite:/var/lib/app/sessions.db"), "/var/lib/app/sessions.db");
-        assert_eq!(file("sqlite:///var/lib/app/sessions.db"), "/var/lib/app/sessions.db");
-        assert_eq!(file("sqlite:my%20sessions%3F.db"), "my sessions?.db");
-        assert_eq!(file("sqlite:%3Amemory:"), "./:memory:");
-        assert_eq!(file("sqlite:file:sessions.db"), "./file:sessions.db");
-        assert!(matches!(Place::of_url("sqlite::memory:"), Ok(Place::Memory)));
-    }
-
-    #[test]
-    fn what_a_commit_waits_for_is_as_asked() {
+    fn a_commit_waits_for_what_the_options_say() {
         for (synchronous, number) in [(Synchronous::Normal, 1), (Synchronous::Full, 2)] {
-            let name = format!("http-session-open-{:016x}.db", rand::random::<u64>());
-            let path = std::env::temp_dir().join(name);
-            let mut connection = open_file(&path).unwrap();
+            let folder = Folder::new();
+            let mut connection = open_file(&folder.file()).unwrap();
             let opening = Opening::new(SqliteOptions::new().synchronous(synchronous)).unwrap();
             opening.prepare_writer(&mut connection, true).unwrap();
             let value = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap();
             assert_eq!(value("synchronous"), number);
-            assert_eq!(value("wal_autocheckpoint"), CHECKPOINT);
-            assert_eq!((value("fullfsync"), value("checkpoint_fullfsync"), value("journal_size_limit")), (1, 1, LOG));
-            drop(connection);
-            let _ = std::fs::remove_file(path);
+            assert_eq!(value("wal_autocheckpoint"), CHECKPOINT_PAGES);
+            assert_eq!(
+                (value("fullfsync"), value("checkpoint_fullfsync"), value("journal_size_limit")),
+                (1, 1, MAX_LOG)
+            );
         }
         assert_eq!(Synchronous::default(), Synchronous::Full);
     }
 
+    /// As SQLite opens a file that the process may only read.
     #[test]
-    fn a_url_that_names_neither_is_refused_with_the_reason() {
-        for url in ["", "sessions.db", "redis://localhost", "SQLITE:sessions.db"] {
-            assert!(matches!(Place::of_url(url), Err(ConnectError::UnknownScheme { .. })), "{url}");
-        }
-        for url in [
-            "sqlite:",
-            "sqlite:/",
-            "sqlite://",
-            "sqlite:///",
-            "sqlite://sessions.db",
-            "sqlite://host/sessions.db",
-            "sqlite:sessions.db?mode=rwc",
-            "sqlite:a#b",
-            "sqlite:%00",
-            "sqlite:%ff",
-        ] {
-            assert!(matches!(Place::of_url(url), Err(ConnectError::InvalidUrl(_))), "{url}");
-        }
+    fn a_file_that_cannot_be_written_is_refused_with_a_reason() {
+        let folder = Folder::new();
+        let opening = || Opening::new(SqliteOptions::new()).unwrap();
+        opening().prepare_writer(&mut open_file(&folder.file()).unwrap(), true).unwrap();
+        let mut connection = Connection::open_with_flags(folder.file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let error = failure::of_opening(opening().prepare_writer(&mut connection, true).unwrap_err());
+        assert_eq!(error.to_string(), "the session store refused the call: the file or its directory is read-only");
+        let ConnectError::Store(error) = error else { panic!("{error}") };
+        assert_eq!(error.kind(), StoreErrorKind::Refused);
     }
 }

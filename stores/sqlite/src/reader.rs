@@ -1,79 +1,78 @@
 //! A thread that reads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::job::{Abandoning, Access, BoxedJob, Jobs, too_late};
-use super::queue::MOMENT;
-use super::table::Table;
+use crate::job::{BoxedJob, JobKind, JobReceiver};
+use crate::table::Table;
 
-/// Calls that share a view of the file, at most: the other readers shall have some too.
-const BATCH: usize = 32;
-/// How long answers are kept for others to go with them (and as long as the read takes that is under way then): the first wakes
-/// somebody up, and they find him awake.
-const KEPT: Duration = Duration::from_micros(200);
+/// How many reads one thread takes at once. They share one view of the file.
+const MAX_BATCH: usize = 32;
+/// How long answers are held back to be sent together: the first wakes a task, and the others find it awake.
+const MAX_HELD_BACK: Duration = Duration::from_micros(200);
 
-pub(super) struct Reader {
-    /// From zero on.
-    pub(super) number: usize,
-    pub(super) table: Table,
-    pub(super) jobs: Arc<Jobs>,
+pub(crate) struct Reader {
+    pub(crate) table: Table,
+    /// All readers share it. One of them holds the lock and waits for calls; the others wait for the lock, or read.
+    pub(crate) jobs: Arc<Mutex<JobReceiver>>,
 }
 
 impl Reader {
-    /// Until the queue is closed and empty.
-    pub(super) fn run(self) {
-        let _abandoning = Abandoning(Arc::clone(&self.jobs));
+    /// Answers calls until the queue is closed and empty.
+    pub(crate) fn run(self) {
         let (mut batch, mut answered) = (Vec::new(), Vec::new());
-        while self.jobs.take(self.number, &mut batch, BATCH, None) {
+        while self.take(&mut batch) {
             batch.retain(|job| !job.is_abandoned());
-            // None of the others shall wait for them.
-            batch.sort_by_key(|job| job.access() == Access::Scan);
-            // The view is as new as the first statement, so it has whatever was written before these calls. It spares each its
-            // own locks.
+            // The short reads of a batch do not wait for its lists.
+            batch.sort_by_key(|job| job.kind() == JobKind::Scan);
+
+            // One transaction for all spares each read its own locks. It begins after the calls were taken, so they see every
+            // write that was acknowledged before they were made.
             self.table.leave_transaction();
-            let shares = batch.len() > 1 && self.table.run("BEGIN").is_ok();
+            let is_shared = batch.len() > 1 && self.table.run("BEGIN").is_ok();
             self.read(&mut batch, &mut answered);
-            if shares {
+            if is_shared {
                 let _ = self.table.run("COMMIT");
             }
-            deliver(&mut answered);
+            send(&mut answered);
         }
     }
 
-    /// Keeps answers for a short while. Where a call takes long, those before it are answered, and what waits is left to others.
+    /// Waits for calls and takes those that wait. `false`: the queue is closed and empty.
+    fn take(&self, batch: &mut Vec<BoxedJob>) -> bool {
+        // Released before the calls are executed, so that another thread can take the next ones. A panic of another thread
+        // leaves the receiver as it was.
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(first) = jobs.recv() else { return false };
+        batch.push(first);
+        batch.extend(jobs.try_iter().take(MAX_BATCH - 1));
+        true
+    }
+
     fn read(&self, batch: &mut Vec<BoxedJob>, answered: &mut Vec<BoxedJob>) {
-        let began = Instant::now();
-        let mut since = began;
-        let mut jobs = batch.drain(..);
-        while let Some(mut job) = jobs.next() {
-            if job.access() == Access::Scan {
-                deliver(answered);
-                self.jobs.pass_on(self.number);
+        let mut sent = Instant::now();
+        for mut job in batch.drain(..) {
+            if job.kind() == JobKind::Scan {
+                send(answered);
             }
-            answer(&mut job, &self.table);
+            read(&mut job, &self.table);
             answered.push(job);
             let now = Instant::now();
-            if now - since >= KEPT {
-                deliver(answered);
-                since = now;
-            }
-            if now - began >= MOMENT && jobs.len() > 0 {
-                self.jobs.pass_on(self.number);
+            if now - sent >= MAX_HELD_BACK {
+                send(answered);
+                sent = now;
             }
         }
     }
 }
 
-fn deliver(answered: &mut Vec<BoxedJob>) {
+fn send(answered: &mut Vec<BoxedJob>) {
     answered.drain(..).for_each(|job| job.finish(Ok(())));
 }
 
-/// Runs a call that reads.
-pub(super) fn answer(job: &mut BoxedJob, table: &Table) {
-    if job.deadline() <= Instant::now() {
-        job.fail(too_late());
-    } else {
+/// Executes a call that reads, unless it has waited too long.
+pub(crate) fn read(job: &mut BoxedJob, table: &Table) {
+    if job.deadline() > Instant::now() {
         job.run(table);
     }
 }
@@ -82,94 +81,105 @@ pub(super) fn answer(job: &mut BoxedJob, table: &Table) {
 mod tests {
     use std::path::PathBuf;
     use std::sync::mpsc;
+    use std::thread;
 
+    use http_session_store::clock::SystemClock;
+    use http_session_test_kit::{Folder, poll_once};
     use rusqlite::Connection;
 
-    use super::super::job::ask;
-    use super::super::schema::Statements;
     use super::*;
-    use http_session_store::clock::SystemClock;
+    use crate::job::{ask, queue};
+    use crate::schema::Statements;
 
-    /// A new file, and as many readers of it as asked.
-    fn readers(count: usize) -> (PathBuf, Vec<Table>) {
-        let path = std::env::temp_dir().join(format!("http-session-reader-{:016x}.db", rand::random::<u64>()));
+    fn table(path: &PathBuf) -> Table {
+        let mut connection = Connection::open(path).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
         let statements = Arc::new(Statements::new("sessions").unwrap());
-        let table = || {
-            let connection = Connection::open(&path).unwrap();
-            Table { connection, statements: Arc::clone(&statements), clock: Arc::new(SystemClock::new()) }
-        };
-        let mut tables: Vec<_> = (0..count).map(|_| table()).collect();
-        let first = tables.first_mut().unwrap();
-        first.connection.pragma_update(None, "journal_mode", "WAL").unwrap();
-        statements.prepare(&mut first.connection).unwrap();
-        (path, tables)
+        statements.prepare(&mut connection).unwrap();
+        Table { connection, statements, clock: Arc::new(SystemClock::new()) }
     }
 
     #[test]
-    fn nobody_waits_for_a_list() {
+    fn a_read_does_not_wait_for_a_list() {
         for threads in [1, 2] {
-            let (path, tables) = readers(threads);
-            let jobs = Arc::new(Jobs::new(threads));
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+            let folder = Folder::new();
+            let (sender, receiver) = queue();
+            let receiver = Arc::new(Mutex::new(receiver));
             let deadline = Instant::now() + Duration::from_secs(60);
             let (release, held) = mpsc::channel::<()>();
             let (begun, has_begun) = mpsc::channel();
             let work = move |_: &Table| {
                 begun.send(()).unwrap();
-                // Else a list that is in the way would be so for ever.
+                // Otherwise a list that is in the way would be there forever.
                 Ok(held.recv_timeout(Duration::from_secs(30)).is_ok())
             };
-            let queue = Arc::clone(&jobs);
-            let list = runtime.spawn(async move { ask(&queue, deadline, Access::Scan, work).await });
-            // In one batch with it, where there is one thread.
-            let queue = Arc::clone(&jobs);
-            let read = move || {
-                let queue = Arc::clone(&queue);
-                async move { ask(&queue, deadline, Access::Read, |table| Ok(table.connection.is_autocommit())).await }
-            };
-            let first = runtime.spawn(read());
-            while jobs.len() < 2 {
-                std::thread::yield_now();
-            }
-            let threads: Vec<_> = tables
-                .into_iter()
-                .zip(0..)
-                .map(|(table, number)| Reader { number, table, jobs: Arc::clone(&jobs) })
-                .map(|reader| std::thread::spawn(move || reader.run()))
+            let read = || Box::pin(ask(&sender, deadline, JobKind::Read, |table| Ok(table.connection.is_autocommit())));
+            let mut list = Box::pin(ask(&sender, deadline, JobKind::Scan, work));
+            let mut first = read();
+            // Both wait before a thread takes calls, so one thread has them in one batch.
+            assert!(poll_once(&mut list).is_pending() && poll_once(&mut first).is_pending());
+            let readers: Vec<_> = (0..threads)
+                .map(|_| Reader { table: table(&folder.file()), jobs: Arc::clone(&receiver) })
+                .map(|reader| thread::spawn(move || reader.run()))
                 .collect();
-            runtime.block_on(first).unwrap().unwrap();
+
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(first).unwrap();
             has_begun.recv().unwrap();
-            for _ in 0..if threads.len() > 1 { 200 } else { 0 } {
+            for _ in 0..if threads > 1 { 200 } else { 0 } {
                 runtime.block_on(read()).unwrap();
             }
             release.send(()).unwrap();
-            assert!(runtime.block_on(list).unwrap().unwrap());
-            jobs.close();
-            threads.into_iter().for_each(|thread| thread.join().unwrap());
-            let _ = std::fs::remove_file(path);
+            assert!(runtime.block_on(list).unwrap());
+            drop(sender);
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
         }
+    }
+
+    /// Each of the calls takes long, as from a slow disk.
+    #[test]
+    fn a_second_thread_takes_what_waits_behind_a_batch() {
+        let folder = Folder::new();
+        let (sender, receiver) = queue();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let work = |_: &Table| {
+            thread::sleep(Duration::from_millis(4));
+            Ok(thread::current().id())
+        };
+        let mut calls: Vec<_> =
+            (0..2 * MAX_BATCH).map(|_| Box::pin(ask(&sender, deadline, JobKind::Read, work))).collect();
+        assert!(calls.iter_mut().all(|call| poll_once(call).is_pending()));
+        let readers: Vec<_> = (0..2)
+            .map(|_| Reader { table: table(&folder.file()), jobs: Arc::clone(&receiver) })
+            .map(|reader| thread::spawn(move || reader.run()))
+            .collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut threads: Vec<_> = calls.into_iter().map(|call| runtime.block_on(call).unwrap()).collect();
+        threads.dedup();
+        assert_eq!(threads.len(), 2, "each thread has one batch");
+        drop(sender);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
     }
 
     #[test]
     fn a_view_that_was_left_open_hides_nothing() {
-        let (path, mut tables) = readers(2);
-        let (table, other) = (tables.pop().unwrap(), tables.pop().unwrap());
-        table.run("BEGIN").unwrap();
-        assert_eq!(table.count(0).unwrap().live, 0);
+        let folder = Folder::new();
+        let (stale, other) = (table(&folder.file()), table(&folder.file()));
+        stale.run("BEGIN").unwrap();
+        assert_eq!(stale.count(0).unwrap().live, 0);
         let sql = "INSERT INTO sessions VALUES ('a', 9000000000000, 0, 0, zeroblob(32), NULL, 0, 0, 0, 0, NULL, NULL, '{}', '{}')";
         other.connection.execute_batch(sql).unwrap();
 
-        let jobs = Arc::new(Jobs::new(1));
-        let reader = Reader { number: 0, table, jobs: Arc::clone(&jobs) };
-        let thread = std::thread::spawn(move || reader.run());
+        let (sender, receiver) = queue();
+        let reader = Reader { table: stale, jobs: Arc::new(Mutex::new(receiver)) };
+        let thread = thread::spawn(move || reader.run());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let late = ask(&jobs, Instant::now(), Access::Scan, |table| table.count(0));
+        let late = ask(&sender, Instant::now(), JobKind::Scan, |table| table.count(0));
         assert!(runtime.block_on(late).is_err());
-        let count = ask(&jobs, Instant::now() + Duration::from_secs(5), Access::Scan, |table| table.count(0));
+        let count = ask(&sender, Instant::now() + Duration::from_secs(5), JobKind::Scan, |table| table.count(0));
         assert_eq!(runtime.block_on(count).unwrap().live, 1);
-        jobs.close();
+        drop(sender);
         thread.join().unwrap();
-        drop(other);
-        let _ = std::fs::remove_file(path);
     }
 }

@@ -1,4 +1,4 @@
-//! kill -9: nothing that was acknowledged is lost, and nothing is torn.
+//! After `kill -9` no acknowledged commit is lost, and no record is half written.
 
 use std::collections::HashMap;
 use std::env;
@@ -7,15 +7,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use http_session::SessionId;
-use http_session::SessionStore as _;
 use http_session::record::{Field, Fields, Keep, Patch, Record, VerifierHash};
-use http_session::store::{Inserted, Updated};
-use http_session_sqlite::SqliteStore;
-use http_session_sqlite::Synchronous;
+use http_session::store::{Inserted, SessionStore as _, Updated};
+use http_session_sqlite::{SqliteStore, Synchronous};
 
 use super::{Files as _, LIFETIME};
-use http_session_test_kit::Folder;
-use http_session_test_kit::times;
+use http_session_test_kit::{Folder, times};
 
 const URL: &str = "SQLITE_TEST_KILLED_URL";
 const ROUND: &str = "SQLITE_TEST_KILLED_ROUND";
@@ -28,24 +25,24 @@ fn id(round: u64, task: u64) -> SessionId {
     SessionId::try_from(format!("session {round} {task}").as_str()).unwrap()
 }
 
-/// Both fields say the same, far enough apart to be on several pages.
+/// Both fields hold the same number. They are large enough to be on several pages.
 fn fields(number: u64) -> Fields {
     let (short, long) = (number.to_string(), format!("{number:06000}"));
     Fields::from_iter([("first", Keep::No, short.as_bytes()), ("second", Keep::No, long.as_bytes())])
 }
 
-fn number(row: &Record) -> u64 {
-    let find = |name| std::str::from_utf8(row.fields.find(name).unwrap()).unwrap().parse::<u64>().unwrap();
-    assert_eq!(find("first"), find("second"), "a write is whole or not there");
+fn number(record: &Record) -> u64 {
+    let find = |name| std::str::from_utf8(record.fields.find(name).unwrap()).unwrap().parse::<u64>().unwrap();
+    assert_eq!(find("first"), find("second"), "a write happens completely or not at all");
     find("first")
 }
 
 fn acknowledge(task: u64, number: u64) {
-    // One call to the system, so that a line is whole too.
+    // In one system call, so that a line is complete too.
     std::io::stdout().write_all(format!("\nacknowledged {task} {number}\n").as_bytes()).unwrap();
 }
 
-/// What the child does: writes, and says what was acknowledged, until it is killed.
+/// What the child does: it writes, and prints what was acknowledged, until it is killed.
 #[test]
 fn child_that_is_killed() {
     let Ok(url) = env::var(URL) else { return };
@@ -58,17 +55,17 @@ fn child_that_is_killed() {
             let store = store.clone();
             tokio::spawn(async move {
                 let id = id(round, task);
-                let mut row = Record { fields: fields(0), ..Record::new(VerifierHash([7; 32])) };
-                assert_eq!(store.insert(&id, &row, LIFETIME).await.unwrap(), Inserted::Inserted);
+                let mut record = Record { fields: fields(0), ..Record::new(VerifierHash([7; 32])) };
+                assert_eq!(store.insert(&id, &record, LIFETIME).await.unwrap(), Inserted::Inserted);
                 acknowledge(task, 0);
                 for number in 1.. {
-                    let mut patch = Patch::unchanged(&row);
+                    let mut patch = Patch::unchanged(&record);
                     patch.result = fields(number);
                     patch.touched.extend([&FIRST, &SECOND]);
                     let updated = store.update(&id, &patch, LIFETIME).await.unwrap();
                     assert_eq!(updated, Updated::Applied { renewed: true });
                     acknowledge(task, number);
-                    row.fields = patch.result;
+                    record.fields = patch.result;
                 }
             })
         });
@@ -78,10 +75,10 @@ fn child_that_is_killed() {
     });
 }
 
-/// Runs a child for that long after its first acknowledgement, and gives what was acknowledged last for each task.
+/// Kills a child this long after its first acknowledgement. Answers the last number that was acknowledged for each task.
 fn killed(url: &str, round: u64, after: Duration) -> HashMap<u64, u64> {
     let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", "stores::sqlite::durability::child_that_is_killed", "--nocapture", "--test-threads=1"]);
+    child.args(["--exact", "durability::child_that_is_killed", "--nocapture", "--test-threads=1"]);
     child.env(URL, url).env(ROUND, round.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = child.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -97,7 +94,7 @@ fn killed(url: &str, round: u64, after: Duration) -> HashMap<u64, u64> {
         }
         acknowledged
     });
-    // Now and then it is killed while it opens the file.
+    // In each tenth round it is killed while it opens the file.
     if !round.is_multiple_of(10) {
         started.recv_timeout(Duration::from_secs(60)).expect("the child writes");
     }
@@ -108,7 +105,7 @@ fn killed(url: &str, round: u64, after: Duration) -> HashMap<u64, u64> {
 }
 
 #[test]
-fn r9_no_acknowledged_commit_is_lost_and_none_is_torn_when_the_process_is_killed() {
+fn r9_a_killed_process_loses_no_acknowledged_commit_and_leaves_no_half_of_a_write() {
     let folder = Folder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut commits = 0;
@@ -119,7 +116,7 @@ fn r9_no_acknowledged_commit_is_lost_and_none_is_torn_when_the_process_is_killed
             let store = folder.store().await;
             for task in 0..TASKS {
                 let stored = store.load(&id(round, task)).await.unwrap();
-                let stored = stored.map(|row| number(&row));
+                let stored = stored.map(|record| number(&record));
                 let said = acknowledged.get(&task).copied();
                 assert!(stored >= said, "round {round}: {said:?} was acknowledged, {stored:?} is there");
                 commits += said.map_or(0, |number| number + 1);

@@ -1,4 +1,4 @@
-//! The middleware on a file.
+//! The middleware with sessions in a file.
 
 use std::convert::Infallible;
 
@@ -8,8 +8,7 @@ use http_session::{Session, SessionConfig};
 use http_session_sqlite::SqliteStore;
 
 use super::Files as _;
-use http_session_test_kit::Folder;
-use http_session_test_kit::{Browser, secret};
+use http_session_test_kit::{Browser, Folder, secret};
 
 #[derive(Session)]
 struct Visit {
@@ -71,13 +70,13 @@ async fn r28_sessions_of_a_user_are_found_and_ended() {
     assert_eq!(other.get(&service, "/").await.text, "bob 1 ");
     assert_eq!(sessions.store().len().await.unwrap(), 1);
 
-    // A person can do the same.
+    // The same by hand.
     let deleted = folder.connection().execute("DELETE FROM sessions WHERE identity = '\"bob\"'", []).unwrap();
     assert_eq!(deleted, 1);
     assert_eq!(other.get(&service, "/").await.text, "- 1 ");
 }
 
-/// A browser sends requests side by side.
+/// As a browser sends requests at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r9_requests_at_the_same_moment_keep_each_others_changes() {
     let folder = Folder::new();
@@ -97,7 +96,7 @@ async fn r9_requests_at_the_same_moment_keep_each_others_changes() {
     assert_eq!(cart, (0..32).collect::<Vec<_>>());
 }
 
-/// What a person sees who looks into the file.
+/// What a person sees in the file.
 #[tokio::test]
 async fn r1_a_row_can_be_read_and_holds_no_cookie() {
     let folder = Folder::new();
@@ -107,7 +106,7 @@ async fn r1_a_row_can_be_read_and_holds_no_cookie() {
     let _ = browser.get(&service, "/sign-in/ada").await;
     let connection = folder.connection();
     let sql = "SELECT identity, fields, keep, json_extract(fields, '$.cart') FROM sessions";
-    let columns = |row: &http_session_sqlite::driver::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
     let (identity, fields, keep, cart): (String, String, String, String) =
         connection.query_row(sql, [], columns).unwrap();
     assert_eq!((&*identity, &*fields, &*keep), (r#""ada""#, r#"{"cart":"[\"apple\"]"}"#, r#"{"cart":"sign_in"}"#));

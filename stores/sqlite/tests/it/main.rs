@@ -1,4 +1,6 @@
-//! Sessions in a file.
+//! Sessions in a file, through the public interface.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod bad_rows;
 mod commits;
@@ -12,9 +14,9 @@ use std::time::Duration;
 
 use http_session::SessionId;
 use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
-use http_session_sqlite::driver::Connection;
 use http_session_sqlite::{SqliteOptions, SqliteStore};
 use http_session_test_kit::Folder;
+use rusqlite::Connection;
 
 /// The store in a folder of a test.
 trait Files {
@@ -32,7 +34,7 @@ impl Files for Folder {
         options.connect(&self.url()).await.unwrap()
     }
 
-    /// The file as somebody else sees it.
+    /// The file as another process sees it.
     fn connection(&self) -> Connection {
         let connection = Connection::open(self.file()).unwrap();
         connection.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -40,22 +42,22 @@ impl Files for Folder {
     }
 }
 
-pub const DAY: Duration = Duration::from_secs(24 * 3600);
-pub const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
 
-pub static NOTE: Field = Field::new("note");
+static NOTE: Field = Field::new("note");
 
-pub fn id(number: u64) -> SessionId {
+fn id(number: u64) -> SessionId {
     SessionId::try_from(format!("session {number:014}").as_str()).unwrap()
 }
 
-pub fn row(note: &[u8]) -> Record {
+fn record(note: &[u8]) -> Record {
     Record { fields: Fields::from_iter([("note", Keep::No, note)]), ..Record::new(VerifierHash([7; 32])) }
 }
 
-/// A patch of a row that writes its note.
-pub fn noting(row: &Record, note: &[u8]) -> Patch {
-    let mut patch = Patch::unchanged(row);
+/// A patch of a record that writes its note.
+fn noting(record: &Record, note: &[u8]) -> Patch {
+    let mut patch = Patch::unchanged(record);
     patch.result = Fields::from_iter([("note", Keep::No, note)]);
     patch.touched.push(&NOTE);
     patch

@@ -3,52 +3,49 @@
 use std::fs;
 use std::time::Duration;
 
-use http_session::SessionStore as _;
 use http_session::clock::ManualClock;
 use http_session::error::{ConnectError, StoreErrorKind};
 use http_session::record::{Lifetime, RawJson, TOMBSTONE_LIFETIME};
-use http_session::store::{EnumerateSessions as _, Generation, IndexSessions as _, Inserted, Sweep};
-use http_session_sqlite::Synchronous;
-use http_session_sqlite::driver::{Connection, OpenFlags};
-use http_session_sqlite::{SqliteOptions, SqliteStore};
+use http_session::store::{EnumerateSessions as _, Generation, IndexSessions as _, Inserted, SessionStore as _, Sweep};
+use http_session_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
-use super::{DAY, Files as _, LIFETIME, id, row};
+use super::{DAY, Files as _, LIFETIME, id, record};
 use http_session_test_kit::Folder;
 use http_session_test_kit::servers::wait_until;
 use http_session_test_kit::times;
 
 async fn insert(store: &SqliteStore, number: u64) {
-    assert_eq!(store.insert(&id(number), &row(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
+    assert_eq!(store.insert(&id(number), &record(b"1"), LIFETIME).await.unwrap(), Inserted::Inserted);
 }
 
 #[tokio::test]
-async fn a_session_is_there_after_a_restart() {
+async fn a_session_outlives_a_restart() {
     let folder = Folder::new();
     insert(&folder.store().await, 1).await;
     let again = folder.store().await;
-    assert_eq!(again.load(&id(1)).await.unwrap().unwrap().fields, row(b"1").fields);
+    assert_eq!(again.load(&id(1)).await.unwrap().unwrap().fields, record(b"1").fields);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn r26_a_new_file_is_its_owners_alone_and_an_old_one_keeps_its_rights() {
+async fn r26_only_the_owner_can_read_a_new_file_and_an_old_one_keeps_its_permissions() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let folder = Folder::new();
-    let rights = |name: &str| fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
+    let permissions = |name: &str| fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
     let store = folder.store().await;
     insert(&store, 1).await;
     for name in ["sessions.db", "sessions.db-wal", "sessions.db-shm"] {
-        assert_eq!(rights(name), 0o600, "{name}");
+        assert_eq!(permissions(name), 0o600, "{name}");
     }
     drop(store);
     fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o640)).unwrap();
     insert(&folder.store().await, 2).await;
-    assert_eq!(rights("sessions.db"), 0o640);
+    assert_eq!(permissions("sessions.db"), 0o640);
 }
 
 #[tokio::test]
-async fn the_last_clone_that_is_dropped_tidies_the_file_up() {
+async fn dropping_the_last_clone_moves_the_log_into_the_file() {
     let folder = Folder::new();
     let store = folder.store().await;
     let clone = store.clone();
@@ -62,7 +59,7 @@ async fn the_last_clone_that_is_dropped_tidies_the_file_up() {
     assert_eq!(rows, 2);
 }
 
-/// The store is opened and dropped by a runtime that is gone; and used without one.
+/// The store is opened, used and dropped outside of any runtime.
 #[test]
 fn no_runtime_is_needed() {
     fn poll<F: Future>(future: F) -> F::Output {
@@ -89,7 +86,7 @@ fn no_runtime_is_needed() {
 }
 
 #[tokio::test]
-async fn an_open_that_is_given_up_leaves_no_thread_behind() {
+async fn an_opening_whose_future_is_dropped_leaves_no_thread_behind() {
     let folder = Folder::new();
     for _ in 0..20 {
         let mut opening = Box::pin(folder.store());
@@ -125,7 +122,7 @@ async fn a_table_of_another_program_is_refused() {
     }
 }
 
-/// A table that was restored by hand has the columns and no key.
+/// A table that was restored by hand has the columns, but not the key.
 #[tokio::test]
 async fn a_table_without_its_key_is_refused_and_one_without_its_indexes_gets_them() {
     let folder = Folder::new();
@@ -146,7 +143,7 @@ async fn a_table_without_its_key_is_refused_and_one_without_its_indexes_gets_the
 }
 
 #[tokio::test]
-async fn a_path_may_have_any_letters() {
+async fn a_path_may_contain_any_characters() {
     let folder = Folder::new();
     for name in ["100%", "a?b#c", ":memory:", "file:x", "ä b"] {
         let path = folder.0.join(name);
@@ -155,25 +152,39 @@ async fn a_path_may_have_any_letters() {
     }
 }
 
-/// Its own reader could not: the lock is for ever.
+/// A lock that is never released.
 #[tokio::test]
-async fn a_file_that_no_reader_can_open_is_refused_and_one_connection_will_do() {
+async fn a_file_that_another_process_keeps_locked_is_refused() {
     let folder = Folder::new();
     drop(folder.store().await);
-    let alone = || {
-        let connection = folder.connection();
-        connection.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
-        connection.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
-        connection
-    };
+    let other = folder.connection();
+    other.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
+    other.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
     let options = SqliteStore::options().time_limit(Duration::from_millis(200));
-    let error = options.clone().with_connection(alone()).await.unwrap_err();
-    let ConnectError::Store(error) = error else { panic!("{error}") };
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    insert(&options.connections(1).with_connection(alone()).await.unwrap(), 1).await;
+    for connections in [1, 3] {
+        let error = options.clone().connections(connections).connect(&folder.url()).await.unwrap_err();
+        assert!(error.to_string().ends_with(": another process keeps the file locked"), "{error}");
+        let ConnectError::Store(error) = error else { panic!("{error}") };
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    }
+    drop(other);
+    insert(&folder.with(options).await, 1).await;
 }
 
-/// A later version has one column more.
+/// During a rolling restart, say.
+#[tokio::test]
+async fn a_file_can_be_opened_while_another_process_writes() {
+    let folder = Folder::new();
+    insert(&folder.store().await, 1).await;
+    let other = folder.connection();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let store = folder.with(SqliteStore::options().time_limit(Duration::from_secs(60))).await;
+    assert!(store.load(&id(1)).await.unwrap().is_some());
+    other.execute_batch("COMMIT").unwrap();
+    insert(&store, 2).await;
+}
+
+/// Here the later version has one more column.
 #[tokio::test]
 async fn a_table_of_a_later_version_is_refused() {
     let folder = Folder::new();
@@ -183,7 +194,7 @@ async fn a_table_of_a_later_version_is_refused() {
     assert!(matches!(error, ConnectError::Schema(_)), "{error}");
 }
 
-/// A file that the application shares keeps what is the application's: its tables and the number of its schema.
+/// An application that shares the file keeps its tables and the number of its schema.
 #[tokio::test]
 async fn the_rest_of_the_file_is_left_alone() {
     let folder = Folder::new();
@@ -200,7 +211,7 @@ async fn the_rest_of_the_file_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_table_may_have_the_name_of_a_keyword_but_no_other_letters() {
+async fn a_table_name_may_be_a_keyword_but_has_no_other_characters() {
     let folder = Folder::new();
     for name in ["order", "_", "Sessions2", &"x".repeat(50)] {
         insert(&folder.with(SqliteStore::options().table(name)).await, 1).await;
@@ -212,39 +223,25 @@ async fn a_table_may_have_the_name_of_a_keyword_but_no_other_letters() {
 }
 
 #[tokio::test]
-async fn a_connection_of_ones_own_is_used() {
+async fn any_number_of_connections_is_enough() {
     let folder = Folder::new();
-    let open = |connections| SqliteStore::options().connections(connections).with_connection(folder.connection());
+    let open = |connections| folder.with(SqliteStore::options().connections(connections));
     for connections in [0, 1, 4] {
-        insert(&open(connections).await.unwrap(), u64::try_from(connections).unwrap()).await;
+        insert(&open(connections).await, u64::try_from(connections).unwrap()).await;
     }
-    assert_eq!(open(2).await.unwrap().len().await.unwrap(), 3);
+    assert_eq!(open(2).await.len().await.unwrap(), 3);
 
-    let memory = SqliteStore::options().with_connection(Connection::open_in_memory().unwrap()).await.unwrap();
+    let memory = SqliteStore::connect("sqlite::memory:").await.unwrap();
     insert(&memory, 1).await;
     assert_eq!(memory.len().await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn a_connection_that_cannot_write_is_refused() {
-    let folder = Folder::new();
-    drop(folder.store().await);
-    let read_only = Connection::open_with_flags(folder.file(), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let busy = folder.connection();
-    busy.execute_batch("BEGIN").unwrap();
-    for connection in [read_only, busy] {
-        let error = SqliteStore::options().with_connection(connection).await.unwrap_err();
-        let ConnectError::Store(error) = error else { panic!("{error}") };
-        assert_eq!(error.kind(), StoreErrorKind::Refused);
-    }
-}
-
-#[tokio::test]
-async fn a_folder_that_is_not_there_is_an_error_that_says_nothing_of_it() {
+async fn r26_the_error_of_a_missing_directory_does_not_name_it() {
     let folder = Folder::new();
     let url = format!("sqlite:{}/s3cret/sessions.db", folder.0.display());
     let error = SqliteStore::connect(&url).await.unwrap_err();
-    assert_eq!(error.to_string(), "the session store refused the call: its folder is not there");
+    assert_eq!(error.to_string(), "the session store refused the call: its directory does not exist");
     assert!(!format!("{error} {error:?}").contains("s3cret"));
     let store = folder.store().await;
     assert!(!format!("{store:?} {:?}", SqliteStore::options()).contains("sessions.db"));
@@ -259,13 +256,13 @@ async fn rows(folder: &Folder, table: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn r7_a_sweep_removes_what_is_over_and_nothing_else() {
+async fn r7_a_sweep_removes_expired_rows_and_nothing_else() {
     let (folder, clock) = (Folder::new(), ManualClock::new());
     let store = folder.with(short(&clock)).await;
     for number in 0..10 {
         let idle = if number < 8 { DAY } else { 3 * DAY };
         let lifetime = Lifetime { idle, ..LIFETIME };
-        assert_eq!(store.insert(&id(number), &row(b"1"), lifetime).await.unwrap(), Inserted::Inserted);
+        assert_eq!(store.insert(&id(number), &record(b"1"), lifetime).await.unwrap(), Inserted::Inserted);
     }
     let _ = store.destroy(&id(0), None).await.unwrap();
     store.raise_generation(&RawJson::new(b"1"), Generation(7)).await.unwrap();
@@ -280,7 +277,7 @@ async fn r7_a_sweep_removes_what_is_over_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_sweep_comes_by_itself() {
+async fn expired_rows_are_swept_without_a_call() {
     let (folder, clock) = (Folder::new(), ManualClock::new());
     let store = folder.with(short(&clock).sweep(Sweep::every(Duration::from_secs(1)).batch(3))).await;
     for number in 0..20 {
@@ -294,16 +291,16 @@ async fn a_sweep_comes_by_itself() {
 }
 
 #[tokio::test]
-async fn a_sweep_that_is_due_at_the_end_of_time_is_none() {
+async fn a_sweep_may_be_due_after_the_end_of_time() {
     let folder = Folder::new();
     let store = folder.with(SqliteStore::options().sweep(Sweep::every(Duration::MAX))).await;
-    let inserted = tokio::time::timeout(Duration::from_secs(60), store.insert(&id(1), &row(b"1"), LIFETIME)).await;
-    assert_eq!(inserted.expect("somebody writes").unwrap(), Inserted::Inserted);
+    let inserted = tokio::time::timeout(Duration::from_secs(60), store.insert(&id(1), &record(b"1"), LIFETIME)).await;
+    assert_eq!(inserted.expect("the writer answers").unwrap(), Inserted::Inserted);
 }
 
-/// All open a file at the same moment that none has made yet.
+/// All of them open a file at the same moment, before it exists.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_may_make_the_file_at_the_same_moment() {
+async fn many_stores_may_create_the_file_at_the_same_moment() {
     let patient = || SqliteStore::options().time_limit(Duration::from_secs(60)).synchronous(Synchronous::Normal);
     for _ in 0..times(200) {
         let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! The public suite.
+//! The public conformance suite.
 
 use http_session::clock::ManualClock;
 use http_session::store::conformance::{Outcome, Report, Suite};
@@ -7,7 +7,7 @@ use http_session_sqlite::SqliteStore;
 use super::Files as _;
 use http_session_test_kit::Folder;
 
-/// Nothing was left out but what concerns stores that answer at once.
+/// Only the rule for stores that answer at once is skipped.
 fn assert_all_kept(report: &Report) {
     report.assert();
     let skipped = report.findings().iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_)));
@@ -35,9 +35,9 @@ async fn memory_and_one_connection_keep_every_rule() {
     check(store.clone(), store, clock).await;
 }
 
-/// By the machine's own clock.
+/// With the machine's own clock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r7_the_clock_of_the_machine_is_waited_for() {
+async fn r7_lifetimes_are_measured_by_the_clock_of_the_machine() {
     let folder = Folder::new();
     let suite = Suite::new(folder.store().await).peer(folder.store().await).indexes().rounds(4);
     suite.run().await.assert();
