@@ -83,63 +83,35 @@ impl RedisStore {
         script: &Script,
         id: &SessionId,
         arguments: impl FnOnce(&mut Cmd),
-    ) -> Result<ScriptReply, StoreError> {
+    ) -> Result<Value, StoreError> {
         let key = self.keys.session(id);
         let mut command = script.on(&key);
         arguments(&mut command);
-        ScriptReply::parse(&self.write(&key, command, script).await?)
+        self.write(&key, command, script).await
     }
 }
 
-/// The reply of a script on a record.
-enum ScriptReply {
-    Inserted,
-    Taken,
-    Applied,
-    Unrenewed,
-    Destroyed,
-    Missing,
-    Superseded,
-    Conflict(Box<Record>),
-    Corrupt,
+/// The word that a script on a record answers with.
+fn word(reply: &Value) -> &[u8] {
+    match reply {
+        Value::BulkString(word) => word,
+        _ => b"",
+    }
 }
 
-impl ScriptReply {
-    fn parse(reply: &Value) -> Result<Self, StoreError> {
-        match reply {
-            Value::BulkString(word) => Self::of_word(word).ok_or_else(unexpected),
-            Value::Array(conflict) => match conflict.as_slice() {
-                [_, Value::BulkString(now), hash] => {
-                    let record = record::read(hash, record::number(now).ok_or_else(unexpected)?)?;
-                    Ok(record.map_or(Self::Missing, |record| Self::Conflict(Box::new(record))))
-                }
-                _ => Err(unexpected()),
-            },
-            _ => Err(unexpected()),
-        }
+/// The error for a word that is not an answer to the call.
+fn failure(word: &[u8]) -> StoreError {
+    match word {
+        b"corrupt" => InvalidEntry::MALFORMED.into(),
+        _ => unexpected(),
     }
+}
 
-    fn of_word(word: &[u8]) -> Option<Self> {
-        Some(match word {
-            b"inserted" => Self::Inserted,
-            b"taken" => Self::Taken,
-            b"applied" => Self::Applied,
-            b"unrenewed" => Self::Unrenewed,
-            b"destroyed" => Self::Destroyed,
-            b"missing" => Self::Missing,
-            b"superseded" => Self::Superseded,
-            b"corrupt" => Self::Corrupt,
-            _ => return None,
-        })
-    }
-
-    /// The error of a call that does not know this reply.
-    fn error(&self) -> StoreError {
-        match self {
-            Self::Corrupt => InvalidEntry::MALFORMED.into(),
-            _ => unexpected(),
-        }
-    }
+/// A conflict comes with the time and the record, which may have expired.
+fn conflict(reply: &[Value]) -> Result<Updated, StoreError> {
+    let [_, Value::BulkString(now), hash] = reply else { return Err(unexpected()) };
+    let record = record::read(hash, record::number(now).ok_or_else(unexpected)?)?;
+    Ok(record.map_or(Updated::Missing, |record| Updated::Conflict(Box::new(record))))
 }
 
 impl SessionStore for RedisStore {
@@ -155,21 +127,25 @@ impl SessionStore for RedisStore {
     }
 
     async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-        match self.run(&script::INSERT, id, |command| record::insert(command, record, lifetime)).await? {
-            ScriptReply::Inserted => Ok(Inserted::Inserted),
-            ScriptReply::Taken => Ok(Inserted::Taken),
-            other => Err(other.error()),
+        let reply = self.run(&script::INSERT, id, |command| record::insert(command, record, lifetime)).await?;
+        match word(&reply) {
+            b"inserted" => Ok(Inserted::Inserted),
+            b"taken" => Ok(Inserted::Taken),
+            other => Err(failure(other)),
         }
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        match self.run(&script::UPDATE, id, |command| record::update(command, patch, lifetime)).await? {
-            ScriptReply::Applied => Ok(Updated::Applied { renewed: true }),
-            ScriptReply::Unrenewed => Ok(Updated::Applied { renewed: false }),
-            ScriptReply::Missing => Ok(Updated::Missing),
-            ScriptReply::Superseded => Ok(Updated::Superseded),
-            ScriptReply::Conflict(record) => Ok(Updated::Conflict(record)),
-            other => Err(other.error()),
+        let reply = self.run(&script::UPDATE, id, |command| record::update(command, patch, lifetime)).await?;
+        if let Value::Array(reply) = &reply {
+            return conflict(reply);
+        }
+        match word(&reply) {
+            b"applied" => Ok(Updated::Applied { renewed: true }),
+            b"unrenewed" => Ok(Updated::Applied { renewed: false }),
+            b"missing" => Ok(Updated::Missing),
+            b"superseded" => Ok(Updated::Superseded),
+            other => Err(failure(other)),
         }
     }
 
@@ -178,11 +154,11 @@ impl SessionStore for RedisStore {
             command.arg(epoch.0);
             record::lifetime(command, lifetime);
         };
-        match self.run(&script::TOUCH, id, arguments).await? {
-            ScriptReply::Applied => Ok(Touched::Applied),
-            ScriptReply::Missing => Ok(Touched::Missing),
-            ScriptReply::Superseded => Ok(Touched::Superseded),
-            other => Err(other.error()),
+        match word(&self.run(&script::TOUCH, id, arguments).await?) {
+            b"applied" => Ok(Touched::Applied),
+            b"missing" => Ok(Touched::Missing),
+            b"superseded" => Ok(Touched::Superseded),
+            other => Err(failure(other)),
         }
     }
 
@@ -191,11 +167,11 @@ impl SessionStore for RedisStore {
             command.arg(epoch.map_or_else(String::new, |epoch| epoch.0.to_string()));
             command.arg(milliseconds(TOMBSTONE_LIFETIME));
         };
-        match self.run(&script::DESTROY, id, arguments).await? {
-            ScriptReply::Destroyed => Ok(Destroyed::Destroyed),
-            ScriptReply::Missing => Ok(Destroyed::Missing),
-            ScriptReply::Superseded => Ok(Destroyed::Superseded),
-            other => Err(other.error()),
+        match word(&self.run(&script::DESTROY, id, arguments).await?) {
+            b"destroyed" => Ok(Destroyed::Destroyed),
+            b"missing" => Ok(Destroyed::Missing),
+            b"superseded" => Ok(Destroyed::Superseded),
+            other => Err(failure(other)),
         }
     }
 }

@@ -93,59 +93,41 @@ async fn tcp(host: &str, port: u16, settings: &TcpSettings) -> io::Result<TcpStr
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use tokio::sync::{Barrier, mpsc};
-    use tokio::task::yield_now;
+    use tokio::sync::mpsc;
 
     use super::*;
 
-    /// How many commands the task found in each turn, with this many callers at once.
-    fn batches(callers: usize) -> Vec<usize> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        runtime.block_on(async {
-            let (sender, mut receiver) = mpsc::unbounded_channel();
-            let sizes = Arc::new(Mutex::new(Vec::new()));
-            let found = Arc::clone(&sizes);
-            let driver = poll_fn(move |context| {
-                let mut size = 0;
-                loop {
-                    match receiver.poll_recv(context) {
-                        Poll::Ready(Some(())) => size += 1,
-                        end => {
-                            found.lock().unwrap().push(size);
-                            return end.map(drop);
-                        }
-                    }
-                }
-            });
-            let driving = tokio::spawn(yielding_first(driver));
-            while sizes.lock().unwrap().is_empty() {
-                yield_now().await;
-            }
-            let asking = tokio::spawn(async move {
-                let mut tasks = JoinSet::new();
-                let barrier = Arc::new(Barrier::new(callers));
-                for _ in 0..callers {
-                    let (sender, barrier) = (sender.clone(), Arc::clone(&barrier));
-                    tasks.spawn(async move {
-                        sender.send(()).unwrap();
-                        // As callers wait for their answers, so that none of them ends first.
-                        barrier.wait().await;
-                    });
-                }
-                while tasks.join_next().await.is_some() {}
-            });
-            asking.await.unwrap();
-            driving.await.unwrap();
-            let sizes = sizes.lock().unwrap();
-            sizes.iter().copied().filter(|size| *size > 0).collect()
-        })
-    }
-
     #[test]
     fn commands_of_many_callers_leave_together() {
-        let (many, one) = (batches(20), batches(1));
-        assert_eq!((many.iter().sum::<usize>(), one), (20, vec![1]));
-        assert!(many.len() < 7, "{many:?}");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&batches);
+        let driver = poll_fn(move |context| {
+            let mut size = 0;
+            loop {
+                match receiver.poll_recv(context) {
+                    Poll::Ready(Some(())) => size += 1,
+                    end => {
+                        seen.lock().unwrap().push(size);
+                        return end.map(drop);
+                    }
+                }
+            }
+        });
+        // Spawned on the worker, as callers are.
+        let ended = runtime.spawn(async move {
+            let driver = tokio::spawn(yielding_first(driver));
+            let callers: JoinSet<_> =
+                (0..20).map(|_| sender.clone()).map(|sender| async move { sender.send(()) }).collect();
+            drop(sender);
+            callers.join_all().await;
+            driver.await
+        });
+        runtime.block_on(ended).unwrap().unwrap();
+        let batches = batches.lock().unwrap();
+        assert_eq!(batches.iter().sum::<usize>(), 20);
+        assert!(batches.iter().filter(|size| **size > 0).count() < 7, "{batches:?}");
     }
 
     #[test]

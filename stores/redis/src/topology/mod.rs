@@ -185,10 +185,12 @@ impl Topology {
 
     async fn attempt(&self, call: &StoreCall<'_>, attempts: &mut Attempts) -> Result<(Route, Vec<Value>), NoAnswer> {
         let route = self.route(call.key, attempts).await.map_err(NoAnswer::NotSent)?;
-        let (commands, offset, step) = attempts.commands(call);
+        let (commands, before) = attempts.commands(call);
         match route.server.ask(&commands, call.effect(), attempts.deadline).await {
-            Ok(replies) if (offset, step) == (0, 1) => Ok((route, replies)),
-            Ok(replies) => Ok((route, replies.into_iter().skip(offset).step_by(step).collect())),
+            Ok(mut replies) => {
+                replies.drain(..before.min(replies.len()));
+                Ok((route, replies))
+            }
             Err(no_answer) => {
                 self.give_up(&route);
                 Err(no_answer)

@@ -15,7 +15,8 @@ use http_session_store::error::{StoreError, StoreErrorKind};
 
 /// Commands that are sent in one round trip.
 pub(crate) struct StoreCall<'a> {
-    /// The key of all commands.
+    /// The key of the first command. The others need no key: after `ASKING`, a server that receives a slot only serves the next
+    /// command. (A call that is sent [once](super::Topology::ask_once) may have more commands with keys of the same slot.)
     pub(super) key: &'a [u8],
     pub(super) commands: Pipeline,
     /// The script that writes, which the server may not have loaded yet.
@@ -63,26 +64,22 @@ impl Attempts {
         Self { deadline, redirect: None, is_asking: false, loads_script: false, pauses: 0, problem: None }
     }
 
-    /// The commands that the next attempt sends. Among the replies, those to the call's own commands are the one at the given
-    /// offset, and then one in each step.
-    pub(super) fn commands<'a>(&self, call: &'a StoreCall<'_>) -> (Cow<'a, Pipeline>, usize, usize) {
+    /// The commands that the next attempt sends, and how many replies come before those to the call's own commands.
+    pub(super) fn commands<'a>(&self, call: &'a StoreCall<'_>) -> (Cow<'a, Pipeline>, usize) {
         let script = call.script.filter(|_| self.loads_script);
         if !self.is_asking && script.is_none() {
-            return (Cow::Borrowed(&call.commands), 0, 1);
+            return (Cow::Borrowed(&call.commands), 0);
         }
         let mut commands = Pipeline::new();
         if let Some(script) = script {
             commands.add_command(script.load());
         }
-        // `ASKING` only holds for the command that follows it.
-        for command in call.commands.cmd_iter() {
-            if self.is_asking {
-                commands.cmd("ASKING");
-            }
-            commands.add_command(command.clone());
+        if self.is_asking {
+            commands.cmd("ASKING");
         }
-        let asking = usize::from(self.is_asking);
-        (Cow::Owned(commands), usize::from(script.is_some()) + asking, 1 + asking)
+        let before = commands.len();
+        call.commands.cmd_iter().for_each(|command| _ = commands.add_command(command.clone()));
+        (Cow::Owned(commands), before)
     }
 
     /// Waits a moment before the next attempt. Fails with this error if another attempt cannot help, or if there is no time.
