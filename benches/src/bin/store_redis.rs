@@ -1,5 +1,5 @@
-//! Sessions read and committed a second with `RedisStore`, beside the least commands that do the same for one writer, on as
-//! many connections. Takes the URL of a server.
+//! Loads and commits a second of `RedisStore`, compared with the least commands that do the same for one writer, on the same
+//! number of connections. Takes the URL of a server.
 
 #![expect(clippy::unwrap_used, reason = "a bench that fails has nothing to say")]
 
@@ -9,19 +9,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
-use http_session::store::redis::driver::{self, AsyncConnectionConfig, aio::MultiplexedConnection};
 use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
+use http_session_redis::driver::{self, AsyncConnectionConfig, aio::MultiplexedConnection};
 use tokio::task::JoinSet;
 
 static VIEWS: Field = Field::new("views");
 
 const CONNECTIONS: usize = 2;
-/// At once, in one table each.
+/// Concurrent callers, with a table for each number.
 const CALLERS: [usize; 2] = [64, 1];
 const SESSIONS: usize = 1000;
 const ROUNDS: usize = 7;
-/// In milliseconds.
+/// A day in milliseconds.
 const DAY: u64 = 24 * 3600 * 1000;
 const LIFETIME: Lifetime =
     Lifetime { idle: Duration::from_millis(DAY), absolute: Duration::from_millis(30 * DAY), extent: Extent::Extend };
@@ -81,7 +81,7 @@ async fn compare(callers: usize, store: &RedisStore, raw: &Raw, record: &Record,
             if is_least {
                 command.arg(0).arg("f:views").arg(format!("={turn}")).arg(DAY);
             } else {
-                // As the store calls it.
+                // The arguments that the store sends.
                 command.arg(0).arg(DAY).arg(30 * DAY).arg("extend").arg(64 << 10).arg("=+*").arg("").arg("").arg("");
                 command.arg(1).arg("").arg("").arg(1).arg("f:views").arg(1).arg(1).arg("").arg(format!("={turn}"));
             }
@@ -109,7 +109,7 @@ async fn compare(callers: usize, store: &RedisStore, raw: &Raw, record: &Record,
 #[derive(Clone)]
 struct Raw {
     connections: Arc<[MultiplexedConnection]>,
-    /// The store's own script, and one that does what no commit can do without.
+    /// The hashes of the store's own script, and of a script with the least that a commit has to do.
     update: String,
     least: String,
     turn: Arc<AtomicUsize>,
@@ -124,7 +124,7 @@ impl Raw {
             redis.call('HSET', KEYS[1], ARGV[2], ARGV[3], 'x', ends, 't', string.format('%.0f', now)) \
             redis.call('PEXPIREAT', KEYS[1], ends) \
             return 'applied'";
-        // The protocol that the store speaks too.
+        // The protocol that the store uses.
         let client = driver::Client::open(format!("{url}?protocol=resp3")).unwrap();
         let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(1024);
         let mut connections = Vec::new();
@@ -132,8 +132,8 @@ impl Raw {
             connections.push(client.get_multiplexed_async_connection_with_config(&config).await.unwrap());
         }
         let update = concat!(
-            include_str!("../../../src/store/redis/scripts/record.lua"),
-            include_str!("../../../src/store/redis/scripts/update.lua")
+            include_str!("../../../stores/redis/src/scripts/record.lua"),
+            include_str!("../../../stores/redis/src/scripts/update.lua")
         );
         let mut hashes = Vec::new();
         for script in [update, LEAST] {
@@ -149,7 +149,7 @@ impl Raw {
     }
 }
 
-/// Calls a second, of as many callers as there are.
+/// Calls a second of all callers together.
 async fn measure<F: Future<Output = ()> + Send>(
     callers: usize,
     call: impl Fn(usize) -> F + Clone + Send + 'static,

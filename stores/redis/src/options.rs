@@ -1,23 +1,19 @@
 //! How a store is opened.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::ConnectionInfo;
 use ::redis::aio::ConnectionManager;
 
-use super::cluster::Cluster;
-use super::connection::Connection;
-use super::refusal::explained;
-use super::sentinel::Sentinel;
-use super::server::{Role, Template};
-use super::url::{self, Target};
-use super::{Keys, RedisStore, Shared};
+use crate::keys::Keys;
+use crate::store::RedisStore;
+use crate::topology::{Cluster, RequiredRole, Sentinels, ServerOptions, Topology, explained, patience};
+use crate::url::{self, Target};
 use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
 
-/// What a call may take at most: every limit is a moment that there is.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// Short enough to be added to any time.
+const MAX_TIME_LIMIT: Duration = Duration::from_secs(3600);
 
 /// How a [`RedisStore`] is opened, from [`RedisStore::options`].
 ///
@@ -44,9 +40,18 @@ pub struct RedisOptions {
     certificates: Option<::redis::TlsCertificates>,
 }
 
-impl RedisOptions {
-    pub(super) fn new() -> Self {
-        Self {
+impl RedisStore {
+    /// Connects with the defaults of [`RedisOptions`].
+    ///
+    /// # Errors
+    /// As [`RedisOptions::connect`].
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Self::options().connect(url).await
+    }
+
+    /// Options to connect with.
+    pub fn options() -> RedisOptions {
+        RedisOptions {
             prefix: "session:".to_owned(),
             connections: 2,
             time_limit: Duration::from_secs(3),
@@ -54,45 +59,35 @@ impl RedisOptions {
             certificates: None,
         }
     }
+}
 
-    /// What all keys begin with: `session:` by default. Two applications that share a database need different ones, neither of
-    /// which begins with the other and `s:`. It has no braces, which mean something to a cluster.
+impl RedisOptions {
+    /// The beginning of all keys: `session:` by default. It must not contain braces, which have a meaning in a cluster.
     ///
-    /// ```
-    /// # use http_session_redis::RedisStore;
-    /// let options = RedisStore::options().prefix("shop:");
-    /// ```
+    /// Applications that share a database need different prefixes. No prefix may begin with another application's prefix
+    /// followed by `s:`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How many connections are kept to a server: two by default, at least one. Each carries many calls at once, so few are
-    /// enough; more are of use where values are large.
-    ///
-    /// ```
-    /// # use http_session_redis::RedisStore;
-    /// let options = RedisStore::options().connections(4);
-    /// ```
+    /// The number of connections to each server: two by default, and at least one. Each connection carries any number of calls
+    /// at once, so two are usually enough. More help if values are large.
     pub const fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// How long one call may take, with all attempts that it needs: three seconds by default, at most an hour. To make a connection may take a
-    /// third of it. Keep it below [`store_timeout`](crate::config::Builder::store_timeout), which gives a call up without a
-    /// word to the store.
+    /// The longest time that one call may take, with all its attempts: three seconds by default, at most an hour.
     ///
-    /// ```
-    /// # use http_session_redis::RedisStore;
-    /// let options = RedisStore::options().time_limit(std::time::Duration::from_secs(1));
-    /// ```
+    /// To connect, and to wait for the answer to a load, a call takes at most a third of this time. Keep it below the time limit
+    /// that the session configuration sets for store calls: when that limit is reached first, the store is not told.
     pub const fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = if limit.as_secs() < LONGEST.as_secs() { limit } else { LONGEST };
+        self.time_limit = if limit.as_secs() < MAX_TIME_LIMIT.as_secs() { limit } else { MAX_TIME_LIMIT };
         self
     }
 
-    /// For `rediss`: whom to trust instead of the authorities of the system, and who we are.
+    /// For TLS: the authorities to trust instead of those of the system, and a client certificate.
     ///
     /// ```no_run
     /// # use http_session_redis::RedisStore;
@@ -114,52 +109,49 @@ impl RedisOptions {
 
     /// Connects, and loads the scripts.
     ///
-    /// - `redis://user:password@host:port/database`, over TLS `rediss://..`; `redis+unix:///path?db=0&user=..&pass=..`
-    /// - `redis+cluster://user:password@host:port,host:port`, over TLS `rediss+cluster://..`: some of the servers; they name
-    ///   the others
-    /// - `redis+sentinel://user:password@host:port,host:port/service/database`, over TLS `rediss+sentinel://..`: the sentinels,
-    ///   the name under which they know the primary, and the user of the primary. Sentinels that ask for a password get
-    ///   `?sentinel_password=..`, perhaps with `&sentinel_user=..`.
+    /// | | URL |
+    /// |---|---|
+    /// | one server | `redis://user:password@host:port/database`, `redis+unix:///path?db=0&user=..&pass=..` |
+    /// | a cluster | `redis+cluster://user:password@host:port,host:port`: some of the servers, which name the others |
+    /// | sentinels | `redis+sentinel://user:password@host:port,host:port/service/database`: the sentinels, the name of the primary, and the user of the primary |
+    /// | over TLS | the same with `rediss`, `rediss+cluster`, `rediss+sentinel` |
     ///
-    /// User, password, port and database may be left out; special letters in them are percent-encoded.
+    /// User, password, port and database may be left out. Special characters are percent-encoded. If the sentinels need a
+    /// password, add `?sentinel_password=..`, and `&sentinel_user=..` if they know users.
     ///
     /// # Errors
-    /// The URL or the prefix is not valid, or nobody answers within the [time limit](Self::time_limit).
-    ///
-    /// ```no_run
-    /// # use http_session_redis::RedisStore;
-    /// # async fn open() -> Result<(), http_session_store::error::ConnectError> {
-    /// let store = RedisStore::options().connect("redis+cluster://10.0.0.1,10.0.0.2").await?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The URL or the prefix is not valid, no server answers within the [time limit](Self::time_limit), or a server refuses the
+    /// connection.
     pub async fn connect(self, url: &str) -> Result<RedisStore, ConnectError> {
-        let target = url::parse(url)?;
-        let connection = match target {
+        let topology = match url::parse(url)? {
             Target::Single(info) => {
-                let server = self.template(info, Role::Any)?.server().map_err(refused)?;
-                Connection::single(server, self.time_limit)
+                let server = self.server_options(info, RequiredRole::Any)?.server().map_err(refused)?;
+                Topology::single(server, self.time_limit)
             }
-            Target::Cluster { info, nodes } => {
-                Connection::cluster(Cluster::new(self.template(info, Role::Any)?, nodes), self.time_limit)
+            Target::Cluster { info, seeds } => {
+                let cluster = Cluster::new(self.server_options(info, RequiredRole::Any)?, seeds);
+                Topology::cluster(cluster, self.time_limit)
             }
-            Target::Sentinel { info, sentinel_info, sentinels, service } => {
-                let sentinel = Self { connections: 1, ..self.clone() }.template(*sentinel_info, Role::Any)?;
-                let sentinels = sentinels.iter().map(|address| sentinel.at(address).server());
+            Target::Sentinels { info, sentinel_info, sentinels, service } => {
+                let options = self.server_options(*sentinel_info, RequiredRole::Any)?;
+                let options = ServerOptions { connections: 1, ..options };
+                let sentinels = sentinels.iter().map(|address| options.server_at(address));
                 let sentinels = sentinels.collect::<Result<_, _>>().map_err(refused)?;
-                let primary = self.template(info, Role::Primary)?;
-                Connection::sentinel(Sentinel::new(primary, sentinels, &service), self.time_limit)
+                let primary = self.server_options(info, RequiredRole::Primary)?;
+                Topology::sentinels(Sentinels::new(primary, sentinels, &service), self.time_limit)
             }
         };
-        let store = self.store(connection)?;
+        let store = self.store(topology)?;
         store.load_scripts().await.map_err(explained)?;
         Ok(store)
     }
 
-    /// On a connection of yours to one server, which is not the one of a cluster. [`connections`](Self::connections) is of no
-    /// effect; that nothing is sent twice (R10) depends on the connection: this one of the driver does not. It is kept for as
-    /// long as it works: when its server becomes a replica, writes fail until the server closes the connection or is the
-    /// primary again, also where its name stands for another machine by then.
+    /// Uses your own connection to one server, which must not be part of a cluster.
+    ///
+    /// The connection has its own limits, and [`connections`](Self::connections) has no effect. That a write is never sent twice
+    /// depends on the connection; the driver's `ConnectionManager` never sends one twice. The store keeps the connection. If its
+    /// server becomes a replica, writes fail until the server closes the connection or becomes the primary again, even if the
+    /// server's name stands for another machine by then.
     ///
     /// # Errors
     /// The prefix is not valid.
@@ -175,20 +167,20 @@ impl RedisOptions {
     /// # }
     /// ```
     pub fn with_connection(self, connection: ConnectionManager) -> Result<RedisStore, ConnectError> {
-        let connection = Connection::given(connection, self.time_limit);
-        self.store(connection)
+        let topology = Topology::given(connection, self.time_limit);
+        self.store(topology)
     }
 
-    fn store(self, connection: Connection) -> Result<RedisStore, ConnectError> {
+    fn store(self, topology: Topology) -> Result<RedisStore, ConnectError> {
         if self.prefix.contains(['{', '}']) {
-            return Err(ConnectError::InvalidOptions("the prefix must not have braces"));
+            return Err(ConnectError::InvalidOptions("the prefix must not contain braces"));
         }
-        Ok(RedisStore(Arc::new(Shared { keys: Keys::new(self.prefix), connection })))
+        Ok(RedisStore::new(Keys::new(self.prefix), topology))
     }
 
-    fn template(&self, info: ConnectionInfo, role: Role) -> Result<Template, ConnectError> {
+    fn server_options(&self, info: ConnectionInfo, role: RequiredRole) -> Result<ServerOptions, ConnectError> {
         let info = self.with_certificates(info)?;
-        Ok(Template { info, connections: self.connections, role, patience: self.time_limit / 3 })
+        Ok(ServerOptions { info, connections: self.connections, role, patience: patience(self.time_limit) })
     }
 
     #[cfg(feature = "tls")]
@@ -196,7 +188,7 @@ impl RedisOptions {
         if !matches!(info.addr(), ::redis::ConnectionAddr::TcpTls { .. }) {
             return Ok(info);
         }
-        // The driver takes the one of the process, and panics where none was chosen and several are compiled in.
+        // The driver uses the provider of the process. It panics if no provider is chosen and several are compiled in.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
@@ -215,6 +207,7 @@ fn refused(error: ::redis::RedisError) -> ConnectError {
     StoreError::new(StoreErrorKind::Refused).with_source(error).into()
 }
 
+/// Shows no certificates.
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")

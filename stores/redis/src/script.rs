@@ -1,10 +1,10 @@
-//! The scripts: each is one step for the server, and touches one key.
+//! The Lua scripts. Each runs as one step on the server, and uses one key, so it works in every cluster.
 
 use std::sync::LazyLock;
 
 use ::redis::Cmd;
 
-pub(super) struct Script {
+pub(crate) struct Script {
     source: &'static str,
     hash: String,
 }
@@ -14,14 +14,14 @@ impl Script {
         Self { source, hash: ::redis::Script::new(source).get_hash().to_owned() }
     }
 
-    pub(super) fn load(&self) -> Cmd {
+    pub(crate) fn load(&self) -> Cmd {
         let mut command = Cmd::new();
         command.arg("SCRIPT").arg("LOAD").arg(self.source);
         command
     }
 
-    /// Arguments come after.
-    pub(super) fn on(&self, key: &[u8]) -> Cmd {
+    /// Calls the script. Its arguments are to be added.
+    pub(crate) fn on(&self, key: &[u8]) -> Cmd {
         let mut command = Cmd::new();
         command.arg("EVALSHA").arg(&self.hash).arg(1).arg(key);
         command
@@ -34,14 +34,14 @@ macro_rules! script {
     };
 }
 
-pub(super) static INSERT: LazyLock<Script> = script!("row.lua", "insert.lua");
-pub(super) static UPDATE: LazyLock<Script> = script!("row.lua", "update.lua");
-pub(super) static TOUCH: LazyLock<Script> = script!("row.lua", "touch.lua");
-pub(super) static DESTROY: LazyLock<Script> = script!("row.lua", "destroy.lua");
-pub(super) static LINK: LazyLock<Script> = script!("link.lua");
-pub(super) static UNLINK: LazyLock<Script> = script!("unlink.lua");
-pub(super) static RAISE: LazyLock<Script> = script!("raise.lua");
+pub(crate) static INSERT: LazyLock<Script> = script!("record.lua", "insert.lua");
+pub(crate) static UPDATE: LazyLock<Script> = script!("record.lua", "update.lua");
+pub(crate) static TOUCH: LazyLock<Script> = script!("record.lua", "touch.lua");
+pub(crate) static DESTROY: LazyLock<Script> = script!("record.lua", "destroy.lua");
+pub(crate) static LINK: LazyLock<Script> = script!("link.lua");
+pub(crate) static UNLINK: LazyLock<Script> = script!("unlink.lua");
+pub(crate) static RAISE: LazyLock<Script> = script!("raise.lua");
 
-pub(super) fn all() -> [&'static Script; 7] {
+pub(crate) fn all() -> [&'static Script; 7] {
     [&INSERT, &UPDATE, &TOUCH, &DESTROY, &LINK, &UNLINK, &RAISE]
 }

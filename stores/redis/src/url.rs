@@ -1,4 +1,4 @@
-//! URLs: one server as the driver reads them, several hosts for a cluster or sentinels.
+//! URLs of one server, of a cluster, and of sentinels. The driver parses each host; lists of hosts are split here.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use ::redis::io::tcp::socket2::TcpKeepalive;
 use ::redis::{ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisConnectionInfo};
 use percent_encoding::percent_decode_str;
 
-use super::server::Address;
+use crate::topology::Address;
 use http_session_store::error::ConnectError;
 
-pub(super) enum Target {
+pub(crate) enum Target {
     Single(ConnectionInfo),
-    Cluster { info: ConnectionInfo, nodes: Vec<Address> },
-    Sentinel { info: ConnectionInfo, sentinel_info: Box<ConnectionInfo>, sentinels: Vec<Address>, service: String },
+    Cluster { info: ConnectionInfo, seeds: Vec<Address> },
+    Sentinels { info: ConnectionInfo, sentinel_info: Box<ConnectionInfo>, sentinels: Vec<Address>, service: String },
 }
 
 const SCHEMES: &[&str] = &[
@@ -28,88 +28,74 @@ const SCHEMES: &[&str] = &[
     "rediss+sentinel:",
 ];
 
+const SERVER_PORT: u16 = 6_379;
 const SENTINEL_PORT: u16 = 26_379;
-const PORT: u16 = 6_379;
 
-pub(super) fn parse(url: &str) -> Result<Target, ConnectError> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        let is_known = SCHEMES.iter().any(|scheme| url.starts_with(scheme));
-        return Err(if is_known {
-            ConnectError::InvalidUrl("after `redis:`, or what it has instead, comes `//`")
-        } else {
-            ConnectError::UnknownScheme { known: SCHEMES, features: &[] }
-        });
-    };
-    if !cfg!(feature = "tls") && scheme.starts_with("rediss") {
+pub(crate) fn parse(url: &str) -> Result<Target, ConnectError> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    if !SCHEMES.iter().any(|known| known.strip_suffix(':') == Some(scheme)) {
         return Err(ConnectError::UnknownScheme { known: SCHEMES, features: &[] });
     }
-    let single = |url: &str| {
-        let info = url.into_connection_info();
-        info.map(ours).map_err(|_| ConnectError::InvalidUrl("it is not `redis://user:password@host:port/database`"))
+    let Some(rest) = rest.strip_prefix("//") else {
+        return Err(ConnectError::InvalidUrl("the scheme must be followed by `//`, as in `redis://host`"));
     };
+    // The driver ignores what it does not know, and would then open another database than the one that was meant.
+    if rest.contains('#') {
+        return Err(ConnectError::InvalidUrl("it has a `#`; in a user or a password, `#` is written `%23`"));
+    }
+    let parts = Parts::split(scheme, rest);
     match scheme {
-        // The driver passes over what it does not know, and would open another database than the one that was meant.
-        "redis" | "rediss" if rest.contains(['?', '#']) => Err(ConnectError::InvalidUrl(
-            "its database is behind a `/`, as in `redis://host/3`; in a password `?` is `%3F`, and `#` is `%23`",
-        )),
-        "redis+unix" if !has_options(rest, &["db", "user", "pass"]) => {
-            Err(ConnectError::InvalidUrl("only `db`, `user` and `pass` come after the `?`"))
+        "redis+unix" if parts.options().any(|option| !matches!(option.0, "db" | "user" | "pass")) => {
+            Err(ConnectError::InvalidUrl("the only query parameters are `db`, `user` and `pass`"))
         }
-        "redis" | "rediss" | "redis+unix" => single(url).map(Target::Single),
+        "redis" | "rediss" if rest.contains('?') => Err(ConnectError::InvalidUrl(
+            "it has a query; a database is written `redis://host/3`, and a `?` in a password `%3F`",
+        )),
+        "redis" | "rediss" | "redis+unix" => {
+            let info = url.into_connection_info();
+            let info =
+                info.map_err(|_| ConnectError::InvalidUrl("it is not `redis://user:password@host:port/database`"));
+            Ok(Target::Single(with_own_settings(info?)))
+        }
         "redis+cluster" | "rediss+cluster" => {
-            let parts = Parts::of(rest)?;
             if !matches!(parts.path, "" | "0") {
                 return Err(ConnectError::InvalidUrl("a cluster has no databases"));
             }
             if !parts.query.is_empty() {
-                return Err(ConnectError::InvalidUrl("for a cluster nothing comes after the `?`"));
+                return Err(ConnectError::InvalidUrl("a cluster has no query parameters"));
             }
-            let nodes = parts.hosts(PORT)?;
-            let info = single(&parts.of_first(scheme, &nodes, ""))?;
-            Ok(Target::Cluster { info, nodes })
+            let (info, seeds) = parts.hosts(SERVER_PORT, "")?;
+            Ok(Target::Cluster { info, seeds })
         }
-        "redis+sentinel" | "rediss+sentinel" => sentinel(scheme, &Parts::of(rest)?, single),
-        _ => Err(ConnectError::UnknownScheme { known: SCHEMES, features: &[] }),
+        _ => sentinels(&parts),
     }
 }
 
-/// Whether nothing else comes after the `?`.
-fn has_options(rest: &str, known: &[&str]) -> bool {
-    let options = rest.split_once('?').map_or("", |(_, options)| options);
-    let mut names = options.split('&').filter(|option| !option.is_empty()).map(|option| option.split('=').next());
-    names.all(|name| name.is_some_and(|name| known.contains(&name))) && !rest.contains('#')
-}
-
-fn sentinel(
-    scheme: &str,
-    parts: &Parts<'_>,
-    single: impl Fn(&str) -> Result<ConnectionInfo, ConnectError>,
-) -> Result<Target, ConnectError> {
+fn sentinels(parts: &Parts<'_>) -> Result<Target, ConnectError> {
     let (service, database) = parts.path.split_once('/').unwrap_or((parts.path, ""));
     if service.is_empty() {
-        return Err(ConnectError::InvalidUrl("after the hosts comes the name of the service, as in `/mymaster`"));
+        return Err(ConnectError::InvalidUrl("the name of the service is missing after the hosts, as in `/mymaster`"));
     }
-    let sentinels = parts.hosts(SENTINEL_PORT)?;
-    let info = single(&parts.of_first(scheme, &sentinels, database))?;
+    let (info, sentinels) = parts.hosts(SENTINEL_PORT, database)?;
     let mut settings = RedisConnectionInfo::default();
-    for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
-        settings = match pair.split_once('=') {
-            Some(("sentinel_user", user)) => settings.set_username(decoded(user)?),
-            Some(("sentinel_password", password)) => settings.set_password(decoded(password)?),
+    for option in parts.options() {
+        settings = match option {
+            ("sentinel_user", user) => settings.set_username(decoded(user)?),
+            ("sentinel_password", password) => settings.set_password(decoded(password)?),
             _ => {
                 return Err(ConnectError::InvalidUrl(
-                    "only `sentinel_user` and `sentinel_password` come after the `?`",
+                    "the only query parameters are `sentinel_user` and `sentinel_password`",
                 ));
             }
         };
     }
-    let sentinel_info = Box::new(ours(info.clone().set_redis_settings(settings)));
-    Ok(Target::Sentinel { info, sentinel_info, sentinels, service: decoded(service)? })
+    let sentinel_info = Box::new(with_own_settings(info.clone().set_redis_settings(settings)));
+    Ok(Target::Sentinels { info, sentinel_info, sentinels, service: decoded(service)? })
 }
 
-/// What every connection of ours has: the protocol that tells when the server has closed it, no waiting for more to send, and
-/// an end that the system notices by itself when the other side is gone.
-fn ours(info: ConnectionInfo) -> ConnectionInfo {
+/// Sets what every connection has: RESP3, with which the driver tells that the server has closed the connection; no delay
+/// before data is sent; and limits after which the system closes a connection whose other side is gone.
+fn with_own_settings(info: ConnectionInfo) -> ConnectionInfo {
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
     let tcp = info.tcp_settings().clone().set_nodelay(true).set_keepalive(keepalive);
@@ -123,9 +109,11 @@ fn decoded(text: &str) -> Result<String, ConnectError> {
     text.map(|text| text.into_owned()).map_err(|_| ConnectError::InvalidUrl("it is not UTF-8"))
 }
 
-/// A URL of several hosts.
+/// A URL with several hosts.
 struct Parts<'a> {
-    /// With the `@`.
+    /// `redis` or `rediss`: what the driver knows.
+    scheme: &'a str,
+    /// User and password, with the `@`.
     user: &'a str,
     hosts: &'a str,
     path: &'a str,
@@ -133,37 +121,34 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn of(rest: &'a str) -> Result<Self, ConnectError> {
-        if rest.contains('#') {
-            return Err(ConnectError::InvalidUrl("what follows the `#` means nothing"));
-        }
+    fn split(scheme: &'a str, rest: &'a str) -> Self {
+        let scheme = scheme.split('+').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |place| place + 1));
-        Ok(Self { user, hosts, path: path.trim_end_matches('/'), query })
+        let (user, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+        Self { scheme, user, hosts, path: path.trim_end_matches('/'), query }
     }
 
-    fn hosts(&self, port: u16) -> Result<Vec<Address>, ConnectError> {
-        let host = |text: &str| {
-            // With colons of its own an address stands in brackets.
-            let has_port = text.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
-            if has_port {
-                Address::named(text, None)
-            } else {
-                Some(Address { host: text.trim_matches(['[', ']']).to_owned(), port })
-            }
-        };
-        let hosts = self.hosts.split(',').map(|text| host(text).filter(|address| !address.host.is_empty()));
-        hosts.collect::<Option<_>>().ok_or(ConnectError::InvalidUrl("its hosts are not `host:port,host:port`"))
+    /// The query parameters, still percent-encoded.
+    fn options(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let options = self.query.split('&').filter(|option| !option.is_empty());
+        options.map(|option| option.split_once('=').unwrap_or((option, "")))
     }
 
-    /// The URL of the first host alone, for the driver.
-    fn of_first(&self, scheme: &str, hosts: &[Address], database: &str) -> String {
-        let scheme = scheme.split('+').next().unwrap_or_default();
-        let (host, port) = hosts.first().map_or(("", 0), |address| (address.host.as_str(), address.port));
-        let brackets = if host.contains(':') { ["[", "]"] } else { ["", ""] };
-        let [open, close] = brackets;
-        format!("{scheme}://{}{open}{host}{close}:{port}/{database}", self.user)
+    /// The options of the first host, and the addresses of all.
+    fn hosts(&self, default_port: u16, database: &str) -> Result<(ConnectionInfo, Vec<Address>), ConnectError> {
+        let invalid =
+            || ConnectError::InvalidUrl("it is not `redis+cluster://user:password@host:port,host:port` or the like");
+        let infos = self.hosts.split(',').map(|host| {
+            // A colon inside brackets belongs to an IPv6 address.
+            let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+            let port = if has_port { String::new() } else { format!(":{default_port}") };
+            format!("{}://{}{host}{port}/{database}", self.scheme, self.user).into_connection_info()
+        });
+        let infos: Vec<_> = infos.collect::<Result<_, _>>().map_err(|_| invalid())?;
+        let addresses = infos.iter().filter_map(Address::of).collect();
+        let first = infos.into_iter().next().ok_or_else(invalid)?;
+        Ok((with_own_settings(first), addresses))
     }
 }
 
@@ -181,15 +166,15 @@ mod tests {
 
     #[test]
     fn a_cluster_has_several_hosts_and_one_password() {
-        let Ok(Target::Cluster { info, nodes }) = parse("redis+cluster://app:p%40ss@one,two:7001,[::1]:7002,[::2]")
+        let Ok(Target::Cluster { info, seeds }) = parse("redis+cluster://app:p%40ss@one,two:7001,[::1]:7002,[::2]")
         else {
             panic!("a cluster");
         };
-        assert_eq!(addresses(&nodes), ["one 6379", "two 7001", "::1 7002", "::2 6379"]);
+        assert_eq!(addresses(&seeds), ["one 6379", "two 7001", "::1 7002", "::2 6379"]);
         assert_eq!(info.redis_settings().username(), Some("app"));
         assert_eq!(info.redis_settings().password(), Some("p@ss"));
         assert!(problem("redis+cluster://one/3").contains("no databases"));
-        assert!(problem("redis+cluster://one?db=1").contains("`?`"));
+        assert!(problem("redis+cluster://one?db=1").contains("no query parameters"));
         assert!(problem("redis+cluster://one,:7000").contains("host:port"));
         assert!(problem("redis+cluster://").contains("host:port"));
     }
@@ -197,7 +182,7 @@ mod tests {
     #[test]
     fn sentinels_have_a_service_and_passwords_of_their_own() {
         let url = "redis+sentinel://:secret@one,two:5000/my%20service/2?sentinel_user=ada&sentinel_password=x%26y";
-        let Ok(Target::Sentinel { info, sentinel_info, sentinels, service }) = parse(url) else {
+        let Ok(Target::Sentinels { info, sentinel_info, sentinels, service }) = parse(url) else {
             panic!("sentinels");
         };
         assert_eq!(addresses(&sentinels), ["one 26379", "two 5000"]);
@@ -211,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_said_without_it() {
+    fn an_error_explains_the_url_without_repeating_it() {
         for url in [
             "http://app:hunter2@one",
             "hunter2",
@@ -224,8 +209,8 @@ mod tests {
             assert!(!problem.is_empty() && !problem.contains("hunter2"), "{problem}");
         }
         assert!(problem("amqp://one").contains("`redis+cluster:`"));
-        assert!(problem("redis:one").contains("comes `//`"));
-        assert!(problem("redis://one?db=3").contains("behind a `/`"));
+        assert!(problem("redis:one").contains("followed by `//`"));
+        assert!(problem("redis://one?db=3").contains("`redis://host/3`"));
         assert!(problem("redis://:pw@one#3").contains("`%23`"));
         assert!(problem("redis+unix:///run/redis.sock?database=3").contains("`db`"));
         assert!(problem("redis+unix:///run/redis.sock?db=3&user=app&pass=a").is_empty());

@@ -1,7 +1,7 @@
--- KEYS: the row. ARGV: its epoch, or nothing for any; how long the tombstone stays.
+-- KEYS: the record. ARGV: its epoch, or the empty text for any epoch; the lifetime of the tombstone.
 local key, epoch, lifetime = KEYS[1], unpack(ARGV)
 
--- The next count, also beyond what Lua's numbers hold; after the last of 64 bits comes zero.
+-- The next epoch in decimal digits, because Lua's numbers do not hold 64 bits. The last epoch is followed by zero, as in Rust.
 local function after(count)
   if count == '18446744073709551615' then
     return '0'
@@ -14,20 +14,22 @@ local function after(count)
   return head:sub(1, -2) .. string.char(head:byte(-1) + 1) .. zeros
 end
 
-local row, problem = head(key)
+local record, problem = head(key)
+-- A record that cannot be read can be destroyed, but only by a caller who does not ask for an epoch.
 if problem == 'corrupt' and epoch == '' then
-  row = { e = '0', v = false, c = text(now), a = text(now), t = text(now), x = text(now + 1) }
-elseif not row then
+  record = { e = '0', v = false, c = text(now), a = text(now), t = text(now), x = text(now + 1) }
+elseif not record then
   return problem
 end
-if row.x - now <= 0 or row.v == '' then
+if record.x - now <= 0 or record.v == '' then
   return 'missing'
 end
-if epoch ~= '' and row.e ~= epoch then
+if epoch ~= '' and record.e ~= epoch then
   return 'superseded'
 end
 local ends = text(now + lifetime)
+-- UNLINK comes first: it needs no memory, so a server that is out of memory still destroys sessions (R14).
 redis.call('UNLINK', key)
-redis.call('HSET', key, 'e', after(row.e), 'g', '0', 'n', '0', 'v', '', 'c', row.c, 'a', row.a, 't', row.t, 'r', text(now), 'x', ends)
+redis.call('HSET', key, 'e', after(record.e), 'g', '0', 'n', '0', 'v', '', 'c', record.c, 'a', record.a, 't', record.t, 'r', text(now), 'x', ends)
 redis.call('PEXPIREAT', key, ends)
 return 'destroyed'

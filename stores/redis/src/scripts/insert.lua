@@ -1,12 +1,13 @@
--- KEYS: the row. ARGV: its time left, then names and values of all that does not depend on the time.
+-- KEYS: the record. ARGV: its time left, then names and values of everything that does not depend on the time.
 local key = KEYS[1]
+-- Any key counts, even one that is not a record: an insert never overwrites.
 if redis.call('EXISTS', key) == 1 then
   return 'taken'
 end
 local ends, moment = text(now + ARGV[1]), text(now)
-local row = { 'c', moment, 'a', moment, 'r', moment, 't', moment, 'x', ends }
-for place = 2, #ARGV do
-  row[#row + 1] = ARGV[place]
+local record = { 'c', moment, 'a', moment, 'r', moment, 't', moment, 'x', ends }
+for at = 2, #ARGV do
+  record[#record + 1] = ARGV[at]
 end
-write(key, ends, row, {}, true)
+write(key, ends, record, {}, true)
 return 'inserted'

@@ -1,10 +1,11 @@
--- KEYS: the row. ARGV: its epoch; idle and absolute lifetime, extent.
+-- KEYS: the record. ARGV: its epoch; idle lifetime, absolute lifetime, extent.
 local key, epoch, idle, absolute, extent = KEYS[1], unpack(ARGV)
-local row, problem = head(key)
-problem = problem or refusal(row, epoch)
+local record, problem = head(key)
+problem = problem or refusal(record, epoch)
 if problem then
   return problem
 end
-local ends = extended(row, idle, absolute, extent)
-write(key, ends, { 'x', ends, 't', idle == '0' and row.t or text(now) }, {}, false)
+local ends = extended(record, idle, absolute, extent)
+-- An idle lifetime of zero ends the session, which is not a use of it.
+write(key, ends, { 'x', ends, 't', idle == '0' and record.t or text(now) }, {}, false)
 return 'applied'

@@ -1,4 +1,4 @@
-//! A cluster: slots that move, servers that fail, and a lost answer that is not asked for again.
+//! A cluster: slots that move, servers that fail, and writes that are not sent again after a lost answer.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
 
-use super::{DAY, LONG, hits, increment, kind, new_id, one_more, recovered, row, stored};
+use super::{DAY, LONG, hits, increment, kind, new_id, new_record, one_more, recovered, stored};
 use http_session_test_kit::servers::{Cluster, Proxy, Reply, wait_until};
 
 /// Ids whose keys are in one slot.
@@ -25,13 +25,13 @@ fn slot_of(cluster: &Cluster, id: &SessionId) -> u16 {
     cluster.slot_of(&format!("session:s:{}", id.as_str()))
 }
 
-/// A master that has not the slot.
+/// A master without the slot.
 fn another_master(cluster: &Cluster, slot: u16) -> usize {
     let master = cluster.master_of(slot).unwrap();
     (0..6).find(|node| *node != master && cluster.is_master(*node)).unwrap()
 }
 
-/// The port of the server that a node takes for the slot's master.
+/// The port of the slot's master, according to one node.
 fn owner(cluster: &Cluster, node: usize, slot: u16) -> Option<i64> {
     let Reply::Array(ranges) = cluster.node(node).command(&["CLUSTER", "SLOTS"]) else { return None };
     ranges.iter().find_map(|range| {
@@ -56,9 +56,9 @@ async fn named(store: &RedisStore) -> HashSet<SessionId> {
     named
 }
 
-/// The slot's server is behind a proxy, and says so to all.
+/// The slot's server is behind a proxy, and announces the port of the proxy.
 #[tokio::test]
-async fn r10_a_cluster_is_not_asked_again_for_a_lost_answer() {
+async fn r10_a_write_to_a_cluster_is_not_sent_again_after_a_lost_answer() {
     let Some(cluster) = Cluster::start("a lost answer of a cluster") else { return };
     let id = new_id();
     let slot = slot_of(&cluster, &id);
@@ -71,7 +71,7 @@ async fn r10_a_cluster_is_not_asked_again_for_a_lost_answer() {
     });
 
     let store = RedisStore::connect(&cluster.url()).await.unwrap();
-    assert_eq!(store.insert(&id, &row(), LONG).await.unwrap(), Inserted::Inserted);
+    assert_eq!(store.insert(&id, &new_record(), LONG).await.unwrap(), Inserted::Inserted);
     let loaded = store.load(&id).await.unwrap().unwrap();
     proxy.drop_replies_to(id.as_str(), 1);
     assert_eq!(kind(store.update(&id, &one_more(&loaded), LONG).await), Some(Unknown));
@@ -80,29 +80,29 @@ async fn r10_a_cluster_is_not_asked_again_for_a_lost_answer() {
     assert!(stats.contains("cmdstat_evalsha:calls=2,"), "an insert and an update: {stats}");
     assert_eq!(hits(&store.load(&id).await.unwrap().unwrap()), 1);
 
-    // A read is asked again.
+    // A read is sent again.
     proxy.drop_replies_to("HGETALL", 1);
     assert!(store.load(&id).await.unwrap().is_some());
     assert_eq!(proxy.replies_to_drop(), 0);
 }
 
 #[tokio::test]
-async fn a_slot_that_moves_takes_its_sessions_along() {
+async fn sessions_are_found_while_their_slot_moves() {
     let Some(cluster) = Cluster::start("a slot that moves") else { return };
     let store = RedisStore::connect(&cluster.url()).await.unwrap();
     let ids = in_one_slot(20);
     for id in &ids {
-        let _ = store.insert(id, &row(), LONG).await.unwrap();
+        let _ = store.insert(id, &new_record(), LONG).await.unwrap();
     }
     let slot = slot_of(&cluster, &ids[0]);
     let migration = cluster.begin_migration(slot, another_master(&cluster, slot));
     assert_eq!(migration.move_keys(10), 10);
-    // Some are here, some are there, and new ones are there.
+    // Now some sessions are on the old server and some on the new one. New sessions begin on the new one.
     for id in &ids {
         assert_eq!(increment(&store, id).await.unwrap(), Updated::Applied { renewed: true });
     }
     let new = SessionId::try_from(format!("{}x", ids[0].as_str()).as_str()).unwrap();
-    assert_eq!(store.insert(&new, &row(), LONG).await.unwrap(), Inserted::Inserted);
+    assert_eq!(store.insert(&new, &new_record(), LONG).await.unwrap(), Inserted::Inserted);
     assert_eq!(store.load(&new_id()).await.unwrap(), None);
     migration.finish();
     for id in &ids {
@@ -118,7 +118,7 @@ async fn r9_no_update_is_lost_while_slots_move() {
     let store = RedisStore::options().time_limit(Duration::from_secs(30)).connect(&cluster.url()).await.unwrap();
     let ids = in_one_slot(10);
     for id in &ids {
-        let _ = store.insert(id, &row(), LONG).await.unwrap();
+        let _ = store.insert(id, &new_record(), LONG).await.unwrap();
     }
     let (stop, mut writers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
     for id in ids.clone() {
@@ -140,7 +140,7 @@ async fn r9_no_update_is_lost_while_slots_move() {
             let migration = cluster.begin_migration(slot, another_master(&cluster, slot));
             while migration.move_keys(1) > 0 {}
             migration.finish();
-            wait_until("all know whose the slot is", || {
+            wait_until("all nodes agree who has the slot", || {
                 let owners: HashSet<_> = (0..6).map(|node| owner(&cluster, node, slot)).collect();
                 owners.len() == 1
             });
@@ -181,8 +181,8 @@ async fn a_replica_takes_over() {
         });
     }
     let slot = slot_of(&cluster, &ids[0]);
-    // What has not been copied to a replica would be lost.
-    wait_until("each row is on two servers", || {
+    // A record that has not been copied to a replica would be lost.
+    wait_until("each record is on two servers", || {
         let sizes = (0..cluster.addresses().len()).map(|node| match cluster.node(node).command(&["DBSIZE"]) {
             Reply::Integer(size) => size,
             other => panic!("{other:?}"),
@@ -190,7 +190,7 @@ async fn a_replica_takes_over() {
         sizes.sum::<i64>() == 2 * 60
     });
     let killed = cluster.kill_master_of(slot);
-    // All of them are written again, those of the server that is gone too.
+    // All sessions can be written again, including those of the killed server.
     for id in &ids {
         let _ = recovered(async || increment(&store, id).await).await;
     }
@@ -200,7 +200,7 @@ async fn a_replica_takes_over() {
         assert!(kinds.iter().all(|kind| matches!(kind, Unknown | Unavailable)), "{kinds:?}");
     }
 
-    // Scripts are not copied to replicas; a cursor from before begins anew, and names all.
+    // The new master has no scripts. A cursor from before the failover starts again, so all sessions are listed.
     let mut all: HashSet<SessionId> = page.ids.into_iter().collect();
     let mut next = page.next;
     while let Some(cursor) = next {
@@ -220,9 +220,9 @@ async fn a_replica_takes_over() {
     assert_eq!(store.len().await.unwrap(), 0);
 }
 
-/// The shards that are left serve their sessions, also to a process that is started now.
+/// The other shards serve their sessions, even to a process that starts now.
 #[tokio::test]
-async fn a_cluster_without_one_of_its_shards_is_opened() {
+async fn a_cluster_with_a_missing_shard_can_be_opened() {
     let Some(cluster) = Cluster::start("a cluster without a shard") else { return };
     let id = new_id();
     let slot = slot_of(&cluster, &id);
@@ -233,14 +233,14 @@ async fn a_cluster_without_one_of_its_shards_is_opened() {
     }
     cluster.node(of_the_other).stop();
     let store = RedisStore::options().time_limit(Duration::from_secs(3)).connect(&cluster.url()).await.unwrap();
-    let inserted = recovered(async || store.insert(&id, &row(), LONG).await).await;
+    let inserted = recovered(async || store.insert(&id, &new_record(), LONG).await).await;
     assert_eq!(inserted, Inserted::Inserted);
     cluster.node(of_the_other).resume();
 }
 
-/// Each key of an index may be on either side of a move, and one that does not exist is on none.
+/// While the slot moves, each key of an index may be on either server. A key that does not exist is on neither.
 #[tokio::test]
-async fn r28_an_index_is_kept_while_its_slot_moves() {
+async fn r28_an_index_works_while_its_slot_moves() {
     let Some(cluster) = Cluster::start("an index whose slot moves") else { return };
     let store = RedisStore::connect(&cluster.url()).await.unwrap();
     for (has_sessions, is_raised, moved) in [
@@ -286,7 +286,7 @@ async fn r28_an_index_is_kept_while_its_slot_moves() {
     }
 }
 
-/// The keys of one identity are in one slot, whatever its bytes.
+/// The keys of an identity are in one slot, whatever its bytes are.
 #[tokio::test]
 async fn r28_any_identity_has_an_index_in_a_cluster() {
     let Some(cluster) = http_session_test_kit::servers::redis_cluster("identities in a cluster") else { return };

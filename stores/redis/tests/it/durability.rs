@@ -1,4 +1,4 @@
-//! What was acknowledged is there after `kill -9`, where the server's settings promise it.
+//! Acknowledged writes survive `kill -9`, if the server's settings promise it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,15 +9,15 @@ use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
 
-use super::{LONG, hits, increment, new_id, recovered, row, stored};
+use super::{LONG, hits, increment, new_id, new_record, recovered, stored};
 use http_session_test_kit::servers::Redis;
 use http_session_test_kit::times;
 
 #[derive(Default)]
 struct Acknowledged {
-    /// At least so many hits.
+    /// The hits that were acknowledged.
     hits: HashMap<SessionId, i64>,
-    /// And perhaps so many more.
+    /// The hits that may have been written in addition.
     perhaps: HashMap<SessionId, i64>,
 }
 
@@ -38,7 +38,7 @@ async fn no_acknowledged_write_is_lost_by_a_server_that_is_killed() {
             let (store, known) = (store.clone(), Arc::clone(&known));
             writers.spawn(async move { write_until_it_fails(&store, &id, &known).await });
         }
-        // At another moment each time.
+        // At a different moment each time.
         tokio::time::sleep(Duration::from_millis(5 + round * 7 % 60)).await;
         let killed = tokio::task::spawn_blocking(move || {
             redis.kill();
@@ -61,7 +61,7 @@ async fn no_acknowledged_write_is_lost_by_a_server_that_is_killed() {
     assert!(all.len() > shared.len() && store.len().await.unwrap() >= all.len());
 }
 
-/// Sums in a row that others do not write, and new rows.
+/// Counts in a record that no other task writes, and inserts new records.
 async fn write_until_it_fails(store: &RedisStore, id: &SessionId, known: &Mutex<Acknowledged>) {
     for turn in 0_u32.. {
         match increment(store, id).await {
@@ -74,7 +74,7 @@ async fn write_until_it_fails(store: &RedisStore, id: &SessionId, known: &Mutex<
         }
         if turn % 8 == 0 {
             let new = new_id();
-            if let Ok(Inserted::Inserted) = store.insert(&new, &row(), LONG).await {
+            if let Ok(Inserted::Inserted) = store.insert(&new, &new_record(), LONG).await {
                 known.lock().unwrap().hits.insert(new, 0);
             }
         }
@@ -83,10 +83,10 @@ async fn write_until_it_fails(store: &RedisStore, id: &SessionId, known: &Mutex<
 
 async fn check(store: &RedisStore, known: &Mutex<Acknowledged>, ids: &[SessionId]) {
     for id in ids {
-        let row = store.load(id).await.unwrap().expect("an acknowledged row is there");
+        let record = store.load(id).await.unwrap().expect("an acknowledged record is there");
         let known = known.lock().unwrap();
         let least = known.hits.get(id).copied().unwrap_or_default();
         let most = least + known.perhaps.get(id).copied().unwrap_or_default();
-        assert!((least..=most).contains(&hits(&row)), "{} of {least} to {most}", hits(&row));
+        assert!((least..=most).contains(&hits(&record)), "{} of {least} to {most}", hits(&record));
     }
 }

@@ -1,4 +1,4 @@
-//! One server that fails: each answer is what is known, in time, and afterwards all is well again.
+//! One server that fails. Each call answers truthfully and in time, and calls succeed again afterwards.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Bench {
         recovered(async || Ok(hits(&self.store.load(&self.id).await?.unwrap()))).await
     }
 
-    async fn is_well(&self) {
+    async fn recovers(&self) {
         let before = self.hits().await;
         let _ = recovered(async || increment(&self.store, &self.id).await).await;
         assert!(self.hits().await > before);
@@ -52,10 +52,10 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn r10_a_write_whose_answer_is_lost_has_run_once_and_is_unknown() {
+async fn r10_a_write_with_a_lost_answer_has_run_once_and_is_unknown() {
     let Some(bench) = Bench::start().await else { return };
     let Bench { proxy, store, id, .. } = &bench;
-    let row = store.load(id).await.unwrap().unwrap();
+    let record = store.load(id).await.unwrap().unwrap();
     let (new, ada) = (new_id(), RawJson::new(b"\"ada\""));
 
     let calls: [(&str, &str); 6] = [
@@ -70,9 +70,9 @@ async fn r10_a_write_whose_answer_is_lost_has_run_once_and_is_unknown() {
         let before = bench.scripts();
         proxy.drop_replies_to(needle, 1);
         let answer = match call {
-            "insert" => kind(store.insert(&new, &super::row(), LONG).await),
-            "update" => kind(store.update(id, &one_more(&row), LONG).await),
-            "touch" => kind(store.touch(id, row.epoch, LONG).await),
+            "insert" => kind(store.insert(&new, &super::new_record(), LONG).await),
+            "update" => kind(store.update(id, &one_more(&record), LONG).await),
+            "touch" => kind(store.touch(id, record.epoch, LONG).await),
             "link" => kind(store.link(&ada, id, DAY).await),
             "unlink" => kind(store.unlink(&ada, id).await),
             _ => kind(store.destroy(id, None).await),
@@ -93,7 +93,7 @@ async fn r10_a_write_whose_answer_is_lost_has_run_once_and_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_read_whose_answer_is_lost_is_asked_again() {
+async fn a_read_with_a_lost_answer_is_sent_again() {
     let Some(bench) = Bench::start().await else { return };
     bench.proxy.drop_replies_to("HGETALL", 2);
     assert!(bench.store.load(&bench.id).await.unwrap().is_some());
@@ -101,17 +101,17 @@ async fn a_read_whose_answer_is_lost_is_asked_again() {
     bench.proxy.drop_replies_to("HGETALL", 1000);
     assert_eq!(kind(within(LIMIT, bench.store.load(&bench.id)).await), Some(Unavailable));
     bench.proxy.heal().await;
-    bench.is_well().await;
+    bench.recovers().await;
 }
 
 #[tokio::test]
-async fn r10_a_connection_that_is_reset_under_a_write_leaves_it_unknown() {
+async fn r10_a_write_whose_connection_is_reset_is_unknown() {
     let Some(bench) = Bench::start().await else { return };
-    let row = bench.store.load(&bench.id).await.unwrap().unwrap();
+    let record = bench.store.load(&bench.id).await.unwrap().unwrap();
     bench.proxy.latency(Duration::ZERO, LIMIT / 3);
     let before = bench.scripts();
     let (store, id) = (bench.store.clone(), bench.id.clone());
-    let update = tokio::spawn(async move { kind(store.update(&id, &one_more(&row), LONG).await) });
+    let update = tokio::spawn(async move { kind(store.update(&id, &one_more(&record), LONG).await) });
     while bench.scripts() == before {
         tokio::task::yield_now().await;
     }
@@ -120,56 +120,56 @@ async fn r10_a_connection_that_is_reset_under_a_write_leaves_it_unknown() {
     bench.proxy.heal().await;
     assert_eq!(bench.hits().await, 1);
     assert_eq!(bench.scripts() - before, 1);
-    bench.is_well().await;
+    bench.recovers().await;
 }
 
-/// Closed while nobody uses it: nothing was sent, so nothing is lost.
+/// The connection is closed while it is idle: nothing was sent, so nothing is lost.
 #[tokio::test]
-async fn a_connection_that_was_closed_meanwhile_costs_nothing() {
+async fn an_idle_connection_that_was_closed_is_replaced() {
     let Some(bench) = Bench::start().await else { return };
-    let row = bench.store.load(&bench.id).await.unwrap().unwrap();
+    let record = bench.store.load(&bench.id).await.unwrap().unwrap();
     bench.redis.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     let connections = bench.proxy.counts().connections;
-    // Until the driver has heard of it.
+    // The driver notices it by then.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let updated = bench.store.update(&bench.id, &one_more(&row), LONG).await;
+    let updated = bench.store.update(&bench.id, &one_more(&record), LONG).await;
     assert_eq!(updated.unwrap(), Updated::Applied { renewed: true });
     assert_eq!(bench.proxy.counts().connections, connections + 1);
 }
 
 #[tokio::test]
-async fn r10_a_black_hole_is_left_in_time() {
+async fn r10_calls_into_a_black_hole_end_in_time() {
     let Some(bench) = Bench::start().await else { return };
     let Bench { proxy, store, id, .. } = &bench;
-    let row = store.load(id).await.unwrap().unwrap();
+    let record = store.load(id).await.unwrap().unwrap();
     proxy.black_hole();
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unknown));
-    // By now there is no connection, and none can be made.
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unknown));
+    // Now there is no connection, and a new one cannot be made.
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unavailable));
     assert_eq!(kind(within(LIMIT, store.load(id)).await), Some(Unavailable));
     proxy.heal().await;
-    bench.is_well().await;
+    bench.recovers().await;
 }
 
 #[tokio::test]
-async fn r10_a_half_open_connection_is_left_for_another() {
+async fn r10_a_half_open_connection_is_replaced() {
     let Some(bench) = Bench::start().await else { return };
     let Bench { proxy, store, id, .. } = &bench;
-    let row = store.load(id).await.unwrap().unwrap();
+    let record = store.load(id).await.unwrap().unwrap();
     proxy.half_open();
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unknown));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unknown));
     assert_eq!(
-        within(LIMIT, store.update(id, &one_more(&row), LONG)).await.unwrap(),
+        within(LIMIT, store.update(id, &one_more(&record), LONG)).await.unwrap(),
         Updated::Applied { renewed: true }
     );
 }
 
-/// All of them hang, and still the first load is answered: it is sent again on a new one.
+/// All connections hang, and the first load is still answered: it is sent again on a new connection.
 #[tokio::test]
 async fn a_load_on_a_half_open_connection_is_answered_within_its_limit() {
     let Some(bench) = Bench::start().await else { return };
     let url = format!("redis://{}", bench.proxy.address());
-    // Patient enough for a busy machine.
+    // Long enough for a busy machine.
     let options = RedisStore::options().connections(4).time_limit(10 * LIMIT);
     let store = options.connect(&url).await.unwrap();
     for _ in 0..4 {
@@ -181,63 +181,63 @@ async fn a_load_on_a_half_open_connection_is_answered_within_its_limit() {
     for _ in 0..8 {
         assert!(store.load(&bench.id).await.unwrap().is_some());
     }
-    assert_eq!(bench.proxy.counts().connections - connections, 4, "each was left once");
+    assert_eq!(bench.proxy.counts().connections - connections, 4, "each connection is replaced once");
 }
 
-/// The middleware may be less patient than the store: then it is never the store that gives up.
+/// The middleware may have a shorter time limit than the store. Then the store never reaches its own.
 #[tokio::test]
-async fn a_connection_that_hangs_is_left_though_nobody_waits_to_the_end() {
+async fn a_hanging_connection_is_replaced_after_its_call_was_dropped() {
     let Some(bench) = Bench::start().await else { return };
-    let row = bench.store.load(&bench.id).await.unwrap().unwrap();
+    let record = bench.store.load(&bench.id).await.unwrap().unwrap();
     bench.proxy.half_open();
     let connections = bench.proxy.counts().connections;
-    let touch = bench.store.touch(&bench.id, row.epoch, LONG);
+    let touch = bench.store.touch(&bench.id, record.epoch, LONG);
     assert!(tokio::time::timeout(LIMIT * 2 / 3, touch).await.is_err(), "nobody answers");
     assert!(bench.store.load(&bench.id).await.unwrap().is_some());
     assert_eq!(bench.proxy.counts().connections - connections, 1);
 }
 
-/// Each looks whether the name stands for another machine by now, but not each for itself.
+/// The callers check whether the host name stands for another machine by now, but each caller does not connect by itself.
 #[tokio::test]
-async fn a_crowd_makes_few_connections_to_a_server_that_was_demoted() {
+async fn many_callers_make_few_connections_to_a_demoted_server() {
     let Some(bench) = Bench::start().await else { return };
     bench.redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
     let connections = bench.proxy.counts().connections;
     let mut crowd = JoinSet::new();
     for _ in 0..200 {
         let (store, id) = (bench.store.clone(), bench.id.clone());
-        crowd.spawn(async move { kind(store.touch(&id, super::row().epoch, LONG).await) });
+        crowd.spawn(async move { kind(store.touch(&id, super::new_record().epoch, LONG).await) });
     }
     while let Some(answer) = crowd.join_next().await {
         let answer = answer.unwrap();
-        // The last attempt may be on its way when the time is over.
+        // The last attempt may be under way when the time limit is reached.
         assert!(matches!(answer, Some(Unavailable | Unknown)), "{answer:?}");
     }
     let made = bench.proxy.counts().connections - connections;
     assert!(made <= 10, "{made}");
     bench.redis.command(&["REPLICAOF", "NO", "ONE"]);
-    bench.is_well().await;
+    bench.recovers().await;
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_reached_has_written_nothing() {
+async fn a_call_to_an_unreachable_server_is_unavailable() {
     let Some(bench) = Bench::start().await else { return };
     let Bench { proxy, store, id, .. } = &bench;
-    let row = store.load(id).await.unwrap().unwrap();
+    let record = store.load(id).await.unwrap().unwrap();
     proxy.refuse().await;
     proxy.reset();
-    // The reset may find the first write on its way.
-    let first = kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await);
+    // The first write may be under way at the reset.
+    let first = kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await);
     assert!(matches!(first, Some(Unknown | Unavailable)), "{first:?}");
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unavailable));
     assert_eq!(kind(within(LIMIT, store.load(id)).await), Some(Unavailable));
     assert_eq!(kind(within(LIMIT, store.generation(&RawJson::new(b"1"))).await), Some(Unavailable));
     proxy.heal().await;
-    bench.is_well().await;
+    bench.recovers().await;
 }
 
 #[tokio::test]
-async fn a_slow_network_is_only_slow() {
+async fn calls_succeed_on_a_slow_network() {
     let Some(bench) = Bench::start().await else { return };
     bench.proxy.latency(LIMIT / 10, LIMIT / 10);
     for _ in 0..3 {
@@ -247,21 +247,21 @@ async fn a_slow_network_is_only_slow() {
 }
 
 #[tokio::test]
-async fn r10_a_server_that_is_stopped_is_left_in_time() {
+async fn r10_calls_to_a_frozen_server_end_in_time() {
     let Some(bench) = Bench::start().await else { return };
     let Bench { redis, proxy, store, id } = &bench;
-    let row = store.load(id).await.unwrap().unwrap();
+    let record = store.load(id).await.unwrap().unwrap();
     redis.stop();
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unknown));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unknown));
     assert_eq!(kind(within(LIMIT, store.load(id)).await), Some(Unavailable));
     let url = format!("redis://{}", proxy.address());
     assert!(within(LIMIT, RedisStore::options().time_limit(LIMIT).connect(&url)).await.is_err());
     redis.resume();
-    bench.is_well().await;
+    bench.recovers().await;
 }
 
 #[tokio::test]
-async fn a_server_that_loads_its_data_is_waited_for() {
+async fn calls_wait_for_a_server_that_loads_its_data() {
     let options = Redis::options().setting("key-load-delay", "3000");
     let options = options.setting("loading-process-events-interval-bytes", "1024");
     let Some(mut redis) = options.start("a server that loads") else { return };
@@ -287,56 +287,56 @@ async fn a_server_that_loads_its_data_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_writes_has_written_nothing() {
+async fn a_server_that_refuses_writes_is_unavailable() {
     let Some(bench) = Bench::start().await else { return };
     let Bench { redis, store, id, .. } = &bench;
-    let row = store.load(id).await.unwrap().unwrap();
+    let record = store.load(id).await.unwrap().unwrap();
     redis.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unavailable));
     assert!(store.load(id).await.unwrap().is_some());
     redis.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
 
-    // A replica, which has lost its primary.
+    // The server becomes a replica of a primary that does not exist.
     redis.command(&["CONFIG", "SET", "replica-serve-stale-data", "no"]);
     redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unavailable));
     assert_eq!(kind(within(LIMIT, store.load(id)).await), Some(Unavailable));
     assert_eq!(kind(within(LIMIT, store.len()).await), Some(Unavailable));
     redis.command(&["CONFIG", "SET", "replica-serve-stale-data", "yes"]);
-    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&row), LONG)).await), Some(Unavailable));
+    assert_eq!(kind(within(LIMIT, store.update(id, &one_more(&record), LONG)).await), Some(Unavailable));
 
     let (asking, waiting) = (store.clone(), id.clone());
-    let late = tokio::spawn(async move { asking.update(&waiting, &one_more(&row), LONG).await });
+    let late = tokio::spawn(async move { asking.update(&waiting, &one_more(&record), LONG).await });
     redis.command(&["REPLICAOF", "NO", "ONE"]);
     assert_eq!(late.await.unwrap().unwrap(), Updated::Applied { renewed: true });
 }
 
-/// What versions of Redis say inside of a script differs.
+/// The versions of Redis word an error inside a script differently.
 #[tokio::test]
-async fn r14_a_server_without_memory_is_full_and_still_ends_sessions() {
+async fn r14_a_server_without_memory_is_full_and_still_destroys_sessions() {
     for version in http_session_test_kit::servers::redis_versions("a server without memory") {
         let redis = Redis::options().version(&version).start("a server without memory").unwrap();
         let store = RedisStore::options().time_limit(LIMIT).connect(&redis.url()).await.unwrap();
         let (id, other) = (stored(&store).await, stored(&store).await);
-        let row = store.load(&id).await.unwrap().unwrap();
-        let _ = store.update(&other, &write(&row, &super::NOTE, b"123"), LONG).await.unwrap();
+        let record = store.load(&id).await.unwrap().unwrap();
+        let _ = store.update(&other, &write(&record, &super::NOTE, b"123"), LONG).await.unwrap();
         redis.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
         redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
         let before = redis.command(&["DUMP", &format!("session:s:{}", id.as_str())]);
-        assert_eq!(kind(store.insert(&new_id(), &super::row(), LONG).await), Some(Full), "{}", version.name);
-        assert_eq!(kind(store.update(&id, &write(&row, &super::NOTE, &[b'x'; 10_000]), LONG).await), Some(Full));
+        assert_eq!(kind(store.insert(&new_id(), &super::new_record(), LONG).await), Some(Full), "{}", version.name);
+        assert_eq!(kind(store.update(&id, &write(&record, &super::NOTE, &[b'x'; 10_000]), LONG).await), Some(Full));
         assert_eq!(kind(store.link(&RawJson::new(b"1"), &id, DAY).await), Some(Full));
         assert_eq!(redis.command(&["DUMP", &format!("session:s:{}", id.as_str())]), before);
         assert!(store.load(&id).await.unwrap().is_some());
-        assert_eq!(store.destroy(&id, Some(row.epoch)).await.unwrap(), Destroyed::Destroyed);
+        assert_eq!(store.destroy(&id, Some(record.epoch)).await.unwrap(), Destroyed::Destroyed);
         assert!(store.load(&id).await.unwrap().unwrap().is_tombstone());
-        // What does not grow is written: who is there stays, and may go.
+        // A write that does not grow the record succeeds: sessions continue, and users can sign out.
         let mut leaving = write(&store.load(&other).await.unwrap().unwrap(), &super::NOTE, b"1");
         leaving.identity = IdentityChange::Removed;
         leaving.clear = Clear::Identity;
-        assert_eq!(store.touch(&other, row.epoch, LONG).await.unwrap(), Touched::Applied);
+        assert_eq!(store.touch(&other, record.epoch, LONG).await.unwrap(), Touched::Applied);
         assert_eq!(store.update(&other, &leaving, LONG).await.unwrap(), Updated::Applied { renewed: true });
-        // All of somebody's sessions can be ended too.
+        // "Log out everywhere" works too.
         let ada = RawJson::new(b"1");
         for generation in [Generation(7), Generation(u64::MAX)] {
             store.raise_generation(&ada, generation).await.unwrap();
@@ -344,18 +344,18 @@ async fn r14_a_server_without_memory_is_full_and_still_ends_sessions() {
         }
         store.unlink(&ada, &id).await.unwrap();
         redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
-        assert_eq!(store.touch(&other, row.epoch, LONG).await.unwrap(), Touched::Applied);
-        // A replica: 6.2 says it in the middle of a sentence.
+        assert_eq!(store.touch(&other, record.epoch, LONG).await.unwrap(), Touched::Applied);
+        // As a replica. Redis 6.2 puts the code in the middle of the text.
         redis.command(&["REPLICAOF", "127.0.0.1", "1"]);
-        assert_eq!(kind(store.touch(&other, row.epoch, LONG).await), Some(Unavailable), "{}", version.name);
+        assert_eq!(kind(store.touch(&other, record.epoch, LONG).await), Some(Unavailable), "{}", version.name);
     }
 }
 
-/// Whoever gives up waiting leaves all or nothing, and a connection that still tells answers apart.
+/// A call that is dropped has happened completely or not at all, and answers on its connection still reach the right calls.
 #[tokio::test]
-async fn r9_calls_that_are_given_up_do_no_harm() {
+async fn r9_calls_that_are_dropped_do_no_harm() {
     let Some(bench) = Bench::start().await else { return };
-    // Patient enough that only who asked gives up, on a busy machine too.
+    // Long enough, on a busy machine too, that the store never gives up first.
     let options = RedisStore::options().connections(1).time_limit(Duration::from_secs(30));
     let store = options.connect(&format!("redis://{}", bench.proxy.address())).await.unwrap();
     let connections = bench.proxy.counts().connections;
@@ -373,15 +373,15 @@ async fn r9_calls_that_are_given_up_do_no_harm() {
     }
     assert_eq!(u64::try_from(bench.hits().await).unwrap(), times(2000).div_ceil(50));
     for id in &ids {
-        let row = store.load(id).await.unwrap().unwrap();
-        assert!(hits(&row) >= 0 && row.epoch == super::row().epoch);
+        let record = store.load(id).await.unwrap().unwrap();
+        assert!(hits(&record) >= 0 && record.epoch == super::new_record().epoch);
     }
-    assert_eq!(bench.proxy.counts().connections, connections, "no connection had to be left");
+    assert_eq!(bench.proxy.counts().connections, connections, "no connection had to be replaced");
 }
 
-/// Callers in great number, a server that comes and goes: no answer but those that are true, and then all is well.
+/// While the server is killed and restarted under many callers, every answer is true. Afterwards calls succeed.
 #[tokio::test]
-async fn a_server_that_is_killed_again_and_again_is_found_again() {
+async fn calls_recover_from_a_server_that_is_killed_repeatedly() {
     let Some(mut redis) = Redis::options().durable().start("a server that is killed") else { return };
     let store = RedisStore::options().time_limit(LIMIT).connect(&redis.url()).await.unwrap();
     let id = stored(&store).await;

@@ -1,4 +1,4 @@
-//! The layer, end to end.
+//! The layer on a server and on a cluster, end to end.
 
 use http::{Method, StatusCode};
 use http_session::store::{EnumerateSessions as _, Indexed};
@@ -54,7 +54,7 @@ async fn user(sessions: &Sessions, browser: &Browser) -> Option<String> {
 
 async fn tour(url: &str, prefix: &str) {
     let connected = async || RedisStore::options().prefix(prefix).connect(url).await.unwrap();
-    // Two machines, one store.
+    // Two processes share one store.
     let (one, other) = (sessions(connected().await), sessions(connected().await));
     let phone = signed_in(&one, "ada", "phone").await;
     let laptop = signed_in(&other, "ada", "laptop").await;

@@ -1,10 +1,11 @@
-//! `RedisStore`: on one server, on a cluster, behind sentinels, of several versions; and what happens when they fail.
+//! `RedisStore` on one server, on a cluster and behind sentinels, on several versions of Redis, and when servers fail.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod cluster;
 mod durability;
 mod faults;
 mod layer;
-mod rows;
+mod records;
 mod sentinel;
 mod servers;
 mod suite;
@@ -23,7 +24,7 @@ use http_session_redis::RedisStore;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const LONG: Lifetime = Lifetime { idle: DAY, absolute: Duration::from_secs(30 * 24 * 3600), extent: Extent::Extend };
 
-/// Sums.
+/// Merged by adding.
 static HITS: Field = Field::new("hits").merge(add);
 static NOTE: Field = Field::new("note");
 
@@ -35,31 +36,31 @@ fn number(digits: &[u8]) -> i64 {
     std::str::from_utf8(digits).unwrap().parse().unwrap_or_default()
 }
 
-fn hits(row: &Record) -> i64 {
-    number(row.fields.find("hits").unwrap_or_default())
+fn hits(record: &Record) -> i64 {
+    number(record.fields.find("hits").unwrap_or_default())
 }
 
-/// An id that no other test has, on a server that may be shared.
+/// An id that no other test uses: tests may share a server.
 fn new_id() -> SessionId {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     SessionId::try_from(format!("test-{process}-{number}").as_str()).unwrap()
 }
 
-fn row() -> Record {
+fn new_record() -> Record {
     Record::new(VerifierHash([7; 32]))
 }
 
 async fn stored(store: &RedisStore) -> SessionId {
     let id = new_id();
-    let _ = store.insert(&id, &row(), LONG).await.unwrap();
+    let _ = store.insert(&id, &new_record(), LONG).await.unwrap();
     id
 }
 
-/// The row with one field set.
-fn write(row: &Record, field: &'static Field, value: &[u8]) -> Patch {
-    let mut patch = Patch::unchanged(row);
-    let others = row.fields.iter().filter(|stored| stored.name != field.name);
+/// The record with one field set.
+fn write(record: &Record, field: &'static Field, value: &[u8]) -> Patch {
+    let mut patch = Patch::unchanged(record);
+    let others = record.fields.iter().filter(|stored| stored.name != field.name);
     let fields: Vec<(&str, Keep, &[u8])> =
         others.map(|StoredField { name, keep, value, .. }| (name, keep, value)).collect();
     patch.result = fields.into_iter().chain([(field.name, field.keep, value)]).collect::<Fields>();
@@ -67,18 +68,18 @@ fn write(row: &Record, field: &'static Field, value: &[u8]) -> Patch {
     patch
 }
 
-fn one_more(row: &Record) -> Patch {
-    write(row, &HITS, (hits(row) + 1).to_string().as_bytes())
+fn one_more(record: &Record) -> Patch {
+    write(record, &HITS, (hits(record) + 1).to_string().as_bytes())
 }
 
-/// Adds one, merged anew from the original after each conflict, as the layer does.
+/// Adds one. After a conflict, merges the original change again, as the layer does.
 async fn increment(store: &RedisStore, id: &SessionId) -> Result<Updated, StoreError> {
-    let row = store.load(id).await?.expect("the row is there");
-    let patch = one_more(&row);
+    let record = store.load(id).await?.expect("the record is there");
+    let patch = one_more(&record);
     let mut attempt = patch.clone();
     loop {
         match store.update(id, &attempt, LONG).await? {
-            Updated::Conflict(row) => attempt = patch.rebase(&row.fields).expect("sums join"),
+            Updated::Conflict(record) => attempt = patch.rebase(&record.fields).expect("sums join"),
             answer => return Ok(answer),
         }
     }
@@ -88,7 +89,7 @@ fn kind<T>(answer: Result<T, StoreError>) -> Option<StoreErrorKind> {
     answer.err().map(|error| error.kind())
 }
 
-/// The answer of a call that must not take long.
+/// The answer of a call that must end soon after its time limit.
 async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let answer = tokio::time::timeout(4 * limit, call).await.expect("the call ends");
@@ -96,7 +97,7 @@ async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> T {
     answer
 }
 
-/// Asks again until there is an answer, for a minute.
+/// Repeats a call until it succeeds, for a minute.
 async fn recovered<T>(mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
     let start = Instant::now();
     loop {

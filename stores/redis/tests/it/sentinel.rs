@@ -1,4 +1,4 @@
-//! Sentinels: another server becomes the primary.
+//! Sentinels, and failovers to another primary.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
 
-use super::{LONG, increment, one_more, recovered, row, stored, within};
+use super::{LONG, increment, new_record, one_more, recovered, stored, within};
 use http_session_test_kit::servers::{Redis, Reply, Sentinel, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Adds one. A failover may lose rows, as the chapter says: where a replica is promoted that is not whole yet, or a server that
-/// has just been started again. Then the visitor comes anew, and the answer is `Missing`.
+/// Adds one. A failover may lose records, as the README says, if the promoted server was not synchronised yet. Then the record
+/// is inserted again, and the answer is `Missing`.
 async fn visit(store: &RedisStore, id: &SessionId) -> Result<Updated, StoreError> {
-    let Some(row) = store.load(id).await? else {
-        let _ = store.insert(id, &row(), LONG).await?;
+    let Some(record) = store.load(id).await? else {
+        let _ = store.insert(id, &new_record(), LONG).await?;
         return Ok(Updated::Missing);
     };
-    store.update(id, &one_more(&row), LONG).await
+    store.update(id, &one_more(&record), LONG).await
 }
 
-/// Writes to all of them, until it is told to stop; which errors there were.
+/// Writes to all sessions until told to stop. The only errors allowed are `Unknown` and `Unavailable`.
 fn writers(store: &RedisStore, ids: &[SessionId], stop: &Arc<AtomicBool>) -> JoinSet<()> {
     let mut writers = JoinSet::new();
     for id in ids {
@@ -47,31 +47,32 @@ fn writers(store: &RedisStore, ids: &[SessionId], stop: &Arc<AtomicBool>) -> Joi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_primary_is_followed() {
+async fn a_new_primary_is_followed() {
     let Some(mut sentinel) = Sentinel::start("a failover by sentinels") else { return };
     let store = RedisStore::options().time_limit(LIMIT).connect(&sentinel.url()).await.unwrap();
     let mut ids = Vec::new();
     for _ in 0..10 {
         ids.push(stored(&store).await);
     }
-    // What has not been copied to the replica would be lost.
+    // A record that has not been copied to the replica would be lost.
     let replica = sentinel.node(1 - sentinel.master());
-    wait_until("the replica has the rows", || replica.command(&["DBSIZE"]) == Reply::Integer(10));
+    wait_until("the replica has the records", || replica.command(&["DBSIZE"]) == Reply::Integer(10));
     let stop = Arc::new(AtomicBool::new(false));
     let mut running = writers(&store, &ids, &stop);
 
     let killed = sentinel.kill_master();
-    // Nobody else is there yet, and the replica had all rows.
+    // There is only the promoted replica, and it had all records.
     for id in &ids {
         let _ = recovered(async || increment(&store, id).await).await;
     }
-    // The store follows the first sentinel that knows; all have to, else the one that is started again is the primary still.
+    // The store follows the first sentinel that answers. All sentinels have to agree before the old primary is started again, or
+    // it would still be the primary for some of them.
     assert_ne!(sentinel.master(), killed);
     sentinel.wait_until_agreed();
     sentinel.restart(killed);
     sentinel.wait_until_whole();
 
-    // As an operator orders it: the primary becomes a replica, and lives on.
+    // A failover ordered by an operator: the primary becomes a replica, and goes on running.
     let sentinel = tokio::task::spawn_blocking(move || {
         sentinel.failover();
         sentinel
@@ -91,14 +92,14 @@ async fn another_primary_is_followed() {
     drop(sentinel);
 }
 
-/// Pages ask no key, so that no answer tells them that the primary is another one.
+/// Pages use no key, so no error reply says that there is another primary.
 #[tokio::test]
-async fn who_only_counts_finds_another_primary_too() {
+async fn pages_find_a_new_primary_without_other_calls() {
     let Some(mut sentinel) = Sentinel::start("a failover while only pages are asked for") else { return };
     let store = RedisStore::options().time_limit(LIMIT).connect(&sentinel.url()).await.unwrap();
     let id = stored(&store).await;
     let replica = sentinel.node(1 - sentinel.master());
-    wait_until("the replica has the row", || replica.command(&["DBSIZE"]) == Reply::Integer(1));
+    wait_until("the replica has the record", || replica.command(&["DBSIZE"]) == Reply::Integer(1));
     assert_eq!(store.len().await.unwrap(), 1);
     let _killed = sentinel.kill_master();
     assert_eq!(recovered(async || store.len().await).await, 1);
@@ -108,14 +109,14 @@ async fn who_only_counts_finds_another_primary_too() {
     assert_eq!(store.len().await.unwrap(), 0);
 }
 
-/// A sentinel that hangs does not keep the others from being asked.
+/// Sentinels that hang do not delay the others.
 #[tokio::test]
-async fn any_sentinel_will_do() {
+async fn one_reachable_sentinel_is_enough() {
     let Some(sentinel) = Sentinel::start("a sentinel that hangs") else { return };
     let first = sentinel.addresses()[0];
     let proxy = http_session_test_kit::servers::Proxy::to(first).await;
     proxy.black_hole();
-    // Two more accept connections, and that is all.
+    // Two more accept connections and never answer.
     let silent: Vec<_> = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let before: String = silent.iter().map(|silent| format!("{},", silent.local_addr().unwrap())).collect();
     let before = format!("{before}{},127.0.0.1:1", proxy.address());
@@ -124,9 +125,9 @@ async fn any_sentinel_will_do() {
     let _ = stored(&store).await;
 }
 
-/// A primary that was replaced, and has not heard of it, answers as ever.
+/// A primary that was replaced without noticing it goes on answering.
 #[tokio::test]
-async fn a_primary_that_was_replaced_is_left_although_it_answers() {
+async fn a_replaced_primary_is_left_although_it_answers() {
     let Some(sentinel) = Sentinel::start("a primary that was replaced") else { return };
     let Some(other) = Redis::start("the primary in its place") else { return };
     let store = RedisStore::connect(&sentinel.url()).await.unwrap();
@@ -135,7 +136,7 @@ async fn a_primary_that_was_replaced_is_left_although_it_answers() {
     sentinel.watch(&other);
     let start = std::time::Instant::now();
     while store.load(&elsewhere).await.unwrap().is_none() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it is asked as ever");
+        assert!(start.elapsed() < Duration::from_secs(60), "the old primary is still asked");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

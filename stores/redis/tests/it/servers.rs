@@ -1,4 +1,4 @@
-//! Connecting: what may stand in a URL, and what is said when it does not work.
+//! Connecting: URLs, rights, and the errors of a store that cannot be opened.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use http_session::record::{Clear, RawJson};
 use http_session::store::{EnumerateSessions as _, Generation, IndexSessions as _, Updated};
 use http_session_redis::RedisStore;
 
-use super::{DAY, LONG, kind, new_id, one_more, row, stored};
+use super::{DAY, LONG, kind, new_id, new_record, one_more, stored};
 use http_session_test_kit::servers::{self, Redis};
 
 const SOON: Duration = Duration::from_millis(300);
 
 #[tokio::test]
-async fn r26_a_wrong_password_is_said_without_it() {
+async fn r26_the_error_of_a_wrong_password_does_not_show_it() {
     let Some(redis) = Redis::options().password("correct").start("a wrong password") else { return };
     let url = redis.url().replace("correct", "hunter2");
     let Err(error) = RedisStore::options().connect(&url).await else { panic!("connected") };
@@ -28,7 +28,7 @@ async fn r26_a_wrong_password_is_said_without_it() {
     assert!(!shown.contains("correct") && !shown.contains("127.0.0.1"), "{shown}");
 }
 
-/// The server repeats what it does not know, and the driver gives that on.
+/// A server repeats a command that it does not know, and the driver passes that on.
 #[tokio::test]
 async fn r26_a_server_that_repeats_the_password_is_not_quoted() {
     let what = "a server without HELLO";
@@ -41,7 +41,7 @@ async fn r26_a_server_that_repeats_the_password_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_in_time() {
+async fn a_server_that_does_not_listen_is_reported_in_time() {
     for url in [
         "redis://127.0.0.1:1",
         "redis+cluster://127.0.0.1:1,127.0.0.1:2",
@@ -54,14 +54,14 @@ async fn nobody_there_is_said_in_time() {
 }
 
 #[tokio::test]
-async fn a_limit_beyond_all_time_is_a_long_one() {
+async fn the_longest_duration_is_a_valid_time_limit() {
     let Some(redis) = servers::redis("a long limit") else { return };
     let store = RedisStore::options().time_limit(Duration::MAX).connect(redis.url()).await.unwrap();
     assert!(store.load(&stored(&store).await).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_service_that_the_sentinels_do_not_know_is_said() {
+async fn a_service_that_the_sentinels_do_not_know_is_an_error() {
     let Some(sentinel) = servers::redis_sentinel("an unknown service") else { return };
     let url = format!("{}x", sentinel.url());
     assert!(RedisStore::options().time_limit(SOON).connect(&url).await.is_err());
@@ -76,13 +76,13 @@ async fn databases_and_prefixes_keep_applications_apart() {
     assert_eq!(database.load(&id).await.unwrap(), None);
     let prefix = RedisStore::options().prefix("shop:").connect(&redis.url()).await.unwrap();
     assert_eq!(prefix.load(&id).await.unwrap(), None);
-    let _ = prefix.insert(&id, &row(), LONG).await.unwrap();
+    let _ = prefix.insert(&id, &new_record(), LONG).await.unwrap();
     assert!(redis.command(&["KEYS", "shop:s:*"]).text().ends_with(id.as_str()));
     let braces = RedisStore::options().prefix("{a}").connect(&redis.url()).await;
     assert!(matches!(braces, Err(ConnectError::InvalidOptions(_))));
 }
 
-/// At once, since no time heals it.
+/// The error comes at once, because waiting would not help.
 #[tokio::test]
 async fn a_url_of_another_kind_of_server_is_refused() {
     for version in servers::redis_versions("a URL of another kind of server") {
@@ -100,7 +100,7 @@ async fn a_url_of_another_kind_of_server_is_refused() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_will_do() {
+async fn a_unix_socket_works() {
     let socket = std::env::temp_dir().join(format!("http-session-redis-{}.sock", std::process::id()));
     let path = socket.to_str().unwrap();
     let Some(_redis) = Redis::options().setting("unixsocket", path).start("a unix socket") else { return };
@@ -111,19 +111,19 @@ async fn a_unix_socket_will_do() {
 }
 
 fn rights() -> impl Iterator<Item = &'static str> {
-    let manual = include_str!("../../README.md");
-    let rights = manual.split("```text\n").nth(1).and_then(|block| block.split("```").next()).unwrap();
+    let readme = include_str!("../../README.md");
+    let rights = readme.split("```text\n").nth(1).and_then(|block| block.split("```").next()).unwrap();
     rights.split_whitespace()
 }
 
-/// It is not the row that is at fault, so it stays as it is.
+/// The record is not at fault, so it is left as it is.
 #[tokio::test]
-async fn r16_a_row_that_its_user_may_not_read_is_not_taken_for_a_corrupt_one() {
+async fn r16_a_record_without_the_right_to_read_it_is_not_corrupt() {
     for version in servers::redis_versions("a user with too few rights") {
         let redis = Redis::options().version(&version).start("a user with too few rights").unwrap();
         let store = RedisStore::connect(&redis.url()).await.unwrap();
         let (id, absent) = (stored(&store).await, new_id());
-        let row = store.load(&id).await.unwrap().unwrap();
+        let record = store.load(&id).await.unwrap().unwrap();
         let dump = || redis.command(&["DUMP", &format!("session:s:{}", id.as_str())]);
         let before = dump();
         for missing in ["-hmget", "-hgetall"] {
@@ -131,13 +131,13 @@ async fn r16_a_row_that_its_user_may_not_read_is_not_taken_for_a_corrupt_one() {
             let answer = redis.command(&user.chain(rights()).chain([missing]).collect::<Vec<_>>());
             assert_eq!(answer.text(), "OK", "{}", version.name);
             let few = RedisStore::connect(&redis.url().replace("//", "//app:secret@")).await.unwrap();
-            let mut clearing = one_more(&row);
+            let mut clearing = one_more(&record);
             clearing.clear = Clear::Identity;
             let case = format!("{missing} in {}", version.name);
             if missing == "-hmget" {
-                assert_eq!(kind(few.touch(&id, row.epoch, LONG).await), Some(Refused), "{case}");
-                assert_eq!(kind(few.update(&id, &one_more(&row), LONG).await), Some(Refused), "{case}");
-                for (id, epoch) in [(&id, None), (&id, Some(row.epoch)), (&absent, None)] {
+                assert_eq!(kind(few.touch(&id, record.epoch, LONG).await), Some(Refused), "{case}");
+                assert_eq!(kind(few.update(&id, &one_more(&record), LONG).await), Some(Refused), "{case}");
+                for (id, epoch) in [(&id, None), (&id, Some(record.epoch)), (&absent, None)] {
                     assert_eq!(kind(few.destroy(id, epoch).await), Some(Refused), "{case}");
                 }
             } else {
@@ -150,9 +150,9 @@ async fn r16_a_row_that_its_user_may_not_read_is_not_taken_for_a_corrupt_one() {
     }
 }
 
-/// Those of the manual, on every version.
+/// The rights that the README lists, on every version.
 #[tokio::test]
-async fn the_rights_that_the_manual_names_are_enough() {
+async fn the_rights_in_the_readme_are_enough() {
     for version in servers::redis_versions("a user with few rights") {
         let redis = Redis::options().version(&version).start("a user with few rights").unwrap();
         let user = ["ACL", "SETUSER", "app", "on", ">secret", "~session:*"].into_iter();
@@ -161,17 +161,17 @@ async fn the_rights_that_the_manual_names_are_enough() {
         let store = RedisStore::connect(&redis.url().replace("//", "//app:secret@")).await.unwrap();
 
         let id = stored(&store).await;
-        let row = store.load(&id).await.unwrap().unwrap();
+        let record = store.load(&id).await.unwrap().unwrap();
         for clear in [Clear::Nothing, Clear::Identity] {
-            let mut patch = one_more(&row);
+            let mut patch = one_more(&record);
             patch.clear = clear;
             assert_eq!(store.update(&id, &patch, LONG).await.unwrap(), Updated::Applied { renewed: true });
         }
-        assert!(matches!(store.update(&id, &one_more(&row), LONG).await.unwrap(), Updated::Conflict(_)));
-        let _ = store.touch(&id, row.epoch, LONG).await.unwrap();
+        assert!(matches!(store.update(&id, &one_more(&record), LONG).await.unwrap(), Updated::Conflict(_)));
+        let _ = store.touch(&id, record.epoch, LONG).await.unwrap();
         let ada = RawJson::new(b"42");
         store.raise_generation(&ada, Generation(7)).await.unwrap();
-        // One that is over is forgotten.
+        // An entry that has expired is removed.
         redis.command(&["HSET", "session:{user:42}:sessions", "over", "1 2"]);
         assert_eq!(store.link(&ada, &id, DAY).await.unwrap(), Generation(7));
         assert_eq!(store.linked(&ada, None, 10).await.unwrap(), std::slice::from_ref(&id));

@@ -1,4 +1,4 @@
-//! The whole public suite, on everything that there is.
+//! The public suite of checks, on every kind of server.
 
 use std::time::Duration;
 
@@ -40,20 +40,20 @@ async fn a_primary_that_sentinels_name_keeps_every_rule() {
 }
 
 #[tokio::test]
-async fn a_connection_of_the_users_keeps_every_rule() {
+async fn a_connection_from_the_user_keeps_every_rule() {
     let Some(redis) = Redis::options().password("pass word").start("the suite on a connection of one's own") else {
         return;
     };
     let url = redis.url().replace(' ', "%20");
     let manager = ConnectionManager::new(Client::open(url.as_str()).unwrap()).await.unwrap();
-    // Also with a prefix that means something to `SCAN`.
+    // The prefix consists of characters that are special in a pattern of `SCAN`.
     let store = RedisStore::options().prefix("[a]*?\\").with_connection(manager).unwrap();
     let peer = RedisStore::options().prefix("[a]*?\\").connect(&url).await.unwrap();
     keeps_every_rule(store, peer).await;
 }
 
 #[tokio::test]
-async fn r26_tls_keeps_every_rule_and_trusts_nobody_else() {
+async fn r26_tls_keeps_every_rule_and_trusts_no_other_authority() {
     let Some(redis) = Redis::options().tls().start("the suite over TLS") else { return };
     let root_cert = Some(std::fs::read(redis.authority().unwrap()).unwrap());
     let certificates = TlsCertificates { client_tls: None, root_cert };
@@ -61,13 +61,11 @@ async fn r26_tls_keeps_every_rule_and_trusts_nobody_else() {
     let (store, peer) = (options().connect(&redis.url()).await, options().connect(&redis.url()).await);
     keeps_every_rule(store.unwrap(), peer.unwrap()).await;
 
-    let limit = Duration::from_secs(1);
+    let limit = Duration::from_secs(10);
     let distrustful = RedisStore::options().time_limit(limit).connect(&redis.url()).await;
-    let said = distrustful.unwrap_err().to_string();
-    assert!(
-        said.ends_with(
-            "is unavailable: tls did not come about: the server has none, or a certificate that is not trusted"
-        ),
-        "{said}"
-    );
+    let error = distrustful.unwrap_err().to_string();
+    // The contract crate words the reason.
+    let is_distrust =
+        error.ends_with("certificate that is not trusted") || error.ends_with("certificate is not trusted");
+    assert!(error.contains("is unavailable: ") && is_distrust, "{error}");
 }

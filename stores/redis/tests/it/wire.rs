@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! Round trips and connections, and the layout of the keys.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use http_session::store::{Destroyed, IndexSessions as _, Inserted, Touched, Upda
 use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
 
-use super::{DAY, LONG, increment, new_id, one_more, row, stored, write};
+use super::{DAY, LONG, increment, new_id, new_record, one_more, stored, write};
 use http_session_test_kit::servers::{self, Counts, Proxy, Redis};
 
 struct Watched {
@@ -17,7 +17,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// How many round trips since the last time.
+    /// The round trips since the last call of this method.
     fn trips(&mut self) -> u64 {
         let counts = self.proxy.counts();
         let trips = (counts - self.before).round_trips;
@@ -35,7 +35,7 @@ async fn a_load_is_one_round_trip_and_a_commit_another() {
     let mut watched = Watched { before: proxy.counts(), proxy };
 
     let id = new_id();
-    assert_eq!(store.insert(&id, &row(), LONG).await.unwrap(), Inserted::Inserted);
+    assert_eq!(store.insert(&id, &new_record(), LONG).await.unwrap(), Inserted::Inserted);
     assert_eq!(watched.trips(), 1, "an insert");
     let loaded = store.load(&id).await.unwrap().unwrap();
     assert_eq!(watched.trips(), 1, "a load");
@@ -53,7 +53,7 @@ async fn a_load_is_one_round_trip_and_a_commit_another() {
     assert_eq!(store.linked(&ada, None, 10).await.unwrap(), std::slice::from_ref(&id));
     assert_eq!(watched.trips(), 1, "a page of an identity");
     assert_eq!(store.destroy(&id, Some(loaded.epoch)).await.unwrap(), Destroyed::Destroyed);
-    assert_eq!(watched.trips(), 1, "the end");
+    assert_eq!(watched.trips(), 1, "a destroy");
     assert!(store.load(&id).await.unwrap().unwrap().is_tombstone());
     assert_eq!(watched.trips(), 1, "a load of a tombstone");
 }
@@ -77,7 +77,7 @@ async fn a_crowd_shares_a_few_connections() {
 }
 
 #[tokio::test]
-async fn scripts_that_the_server_has_forgotten_are_loaded_again() {
+async fn scripts_that_the_server_has_lost_are_loaded_again() {
     let Some(redis) = Redis::start("SCRIPT FLUSH") else { return };
     let proxy = Proxy::to(redis.address()).await;
     let options = RedisStore::options().connections(1);
@@ -86,22 +86,22 @@ async fn scripts_that_the_server_has_forgotten_are_loaded_again() {
     let mut watched = Watched { before: proxy.counts(), proxy };
     redis.command(&["SCRIPT", "FLUSH"]);
     assert_eq!(increment(&store, &id).await.unwrap(), Updated::Applied { renewed: true });
-    assert_eq!(watched.trips(), 3, "a load, a script that is not there, and with it");
+    assert_eq!(watched.trips(), 3, "a load, a missing script, and the call with the script");
     assert_eq!(increment(&store, &id).await.unwrap(), Updated::Applied { renewed: true });
     assert_eq!(watched.trips(), 2);
     assert_eq!(super::hits(&store.load(&id).await.unwrap().unwrap()), 2);
 }
 
-/// As the manual says it to who looks into the database.
+/// The layout is as the README documents it for people who inspect the database.
 #[tokio::test]
-async fn rows_are_as_they_are_documented() {
-    let Some(redis) = Redis::start("the layout of rows") else { return };
+async fn records_are_as_they_are_documented() {
+    let Some(redis) = Redis::start("the layout of records") else { return };
     let store = RedisStore::connect(&redis.url()).await.unwrap();
     let id = new_id();
     let fields =
         [("views", Keep::No, b"3".as_slice()), ("cart", Keep::SignIn, b"[]"), ("theme", Keep::Always, b"\"d\"")];
-    let row = Record { fields: fields.into_iter().collect(), cookie: Some(RawJson::new(b"{}")), ..row() };
-    let _ = store.insert(&id, &row, LONG).await.unwrap();
+    let record = Record { fields: fields.into_iter().collect(), cookie: Some(RawJson::new(b"{}")), ..new_record() };
+    let _ = store.insert(&id, &record, LONG).await.unwrap();
     let key = format!("session:s:{}", id.as_str());
     let get = |name: &str| redis.command(&["HGET", &key, name]).text();
     let loaded = store.load(&id).await.unwrap().unwrap();
@@ -124,12 +124,12 @@ async fn rows_are_as_they_are_documented() {
     let noted = redis.command(&["HGET", of_ada, id.as_str()]).text();
     let (at, until) = noted.split_once(' ').unwrap();
     let lasts = Duration::from_millis(until.parse::<u64>().unwrap() - at.parse::<u64>().unwrap());
-    // A row that is written a moment later ends a moment later too.
+    // The link lasts a minute longer than asked, because the record is written a moment later.
     assert_eq!(lasts, DAY + Duration::from_secs(60));
     let left: u64 = redis.command(&["PTTL", of_ada]).text().parse().unwrap();
     assert!(Duration::from_millis(left) <= lasts && Duration::from_millis(left) > DAY);
 
-    // Ended by hand: the key is removed.
+    // Deleting the key by hand destroys the session.
     redis.command(&["DEL", &key]);
     assert_eq!(store.load(&id).await.unwrap(), None);
 }

@@ -1,4 +1,4 @@
-//! R16: rows that nobody can read are not overwritten.
+//! R16: records that cannot be read are not overwritten.
 
 use http_session::error::StoreErrorKind::Corrupt;
 use http_session::record::{Clear, Epoch, Keep, RawJson, Record, VerifierChange, VerifierHash};
@@ -6,7 +6,7 @@ use http_session::store::{Destroyed, EnumerateSessions as _, IndexSessions as _,
 use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
 
-use super::{DAY, LONG, kind, new_id, one_more, row};
+use super::{DAY, LONG, kind, new_id, new_record, one_more};
 use http_session_test_kit::servers::{Redis, Reply};
 use http_session_test_kit::times;
 
@@ -17,7 +17,7 @@ struct Bench {
 
 impl Bench {
     async fn start() -> Option<Self> {
-        let redis = Redis::start("rows that cannot be read")?;
+        let redis = Redis::start("records that cannot be read")?;
         let store = RedisStore::connect(&redis.url()).await.unwrap();
         Some(Self { redis, store })
     }
@@ -30,19 +30,19 @@ impl Bench {
         self.redis.command(&["DUMP", &Self::key(id)])
     }
 
-    /// Nobody can read it, nothing overwrites it, and it can be destroyed.
+    /// The record cannot be read, nothing overwrites it, and it can be destroyed.
     async fn is_unreadable(&self, id: &SessionId, what: &str) {
         let before = self.dump(id);
         assert_ne!(before, Reply::Nil, "{what}");
         assert_eq!(kind(self.store.load(id).await), Some(Corrupt), "load: {what}");
-        assert_eq!(kind(self.store.update(id, &one_more(&row()), LONG).await), Some(Corrupt), "update: {what}");
-        assert_eq!(kind(self.store.touch(id, row().epoch, LONG).await), Some(Corrupt), "touch: {what}");
-        assert_eq!(kind(self.store.destroy(id, Some(row().epoch)).await), Some(Corrupt), "destroy: {what}");
-        assert_eq!(self.store.insert(id, &row(), LONG).await.unwrap(), Inserted::Taken, "insert: {what}");
+        assert_eq!(kind(self.store.update(id, &one_more(&new_record()), LONG).await), Some(Corrupt), "update: {what}");
+        assert_eq!(kind(self.store.touch(id, new_record().epoch, LONG).await), Some(Corrupt), "touch: {what}");
+        assert_eq!(kind(self.store.destroy(id, Some(new_record().epoch)).await), Some(Corrupt), "destroy: {what}");
+        assert_eq!(self.store.insert(id, &new_record(), LONG).await.unwrap(), Inserted::Taken, "insert: {what}");
         assert_eq!(self.dump(id), before, "overwritten: {what}");
 
         assert_eq!(self.store.destroy(id, None).await.unwrap(), Destroyed::Destroyed, "destroy: {what}");
-        assert!(self.store.load(id).await.unwrap().is_some_and(|row| row.is_tombstone()), "{what}");
+        assert!(self.store.load(id).await.unwrap().is_some_and(|record| record.is_tombstone()), "{what}");
     }
 }
 
@@ -69,7 +69,7 @@ async fn r16_another_type_or_another_format_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn r16_a_row_that_was_edited_by_hand_is_not_overwritten() {
+async fn r16_a_record_that_was_edited_by_hand_is_not_overwritten() {
     let Some(bench) = Bench::start().await else { return };
     let long = "9".repeat(40);
     let mut edits: Vec<Vec<&str>> = Vec::new();
@@ -89,9 +89,9 @@ async fn r16_a_row_that_was_edited_by_hand_is_not_overwritten() {
     }
 }
 
-/// Client and scripts judge a number alike: it has one spelling, and a bound.
+/// A number has one spelling, and a bound.
 #[tokio::test]
-async fn r16_numbers_are_read_alike_on_both_sides() {
+async fn r16_client_and_scripts_accept_the_same_numbers() {
     let Some(bench) = Bench::start().await else { return };
     let names = ["e", "g", "n", "c", "a", "r", "t", "x"];
     for name in names {
@@ -116,7 +116,7 @@ async fn r16_numbers_are_read_alike_on_both_sides() {
     }
 }
 
-/// A field is looked at by who writes it, or clears fields; others leave it alone.
+/// A field is only checked by a patch that writes it or clears fields. Other patches leave it alone.
 #[tokio::test]
 async fn r16_a_field_that_cannot_be_read_is_not_overwritten() {
     let Some(bench) = Bench::start().await else { return };
@@ -125,24 +125,24 @@ async fn r16_a_field_that_cannot_be_read_is_not_overwritten() {
         bench.redis.command(&["HSET", &Bench::key(&id), "f:hits", value]);
         let before = bench.dump(&id);
         assert_eq!(kind(bench.store.load(&id).await), Some(Corrupt));
-        let mut clearing = super::write(&row(), &super::NOTE, b"1");
+        let mut clearing = super::write(&new_record(), &super::NOTE, b"1");
         clearing.clear = Clear::SignIn;
-        for patch in [one_more(&row()), clearing] {
+        for patch in [one_more(&new_record()), clearing] {
             assert_eq!(kind(bench.store.update(&id, &patch, LONG).await), Some(Corrupt));
             assert_eq!(bench.dump(&id), before);
         }
-        let other = super::write(&row(), &super::NOTE, b"1");
+        let other = super::write(&new_record(), &super::NOTE, b"1");
         let _ = bench.store.update(&id, &other, LONG).await.unwrap();
         assert_eq!(bench.redis.command(&["HGET", &Bench::key(&id), "f:hits"]).text(), value);
     }
-    // What this version does not know stays, and is no reason to refuse.
+    // A field that this version does not know is kept, and does not make the record unreadable.
     let id = super::stored(&bench.store).await;
     bench.redis.command(&["HSET", &Bench::key(&id), "later", "yes"]);
     let _ = super::increment(&bench.store, &id).await.unwrap();
     assert_eq!(bench.redis.command(&["HGET", &Bench::key(&id), "later"]).text(), "yes");
 }
 
-/// Bytes at random in the place of any value: an answer or `Corrupt`, nothing else, and no panic.
+/// With random bytes in any field, a call succeeds or answers `Corrupt`, and never panics.
 #[tokio::test]
 async fn r16_random_bytes_do_no_harm() {
     let Some(bench) = Bench::start().await else { return };
@@ -162,7 +162,7 @@ async fn r16_random_bytes_do_no_harm() {
         let before = bench.dump(&id);
         let loaded = bench.store.load(&id).await;
         assert!(matches!(kind(loaded), None | Some(Corrupt)));
-        let updated = bench.store.update(&id, &one_more(&row()), LONG).await;
+        let updated = bench.store.update(&id, &one_more(&new_record()), LONG).await;
         if let Err(error) = updated {
             assert_eq!(error.kind(), Corrupt);
             assert_eq!(bench.dump(&id), before);
@@ -173,7 +173,7 @@ async fn r16_random_bytes_do_no_harm() {
 
 #[tokio::test]
 async fn r16_an_index_of_another_type_is_not_overwritten() {
-    // What they say inside of a script differs.
+    // The versions word an error inside a script differently.
     for version in http_session_test_kit::servers::redis_versions("an index of another type") {
         let redis = Redis::options().version(&version).start("an index of another type").unwrap();
         let store = RedisStore::connect(&redis.url()).await.unwrap();
@@ -196,7 +196,7 @@ async fn r16_an_index_of_another_type_is_not_overwritten() {
     }
 }
 
-/// Where others keep keys too, only ours are named and ended.
+/// In a database with other keys, only sessions are listed and destroyed.
 #[tokio::test]
 async fn other_keys_are_left_alone() {
     let Some(bench) = Bench::start().await else { return };
@@ -209,21 +209,21 @@ async fn other_keys_are_left_alone() {
     assert_eq!(bench.store.len().await.unwrap(), 1);
     bench.store.clear().await.unwrap();
     assert_eq!(bench.store.len().await.unwrap(), 0);
-    assert_eq!(bench.redis.command(&["DBSIZE"]).text(), "6", "one is a tombstone");
+    assert_eq!(bench.redis.command(&["DBSIZE"]).text(), "6", "one of the six is a tombstone");
 }
 
-/// Names, values and ids are any bytes; sizes beyond what a script's stack takes.
+/// Names, values and ids may be any bytes, and there may be more fields than fit on a script's stack.
 #[tokio::test]
-async fn large_and_strange_rows_come_back_as_they_were() {
+async fn large_records_and_unusual_bytes_are_loaded_unchanged() {
     let Some(bench) = Bench::start().await else { return };
     let names: Vec<String> = (0..9000).map(|number| format!("field {number} \0 é }}{{")).collect();
     let value = [0, 255, b'\n', b'=', 13];
     let fields = names.iter().map(|name| (name.as_str(), Keep::SignIn, value.as_slice()));
-    let row = Record { fields: fields.collect(), identity: Some(RawJson::new(&[255, 0, b'}'])), ..row() };
+    let record = Record { fields: fields.collect(), identity: Some(RawJson::new(&[255, 0, b'}'])), ..new_record() };
     let id = SessionId::try_from("a\0b}{\u{e9} c").unwrap();
-    assert_eq!(bench.store.insert(&id, &row, LONG).await.unwrap(), Inserted::Inserted);
+    assert_eq!(bench.store.insert(&id, &record, LONG).await.unwrap(), Inserted::Inserted);
     let loaded = bench.store.load(&id).await.unwrap().unwrap();
-    assert!(loaded.fields == row.fields && loaded.identity == row.identity);
+    assert!(loaded.fields == record.fields && loaded.identity == record.identity);
     let mut patch = one_more(&loaded);
     patch.clear = Clear::Identity;
     let _ = bench.store.update(&id, &patch, LONG).await.unwrap();
@@ -232,7 +232,7 @@ async fn large_and_strange_rows_come_back_as_they_were() {
     assert_eq!(bench.store.ids(None, 10).await.unwrap().ids, [id]);
 }
 
-/// Epochs are counted beyond what Lua counts exactly.
+/// Epochs go beyond the numbers that are exact in Lua.
 #[tokio::test]
 async fn r4_epochs_have_64_bits() {
     let Some(bench) = Bench::start().await else { return };
@@ -240,8 +240,8 @@ async fn r4_epochs_have_64_bits() {
         [(0, 1), (9, 10), (199, 200), (1 << 53, (1 << 53) + 1), (u64::MAX - 1, u64::MAX), (u64::MAX, 0)]
     {
         let id = new_id();
-        let row = Record { epoch: Epoch(epoch), identity_epoch: Epoch(epoch), ..row() };
-        let _ = bench.store.insert(&id, &row, LONG).await.unwrap();
+        let record = Record { epoch: Epoch(epoch), identity_epoch: Epoch(epoch), ..new_record() };
+        let _ = bench.store.insert(&id, &record, LONG).await.unwrap();
         let mut patch = one_more(&bench.store.load(&id).await.unwrap().unwrap());
         patch.verifier = VerifierChange::Rotate(VerifierHash([9; 32]));
         let _ = bench.store.update(&id, &patch, LONG).await.unwrap();
