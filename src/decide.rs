@@ -1,62 +1,67 @@
-//! Stage 6: what a request did, and the policy, decide what happens in the store and what cookie goes out.
+//! Stage 6: decides one change in the store and one cookie, from what the request did and from the configured policy.
 //!
-//! Pure and total: [`decide`] has no wildcard arm, so the table in its source is the documentation, and a new fact or
-//! policy does not compile before every record has an answer. It is checked against every recorded outcome of the real
-//! express-session and, exhaustively, against the invariants at the end of this file.
+//! [`decide`] is the only place that makes this decision, as one function of [`Facts`] and [`Policy`]: it reads no
+//! clock, calls no store and has no state. So a test can go through all combinations, and it does: `tests.rs` checks
+//! each one against the rules, and `tests/it/express` plays recorded requests of the real express-session. A condition
+//! that is decided elsewhere, for example in the commit, escapes the first of these tests.
+//!
+//! The code is written as tables. No `match` ends in a bare `_`, so a new variant does not compile until each table has
+//! a row for it.
 
-/// What the request's session is based on.
+/// Where the session of this request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
-    /// No usable session was presented.
+    /// The request presented no usable session.
     New,
-    /// A stored session was presented and loaded.
+    /// The request presented a stored session, which was loaded.
     Found,
-    /// A superseded cookie of the last minute: an anonymous session that must not disturb the new one (R6).
+    /// The request presented a superseded cookie within the late window. Its anonymous session must not replace the new
+    /// session that the browser is about to get (R6).
     Late,
-    /// Two different live sessions were presented (R3): an anonymous session, nothing stored.
+    /// The request presented two different live sessions, so one was planted. Its anonymous session is not stored (R3).
     Ambiguous,
 }
 
-/// The strongest thing that was asked of the session. Later ones outweigh earlier ones.
+/// What the handler asked to do with the session as a whole. A later variant replaces an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Intent {
-    /// Go on.
+    /// Keep the session as it is.
     Keep,
-    /// A new verifier.
+    /// Replace the verifier.
     Rotate,
-    /// Begin afresh, in a new record.
+    /// Begin a new session, in a new record.
     Regenerate,
-    /// express: the handler took the session off the request.
+    /// Drop the session from the request (express: `delete req.session`).
     Unset,
     /// End the session.
     Destroy,
 }
 
-/// What became of the identity.
+/// How the request changed the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Sign {
-    /// Nothing.
+    /// Not at all.
     Unchanged,
-    /// Signed in: the first identity, another one, or the same again.
+    /// Sign-in: from anonymous, to another identity, or as the same identity again.
     In,
-    /// Signed out.
+    /// Sign-out.
     Out,
-    /// Signed out, then in: where the sign-in is not committed, the sign-out still is.
+    /// Sign-out, then sign-in. If the response does not allow the sign-in, the sign-out is still committed.
     OutIn,
 }
 
-/// The response, as far as it matters here (R11).
+/// Whether the response is a success, which decides what may be committed (R11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Status {
     /// Below 400.
     Success,
-    /// 400 to 499, but 408.
+    /// 400 to 499, except 408.
     Refused,
-    /// 500 and above, 408, an error of the inner service, a panic, a dropped future.
+    /// 500 and above, 408, an error of the inner service, a panic, or a dropped future.
     Failed,
 }
 
-/// Everything that the decision may look at.
+/// Everything about the request that the decision depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Facts {
     pub(crate) origin: Origin,
@@ -65,133 +70,99 @@ pub(crate) struct Facts {
     pub(crate) status: Status,
     /// The session differs from what it was when the request began.
     pub(crate) modified: bool,
-    /// Something is not written yet.
+    /// Some changes are not written to the store yet.
     pub(crate) pending: bool,
     /// An awaited `save` has written the session in this request.
     pub(crate) saved: bool,
-    /// The session's own cookie attributes changed, and the browser does not know it yet.
+    /// The session's own cookie attributes changed, and the browser has not received them yet.
     pub(crate) cookie_changed: bool,
     /// The cookie has an expiry.
     pub(crate) expires: bool,
-    /// The request is activity, and enough time has passed since the last touch.
+    /// The request counts as activity, and enough time has passed since the last touch.
     pub(crate) touch_due: bool,
     /// The verifier is older than the renewal period.
     pub(crate) renewal_due: bool,
-    /// The cookie was signed with a previous secret.
+    /// The presented cookie was signed with a previous secret.
     pub(crate) resign: bool,
-    /// The presented verifier is the current one, so that sending it again cannot overwrite a newer cookie.
+    /// The presented verifier is the current one. Otherwise the browser may already have a newer cookie, which sending
+    /// this one again would overwrite.
     pub(crate) current: bool,
-    /// The cookie may travel on this connection.
+    /// The cookie can be sent with this response.
     pub(crate) sendable: bool,
 }
 
-/// When an unmodified session is written (express: `resave`).
-///
-/// Given to [`Builder::resave`](crate::config::builder::Builder::resave).
-///
-/// ```
-/// # use http_session::{MemoryStore, config::express::Resave, Secret, SessionConfig};
-/// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-/// let sessions = builder.resave(Resave::WhenModified).build();
-/// ```
+/// Whether an unmodified session is written again (express: `resave`). Set with
+/// [`Builder::resave`](crate::config::builder::Builder::resave).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Resave {
-    /// Never; it is touched instead. express: `resave: false`.
+    /// It is not written, only touched (express: `resave: false`).
     #[default]
     WhenModified,
-    /// With every request. express: `resave: true`.
+    /// Each request writes it (express: `resave: true`).
     Always,
 }
 
-/// Whether a session that nobody wrote to is stored (express: `saveUninitialized`).
-///
-/// Given to [`Builder::save_uninitialized`](crate::config::builder::Builder::save_uninitialized).
-///
-/// ```
-/// # use http_session::{MemoryStore, config::express::SaveUninitialized, Secret, SessionConfig};
-/// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-/// let sessions = builder.save_uninitialized(SaveUninitialized::Always).build();
-/// ```
+/// Whether a new session is stored before anything is written to it (express: `saveUninitialized`). Set with
+/// [`Builder::save_uninitialized`](crate::config::builder::Builder::save_uninitialized).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SaveUninitialized {
-    /// No: no record and no cookie before there is something to keep. express: `saveUninitialized: false`.
+    /// There is no record and no cookie until there is something to keep (express: `saveUninitialized: false`).
     #[default]
     Never,
-    /// Yes: a record and a cookie for every visitor. express: `saveUninitialized: true`.
+    /// Every visitor gets a record and a cookie (express: `saveUninitialized: true`).
     Always,
 }
 
-/// What [`Session::unset`](crate::Session::unset) does with the stored session (express: `unset`).
-///
-/// Given to [`Builder::unset`](crate::config::builder::Builder::unset).
-///
-/// ```
-/// # use http_session::{MemoryStore, Secret, SessionConfig, config::express::Unset};
-/// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-/// let sessions = builder.unset(Unset::Keep).build();
-/// ```
+/// What [`Session::unset`](crate::Session::unset) does with the stored session (express: `unset`). Set with
+/// [`Builder::unset`](crate::config::builder::Builder::unset).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unset {
-    /// The record stays as it was. express: `unset: 'keep'`.
+    /// The record stays as it was (express: `unset: 'keep'`).
     Keep,
-    /// The record is destroyed. express: `unset: 'destroy'`.
+    /// The record is destroyed (express: `unset: 'destroy'`).
     #[default]
     Destroy,
 }
 
-/// Which responses commit a request's changes (R11).
-///
-/// Given to [`Builder::commit_on`](crate::config::builder::Builder::commit_on).
-///
-/// ```
-/// # use http_session::{config::CommitOn, MemoryStore, Secret, SessionConfig};
-/// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-/// let sessions = builder.commit_on(CommitOn::AnyStatus).build();
-/// ```
+/// Which responses commit the changes of their request. Set with
+/// [`Builder::commit_on`](crate::config::builder::Builder::commit_on).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CommitOn {
-    /// Ordinary changes below 500 (but 408), sign-ins below 400, sign-outs always.
+    /// A sign-in is committed below 400, other changes below 500 except 408, and a sign-out always.
     #[default]
     Success,
-    /// All of them, as in express-session.
+    /// Every response commits all changes, as in express-session.
     AnyStatus,
 }
 
-/// Which cookie an ended session leaves (express-session 1.x: none).
-///
-/// Given to [`Builder::removal`](crate::config::builder::Builder::removal).
-///
-/// ```
-/// # use http_session::{MemoryStore, config::Removal, Secret, SessionConfig};
-/// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-/// let sessions = builder.removal(Removal::Nothing).build();
-/// ```
+/// What happens to the browser's cookie when its session ends. Set with
+/// [`Builder::removal`](crate::config::builder::Builder::removal).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Removal {
-    /// A removal cookie.
+    /// The response removes it.
     #[default]
     Cookie,
-    /// None: the browser keeps a cookie that fits nothing.
+    /// The browser keeps it, although it is no longer valid, as with express-session 1.x.
     Nothing,
 }
 
-/// When a known session's cookie is sent again without `rolling`.
+/// When the cookie of a stored session is sent again, apart from `rolling`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Resend {
-    /// With a new verifier, or with new attributes of its own.
+    /// If the verifier or the session's own cookie attributes changed.
     #[default]
     WhenChanged,
-    /// express: when the session was modified and the cookie has an expiry. A change of the cookie's attributes alone is
-    /// no modification there: it is neither stored nor sent.
+    /// If the session was modified and the cookie has an expiry, as in express-session. There, a change of the cookie's
+    /// attributes alone does not count as a modification, and is neither stored nor sent.
     WhenModified,
 }
 
-/// The configured policy.
+/// The configured options that the decision depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Policy {
     pub(crate) resave: Resave,
@@ -201,33 +172,34 @@ pub(crate) struct Policy {
     pub(crate) commit_on: CommitOn,
     pub(crate) removal: Removal,
     pub(crate) resend: Resend,
+    /// The store supports `touch`. Otherwise only a write extends a session's life.
     pub(crate) can_touch: bool,
 }
 
-/// The one thing that happens in the store.
+/// The one change that the commit makes in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum StoreAction {
     Nothing,
     Insert,
-    /// Insert a new session, then destroy the one it follows.
+    /// Insert a new session, then destroy the one that it replaces.
     Replace,
     Update(Write),
     Touch,
     Destroy,
 }
 
-/// How much of the request's changes an update carries.
+/// What an update writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Write {
-    /// All.
+    /// All changes of the request.
     Everything,
-    /// The sign-out alone: the response is a failure, or the rest was taken back.
+    /// Only the sign-out, because the response was a failure or the handler called `unset`.
     SignOut,
-    /// None, but a renewal of the verifier.
+    /// None of the changes, only a renewed verifier.
     Renewal,
 }
 
-/// The cookie of the response.
+/// What the response does with the browser's cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CookieAction {
     Nothing,
@@ -235,7 +207,7 @@ pub(crate) enum CookieAction {
     Remove,
 }
 
-/// What to do.
+/// The result of [`decide`]: one change in the store, and one cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Decision {
     pub(crate) store: StoreAction,
@@ -246,7 +218,7 @@ impl Decision {
     pub(crate) const NOTHING: Self = Self { store: StoreAction::Nothing, cookie: CookieAction::Nothing };
 }
 
-/// How much of the request's changes the response allows (R11).
+/// Which of the request's changes the response allows (R11).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Permitted {
     Everything,
@@ -258,7 +230,7 @@ const fn permitted(facts: Facts, policy: Policy) -> Permitted {
     match (policy.commit_on, facts.status, facts.sign) {
         (CommitOn::AnyStatus, _, _) | (CommitOn::Success, Status::Success, _) => Permitted::Everything,
         (CommitOn::Success, Status::Refused, Sign::Unchanged | Sign::Out) => Permitted::Everything,
-        // A sign-in that is not committed takes the request's other changes with it.
+        // If the sign-in is not committed, the other changes are not either: the handler made them for that user.
         (CommitOn::Success, Status::Refused | Status::Failed, Sign::In) => Permitted::Nothing,
         (CommitOn::Success, Status::Refused | Status::Failed, Sign::OutIn)
         | (CommitOn::Success, Status::Failed, Sign::Out) => Permitted::SignOut,
@@ -271,10 +243,11 @@ pub(crate) const fn permits_everything(facts: Facts, policy: Policy) -> bool {
     matches!(permitted(facts, policy), Permitted::Everything)
 }
 
-/// The decision. Records in the order of [`Origin`], then [`Intent`].
+/// Decides what a request changes in the store, and which cookie its response carries. Rows by [`Origin`], then
+/// [`Intent`].
 pub(crate) const fn decide(facts: Facts, policy: Policy) -> Decision {
     match facts.origin {
-        // A new session that a `save` has stored is a stored one whose cookie is still to be sent.
+        // An awaited `save` has already inserted this session. Only its cookie has not been sent.
         Origin::New if facts.saved => decide_stored(facts, policy),
         Origin::New => decide_new(facts, policy),
         Origin::Found => decide_stored(facts, policy),
@@ -282,7 +255,7 @@ pub(crate) const fn decide(facts: Facts, policy: Policy) -> Decision {
     }
 }
 
-/// Nothing of this session is in the store.
+/// The session is not in the store.
 const fn decide_new(facts: Facts, policy: Policy) -> Decision {
     let permitted = matches!(permitted(facts, policy), Permitted::Everything);
     let wanted = match facts.intent {
@@ -294,7 +267,7 @@ const fn decide_new(facts: Facts, policy: Policy) -> Decision {
         Intent::Regenerate => true,
         Intent::Unset | Intent::Destroy => false,
     };
-    // A session whose cookie cannot be sent is not stored: nobody could ever find it (R12).
+    // A session whose cookie cannot be sent is not stored, because no request could ever present it (R12).
     if permitted && wanted && facts.sendable {
         Decision { store: StoreAction::Insert, cookie: CookieAction::Set }
     } else {
@@ -310,7 +283,8 @@ const fn decide_stored(facts: Facts, policy: Policy) -> Decision {
         Intent::Rotate => match (permitted, facts.sign, facts.sendable) {
             (Permitted::Everything, _, true) => set(StoreAction::Update(Write::Everything)),
             (Permitted::SignOut, _, true) => set(StoreAction::Update(Write::SignOut)),
-            // The new verifier cannot be sent: a sign-out ends the session, anything else must not lock the user out.
+            // The new verifier cannot be sent, so writing it would lock the user out. A sign-out destroys the session
+            // instead; anything else keeps the old verifier and writes no changes.
             (Permitted::Everything | Permitted::SignOut, Sign::Out | Sign::OutIn, false) => {
                 Decision { store: StoreAction::Destroy, cookie: CookieAction::Nothing }
             }
@@ -328,7 +302,7 @@ const fn decide_stored(facts: Facts, policy: Policy) -> Decision {
         },
         Intent::Unset => match (policy.unset, facts.sign, facts.origin) {
             (Unset::Destroy, _, _) => destroy(facts, policy),
-            // Of what the request did, the sign-out alone is not taken back.
+            // `unset` takes back all changes of the request except a sign-out.
             (Unset::Keep, Sign::Out | Sign::OutIn, _) if facts.sendable => set(StoreAction::Update(Write::SignOut)),
             (Unset::Keep, Sign::Out | Sign::OutIn, _) => {
                 Decision { store: StoreAction::Destroy, cookie: CookieAction::Nothing }
@@ -349,14 +323,14 @@ const fn set(store: StoreAction) -> Decision {
 const fn destroy(facts: Facts, policy: Policy) -> Decision {
     let cookie = match (policy.removal, facts.origin) {
         (Removal::Nothing, _) => CookieAction::Nothing,
-        // Its cookie was never sent.
+        // The browser never received its cookie.
         (Removal::Cookie, Origin::New) => CookieAction::Nothing,
         (Removal::Cookie, Origin::Found | Origin::Late | Origin::Ambiguous) => CookieAction::Remove,
     };
     Decision { store: StoreAction::Destroy, cookie }
 }
 
-/// A stored session that goes on under its verifier.
+/// A stored session that keeps its verifier. With `everything`, the request's changes may be written.
 const fn keep(facts: Facts, policy: Policy, everything: bool) -> Decision {
     let resave = match policy.resave {
         Resave::Always => !facts.saved,
@@ -385,7 +359,8 @@ const fn keep(facts: Facts, policy: Policy, everything: bool) -> Decision {
     Decision { store, cookie }
 }
 
-/// An anonymous session beside the one that the browser has: only a new one may take its place (R3, R6).
+/// An anonymous session of a browser that has another session. Only a sign-in or `regenerate` may replace the browser's
+/// cookie (R3, R6).
 const fn decide_aside(facts: Facts, policy: Policy) -> Decision {
     let permitted = matches!(permitted(facts, policy), Permitted::Everything) && facts.sendable;
     let follows = match facts.origin {
@@ -398,7 +373,8 @@ const fn decide_aside(facts: Facts, policy: Policy) -> Decision {
         }
         (Intent::Keep | Intent::Rotate | Intent::Regenerate, _, _) => Decision::NOTHING,
         (Intent::Unset, _, _) => Decision::NOTHING,
-        // A superseded cookie may always sign out; what it finds decides about the removal cookie.
+        // A superseded cookie can still sign out. Whether the cookie is removed depends on what the store answers, so
+        // the commit decides that later.
         (Intent::Destroy, _, Origin::Late) => Decision { store: StoreAction::Destroy, cookie: CookieAction::Nothing },
         (Intent::Destroy, _, Origin::New | Origin::Found | Origin::Ambiguous) => Decision::NOTHING,
     }

@@ -1,5 +1,4 @@
-//! What can go wrong. Messages are lower case and never hold a secret, a session id, a field's value or a driver's message
-//! (R26).
+//! The errors of this crate. No message contains a secret, a session id, a field's value or a driver's message.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,18 +10,15 @@ pub use http_session_store::error::{
 use http_session_store::rule_error;
 
 rule_error!(
-    /// Bytes that are too weak to be a [`Secret`](crate::Secret) (R25). Given by `Secret::try_from`.
-    ///
-    /// ```
-    /// # use http_session::{Secret, error::InvalidSecret};
-    /// let error: InvalidSecret = Secret::try_from("keyboard cat").unwrap_err();
-    /// ```
+    /// The bytes are too weak for a [`Secret`](crate::Secret). Returned by `Secret::try_from`.
     InvalidSecret,
-    "a secret has at least 32 bytes, and they are not all the same"
+    "a secret must have at least 32 bytes that are not all the same"
 );
 rule_error!(
-    /// The user signed in too long ago for this step, or not at all. Given by
-    /// [`Session::require_recent`](crate::Session::require_recent). With the feature `axum` it is a 403.
+    /// The user signed in too long ago for this step, or is not signed in. Returned by
+    /// [`Session::require_recent`](crate::Session::require_recent).
+    ///
+    /// With the feature `axum` it is a response with status 403.
     ///
     /// ```
     /// # use http_session::error::SignInNotRecent;
@@ -37,60 +33,36 @@ rule_error!(
     "sign in again to do this"
 );
 rule_error!(
-    /// No bytes at all, where [`Secret::express`](crate::Secret::express) takes a secret of any other length.
-    ///
-    /// ```
-    /// # use http_session::{Secret, error::EmptySecret};
-    /// let error: EmptySecret = Secret::express("").unwrap_err();
-    /// ```
+    /// The secret is empty. Returned by [`Secret::express`](crate::Secret::express), which accepts any other length.
     EmptySecret,
-    "a secret has at least one byte"
+    "a secret must have at least one byte"
 );
 rule_error!(
-    /// A text that cannot be a [`CookieName`](crate::CookieName).
-    ///
-    /// ```
-    /// # use http_session::{CookieName, error::InvalidCookieName};
-    /// let error: InvalidCookieName = CookieName::try_from("s id").unwrap_err();
-    /// ```
+    /// The text is not a valid [`CookieName`](crate::CookieName).
     InvalidCookieName,
-    "a cookie name has 1 to 256 letters, digits or !#$%&'*+-.^_`|~, and no prefix of its own"
+    "a cookie name must have 1 to 256 letters, digits or !#$%&'*+-.^_`|~, and must not begin with `__Host-` or `__Secure-`"
 );
 rule_error!(
-    /// A text that cannot be a [`CookiePath`](crate::CookiePath).
-    ///
-    /// ```
-    /// # use http_session::{CookiePath, error::InvalidCookiePath};
-    /// let error: InvalidCookiePath = CookiePath::try_from("shop").unwrap_err();
-    /// ```
+    /// The text is not a valid [`CookiePath`](crate::CookiePath).
     InvalidCookiePath,
-    "a cookie path begins with `/` and has at most 1024 visible ASCII characters without `;`"
+    "a cookie path must begin with `/` and have at most 1024 visible ASCII characters without `;`"
 );
 rule_error!(
-    /// A text that cannot be a [`CookieDomain`](crate::CookieDomain).
-    ///
-    /// ```
-    /// # use http_session::{CookieDomain, error::InvalidCookieDomain};
-    /// let error: InvalidCookieDomain = CookieDomain::try_from("example.com:443").unwrap_err();
-    /// ```
+    /// The text is not a valid [`CookieDomain`](crate::CookieDomain).
     InvalidCookieDomain,
-    "a cookie domain has at most 253 characters, in labels of 1 to 63 letters, digits and inner hyphens"
+    "a cookie domain must have at most 253 characters, in labels of 1 to 63 letters, digits and inner hyphens"
 );
 rule_error!(
-    /// A text that cannot be a [`TrustedOrigin`](crate::csrf::TrustedOrigin).
-    ///
-    /// ```
-    /// # use http_session::{csrf::TrustedOrigin, error::InvalidOrigin};
-    /// let error: InvalidOrigin = TrustedOrigin::try_from("pay.example.com").unwrap_err();
-    /// ```
+    /// The text is not a valid [`TrustedOrigin`](crate::csrf::TrustedOrigin).
     InvalidOrigin,
-    "an origin is a scheme, `://` and a host in lower case, with a port unless it is the scheme's own, and nothing after it"
+    "an origin must be a scheme, `://` and a host in lower case, with a port only if it is not the scheme's default"
 );
 rule_error!(
-    /// A request that changes something, and does not show that it comes from a page of this site (R24). Given by
-    /// [`Csrf::verify`](crate::Csrf::verify) and [`Csrf::check`](crate::Csrf::check). As a response it is
-    /// [`status`](Self::status) and this message; with the feature `axum` it is an `IntoResponse`. Why says the event
-    /// `session.csrf.refused`, not the response.
+    /// The request changes something and does not show that it comes from a page of this site. Returned by
+    /// [`Csrf::verify`](crate::Csrf::verify) and [`Csrf::check`](crate::Csrf::check).
+    ///
+    /// As a response it has the status [`status`](Self::status) and this message as its body. With the feature `axum`
+    /// it implements `IntoResponse`. The response does not say what was wrong; the event `session.csrf.refused` does.
     ///
     /// ```
     /// use http_session::Csrf;
@@ -105,42 +77,22 @@ rule_error!(
 );
 
 impl CsrfRejection {
-    /// The status of the response: 403.
-    ///
-    /// ```
-    /// # use http_session::error::CsrfRejection;
-    /// fn refuse(rejection: CsrfRejection) -> http::Response<String> {
-    ///     let mut response = http::Response::new(rejection.to_string());
-    ///     *response.status_mut() = rejection.status();
-    ///     response
-    /// }
-    /// ```
+    /// Returns the status of the response: 403.
     #[must_use]
     pub const fn status(self) -> http::StatusCode {
         http::StatusCode::FORBIDDEN
     }
 
-    /// The text of the response: what to do, nothing of what was wrong.
-    ///
-    /// ```
-    /// # use http_session::error::CsrfRejection;
-    /// fn text(rejection: CsrfRejection) -> &'static str {
-    ///     rejection.body_text()
-    /// }
-    /// ```
+    /// Returns the body of the response. It tells the user what to do, but not what was wrong.
     #[must_use]
     pub const fn body_text(self) -> &'static str {
         Self::MESSAGE
     }
 }
 
-/// Why [`Secret::from_env`](crate::Secret::from_env) gave no secret. Tells the variable's name, never its value (R26).
+/// The environment variable does not hold a valid secret. Returned by [`Secret::from_env`](crate::Secret::from_env).
 ///
-/// ```
-/// # use http_session::Secret;
-/// let error = Secret::from_env("SURELY_NOT_SET").unwrap_err();
-/// assert_eq!(error.to_string(), "the environment variable `SURELY_NOT_SET` is not set");
-/// ```
+/// The message contains the variable's name, never its value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretFromEnvError {
     variable: Box<str>,
@@ -158,7 +110,7 @@ impl SecretFromEnvError {
         Self { variable: variable.into(), weak: Some(rule) }
     }
 
-    /// Whether the variable is not there at all; otherwise it is there and breaks R25.
+    /// Whether the variable is not set. Otherwise it is set to a value that is too weak.
     ///
     /// ```
     /// # use http_session::Secret;
@@ -174,7 +126,7 @@ impl SecretFromEnvError {
     }
 }
 
-/// The same sentence as `Display`: a `?` in `main` prints this one.
+/// The same text as `Display`, because an error that `main` returns is printed with `Debug`.
 impl fmt::Debug for SecretFromEnvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
@@ -188,7 +140,7 @@ impl fmt::Display for SecretFromEnvError {
             Some(rule) => {
                 write!(
                     f,
-                    "the environment variable `{}` holds no secret: {rule}; `openssl rand -hex 32` makes one",
+                    "the environment variable `{}` does not hold a valid secret: {rule}; `openssl rand -hex 32` generates one",
                     self.variable
                 )
             }
@@ -198,8 +150,10 @@ impl fmt::Display for SecretFromEnvError {
 
 impl StdError for SecretFromEnvError {}
 
-/// Why a handler gets no session (R16, R18, R22). As a response it is [`status`](Self::status) and
-/// [`body_text`](Self::body_text); with the feature `axum` it is an `IntoResponse`.
+/// The reason why a handler gets no session.
+///
+/// As a response it has the status [`status`](Self::status) and the body [`body_text`](Self::body_text). With the
+/// feature `axum` it implements `IntoResponse`.
 ///
 /// ```
 /// use http_session::Session;
@@ -217,25 +171,20 @@ impl StdError for SecretFromEnvError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionRejection {
-    /// The response of this request has been committed already.
+    /// The session of this request has already been committed with its response.
     Closed,
-    /// The request did not pass a session layer.
+    /// The request did not pass through a session layer.
     NoLayer,
-    /// The request's path is outside of the cookie's path, or ignored by configuration.
+    /// The request's path is outside the cookie's path, or the configuration ignores it.
     OutsidePath,
     /// The store failed to load the session.
     StoreFailed,
-    /// The identity or a required field of the stored session does not decode; nothing was overwritten.
+    /// The identity or a `required` field of the stored session does not decode. The stored session is unchanged.
     Unreadable,
 }
 
 impl SessionRejection {
-    /// The status of the response: 503 when the store failed, else 500, the service's own mistake.
-    ///
-    /// ```
-    /// # use http_session::error::SessionRejection;
-    /// assert_eq!(SessionRejection::StoreFailed.status(), 503);
-    /// ```
+    /// Returns the status of the response: 503 if the store failed, otherwise 500.
     #[must_use]
     pub const fn status(self) -> http::StatusCode {
         match self {
@@ -246,28 +195,24 @@ impl SessionRejection {
         }
     }
 
-    /// The text of the response: what went wrong, nothing of the session.
-    ///
-    /// ```
-    /// # use http_session::error::SessionRejection;
-    /// assert_eq!(SessionRejection::StoreFailed.body_text(), "the session store is unavailable");
-    /// ```
+    /// Returns the body of the response. It says what went wrong, and contains nothing from the session.
     #[must_use]
     pub const fn body_text(self) -> &'static str {
         match self {
-            Self::Closed => "the session of this request has been committed already",
+            Self::Closed => "the session of this request has already been committed",
             Self::NoLayer => {
-                "this request did not pass a session layer: add `.layer(sessions.layer())` around the handler"
+                "this request did not pass through a session layer: add `.layer(sessions.layer())` around the handler"
             }
             Self::OutsidePath => {
-                "there is no session here: the path is outside of the session cookie's path, or ignored"
+                "there is no session for this path: it is outside the session cookie's path, or ignored"
             }
             Self::StoreFailed => "the session store is unavailable",
             Self::Unreadable => "the stored session cannot be read by this handler",
         }
     }
 
-    /// What a handler gets that can do without a session; a mistake of the program is no reason to do without.
+    /// Turns a rejection into `None`, for a handler that takes an `Option`. A missing layer stays an error, since the
+    /// program is wrong and the handler would never see a session.
     #[cfg(any(feature = "hyper", feature = "axum"))]
     pub(crate) fn or_none<T>(found: Result<T, Self>) -> Result<Option<T>, Self> {
         match found {
@@ -286,8 +231,9 @@ impl fmt::Display for SessionRejection {
 
 impl StdError for SessionRejection {}
 
-/// Why an awaited call (`save`, `take`, `reload`, `destroy_others`, a detached session's `save`) did not happen. With the
-/// feature `axum` it is a response of its [`status`](Self::status).
+/// The reason why an awaited call failed: `save`, `take`, `reload`, `destroy_others`, or `save` of a detached session.
+///
+/// With the feature `axum` it is a response with the status [`status`](Self::status).
 ///
 /// ```
 /// use http_session::Session;
@@ -308,40 +254,35 @@ impl StdError for SessionRejection {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SaveError {
-    /// A field was changed by another request, and its rule, or the gate, refuses to join the two (R13).
+    /// Another request changed the same field, and its merge rule or `take` does not combine the two changes.
     Conflict,
-    /// A change of identity, a `regenerate` or the session's end waits in this request: it is committed with the response,
-    /// or by `sign_out` or `destroy`, not by a save (R12).
+    /// This request has a pending change of identity, `regenerate` or end of the session. It is committed with the
+    /// response, or by `sign_out` or `destroy`, but not by a save.
     IdentityPending,
-    /// The session is gone: destroyed or expired. Nothing was created (R8).
+    /// The session was destroyed or has expired. No new session was created.
     Missing,
-    /// There is no session in this request, or its response has been committed already; or the generator of ids
-    /// gave no valid one.
+    /// This request has no session, its response has already been committed, or the configured generator of ids did not
+    /// return a valid id.
     NoSession,
-    /// Nobody is signed in.
+    /// No user is signed in.
     NotSignedIn,
     /// The store failed.
     Store(StoreError),
-    /// Another request rotated or ended the session since it was loaded (R4), or the request came with a late cookie (R6), or
-    /// with two sessions (R3).
+    /// Another request rotated or ended the session after it was loaded, or the request presented a superseded cookie
+    /// or two sessions.
     Superseded,
-    /// The session is larger than the configured limit (R14).
+    /// The session is larger than [`record_limit`](crate::config::builder::Builder::record_limit) allows.
     TooLarge,
-    /// A field does not serialise.
+    /// A field could not be serialised.
     Unencodable,
-    /// The cookie of a new session cannot travel on this connection, so nobody could ever find it (express: a Secure cookie
-    /// over http).
+    /// The cookie of a new session cannot be sent on this connection, so the session was not stored (express: a
+    /// `Secure` cookie over http).
     Unsendable,
 }
 
 impl SaveError {
-    /// A status for a response that says so: what the same failure is at the commit. 409 where another request was first or the
-    /// session is gone, 403 where nobody is signed in, 503 when the store failed, else 500, the service's own mistake.
-    ///
-    /// ```
-    /// # use http_session::error::SaveError;
-    /// assert_eq!(SaveError::Conflict.status(), 409);
-    /// ```
+    /// Returns the status for a response, the same as if the commit had failed in this way: 409 if another request was
+    /// first or the session is gone, 403 if no user is signed in, 503 if the store failed, otherwise 500.
     #[must_use]
     pub const fn status(&self) -> http::StatusCode {
         match self {
@@ -362,12 +303,12 @@ impl fmt::Display for SaveError {
             Self::IdentityPending => "a change of identity is pending; it is committed with the response",
             Self::Missing => "the session no longer exists",
             Self::NoSession => "there is no session in this request",
-            Self::NotSignedIn => "nobody is signed in",
+            Self::NotSignedIn => "no user is signed in",
             Self::Store(_) => "the session store failed",
             Self::Superseded => "another request rotated or ended the session",
             Self::TooLarge => "the session is larger than the limit",
-            Self::Unencodable => "a session field does not serialise",
-            Self::Unsendable => "the session cookie cannot travel on this connection",
+            Self::Unencodable => "a session field could not be serialised",
+            Self::Unsendable => "the session cookie cannot be sent on this connection",
         })
     }
 }

@@ -1,7 +1,8 @@
-//! The session cookie's rules, checked by the compiler.
+//! The rules for the session cookie, checked by the compiler.
 //!
-//! The parameter of [`Cookie`] says what is still open: [`HostPrefix`], [`SecurePrefix`], [`Plain`], [`PlainSecure`],
-//! [`PlainInsecure`] or [`PlainAuto`]. Nobody has to write it, except in a type that keeps a `Cookie`.
+//! The type parameter of [`Cookie`] records the prefix of its name, and whether it is `Secure`: [`HostPrefix`],
+//! [`SecurePrefix`], [`Plain`], [`PlainSecure`], [`PlainInsecure`] or [`PlainAuto`]. You have to name it only in a type
+//! that contains a `Cookie`:
 //!
 //! ```
 //! use http_session::config::cookie::HostPrefix;
@@ -20,12 +21,14 @@ use std::sync::Arc;
 use crate::cookie::attributes::{Attributes, SameSiteRule, SecureRule};
 use crate::cookie::{CookieDomain, CookieName, CookiePath, Priority, Text};
 
-/// The rules of the session cookie.
+/// The name and attributes of the session cookie, for [`Builder::cookie`](crate::config::builder::Builder::cookie).
 ///
-/// Given to [`Builder::cookie`](crate::config::builder::Builder::cookie). Begin with [`Cookie::host`], the strictest, and the default of
-/// [`SessionConfig::builder`](crate::SessionConfig::builder). Every cookie begins `HttpOnly`, `Secure`,
-/// `SameSite=Lax` and `Path=/` (OWASP Session Management Cheat Sheet, "Cookies"). What browsers would drop without a word does
-/// not compile, in whatever order it is written.
+/// Start with [`Cookie::host`], the strictest kind and the default of
+/// [`SessionConfig::builder`](crate::SessionConfig::builder). Every cookie starts with `HttpOnly`, `Secure`,
+/// `SameSite=Lax` and `Path=/` (OWASP Session Management Cheat Sheet, "Cookies").
+///
+/// Browsers silently drop a cookie whose attributes contradict each other. Such a combination does not compile,
+/// whatever the order of the calls.
 ///
 /// ```
 /// use http_session::{Cookie, cookie_domain, cookie_name, cookie_path};
@@ -47,142 +50,80 @@ pub struct Cookie<P> {
     rules: PhantomData<P>,
 }
 
-/// Named `__Host-..`: `Secure`, `Path=/`, no `Domain`.
-///
-/// ```
-/// # use http_session::{Cookie, config::cookie::HostPrefix, cookie_name};
-/// let cookie: Cookie<HostPrefix> = Cookie::host(cookie_name!("sid"));
-/// ```
+/// The name starts with `__Host-`: always `Secure`, `Path=/` and no `Domain`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct HostPrefix;
 
-/// Named `__Secure-..`: `Secure`.
-///
-/// ```
-/// # use http_session::{Cookie, config::cookie::SecurePrefix, cookie_name};
-/// let cookie: Cookie<SecurePrefix> = Cookie::secure(cookie_name!("sid"));
-/// ```
+/// The name starts with `__Secure-`: always `Secure`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SecurePrefix;
 
-/// Without a prefix, `Secure` so far.
-///
-/// ```
-/// # use http_session::{Cookie, config::cookie::Plain, cookie_name};
-/// let cookie: Cookie<Plain> = Cookie::plain(cookie_name!("sid"));
-/// ```
+/// The name has no prefix. The cookie is `Secure`, and this can still be changed.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Plain;
 
-/// Without a prefix, `Secure` because `SameSite=None` or `Partitioned` demands it.
-///
-/// ```
-/// # use http_session::{Cookie, config::cookie::PlainSecure, cookie_name};
-/// let cookie: Cookie<PlainSecure> = Cookie::plain(cookie_name!("sid")).same_site_none();
-/// ```
+/// The name has no prefix. The cookie is always `Secure`, because `SameSite=None` or `Partitioned` requires it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PlainSecure;
 
-/// Without a prefix and without `Secure`.
-///
-/// ```
-/// # use http_session::{Cookie, config::cookie::PlainInsecure, cookie_name};
-/// let cookie: Cookie<PlainInsecure> = Cookie::plain(cookie_name!("sid")).insecure();
-/// ```
+/// The name has no prefix, and the cookie is not `Secure`.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PlainInsecure;
 
-/// Without a prefix, `Secure` as the request's transport is.
-///
-/// ```
-/// # use http_session::{Cookie, config::cookie::PlainAuto, cookie_name};
-/// let cookie: Cookie<PlainAuto> = Cookie::plain(cookie_name!("sid")).secure_auto();
-/// ```
+/// The name has no prefix. The cookie is `Secure` if the request came in over https.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PlainAuto;
 
+// Each trait below is one thing that browsers allow (RFC 6265bis and CHIPS), and each type above implements the traits
+// that apply to it. Browsers silently drop a cookie that breaks a rule. So with a wrong `impl`, no session works, and
+// the server sees no error.
+
 mod sealed {
     #[diagnostic::on_unimplemented(
-        message = "the cookie's rules are not for `{Self}` to implement",
-        label = "they are sealed: browsers decide what they take"
+        message = "`{Self}` cannot implement a rule of the session cookie",
+        label = "these traits are sealed: they state what browsers accept"
     )]
     pub trait Sealed {}
 }
 
-/// The name lets the path be another than `/`: every cookie but one with `__Host-` (RFC 6265bis, section 4.1.3.2).
-///
-/// ```
-/// use http_session::config::cookie::PathIsFree;
-/// # use http_session::{Cookie, cookie_path};
-///
-/// fn below_shop<P: PathIsFree>(cookie: Cookie<P>) -> Cookie<P> {
-///     cookie.path(cookie_path!("/shop"))
-/// }
-/// ```
+/// The path can be set: every cookie except a `__Host-` cookie (RFC 6265bis, section 4.1.3.2).
 #[diagnostic::on_unimplemented(
-    message = "a `__Host-` cookie has `Path=/` and no other path",
+    message = "a `__Host-` cookie always has `Path=/`",
     label = "browsers would drop this cookie",
-    note = "leave out `.path(..)`, or begin with `Cookie::secure(..)` instead of `Cookie::host(..)`"
+    note = "remove `.path(..)`, or start with `Cookie::secure(..)` instead of `Cookie::host(..)`"
 )]
 pub trait PathIsFree: sealed::Sealed {}
 
-/// The name lets the cookie have a domain: every cookie but one with `__Host-` (RFC 6265bis, section 4.1.3.2).
-///
-/// ```
-/// use http_session::config::cookie::DomainIsFree;
-/// # use http_session::{Cookie, cookie_domain};
-///
-/// fn everywhere<P: DomainIsFree>(cookie: Cookie<P>) -> Cookie<P> {
-///     cookie.domain(cookie_domain!("example.com"))
-/// }
-/// ```
+/// The domain can be set: every cookie except a `__Host-` cookie (RFC 6265bis, section 4.1.3.2).
 #[diagnostic::on_unimplemented(
-    message = "a `__Host-` cookie belongs to one host and has no `Domain`",
+    message = "a `__Host-` cookie belongs to one host and cannot have a `Domain`",
     label = "browsers would drop this cookie",
-    note = "leave out `.domain(..)`, or begin with `Cookie::secure(..)` instead of `Cookie::host(..)`"
+    note = "remove `.domain(..)`, or start with `Cookie::secure(..)` instead of `Cookie::host(..)`"
 )]
 pub trait DomainIsFree: sealed::Sealed {}
 
-/// Nothing demands that the cookie is `Secure`.
-///
-/// ```
-/// use http_session::config::cookie::{PlainInsecure, SecureIsFree};
-/// # use http_session::{Cookie, cookie_name};
-///
-/// fn on_this_machine<P: SecureIsFree>(cookie: Cookie<P>) -> Cookie<PlainInsecure> {
-///     cookie.insecure()
-/// }
-/// ```
+/// The cookie does not have to be `Secure`, so this can be changed.
 #[diagnostic::on_unimplemented(
-    message = "this cookie must be `Secure`: its prefix, `SameSite=None` or `Partitioned` demands it",
+    message = "this cookie must be `Secure`: its prefix, `SameSite=None` or `Partitioned` requires it",
     label = "browsers would drop this cookie",
-    note = "leave this call out; or begin with `Cookie::plain(..)` and leave out `.same_site_none()` and `.partitioned()`"
+    note = "remove this call; or start with `Cookie::plain(..)` and remove `.same_site_none()` and `.partitioned()`"
 )]
 pub trait SecureIsFree: sealed::Sealed {}
 
 /// The cookie is `Secure` on every response.
-///
-/// ```
-/// use http_session::config::cookie::SecureIsCertain;
-/// # use http_session::{Cookie, cookie_name};
-///
-/// fn embedded<P: SecureIsCertain>(cookie: Cookie<P>) -> Cookie<P::Kept> {
-///     cookie.partitioned()
-/// }
-/// ```
 #[diagnostic::on_unimplemented(
     message = "`SameSite=None` and `Partitioned` need a cookie that is always `Secure`",
-    label = "browsers would drop this cookie where it is not `Secure`",
-    note = "leave out `.insecure()` or `.secure_auto()`; `.same_site_auto()` is `None` only where the cookie is `Secure`"
+    label = "browsers would drop this cookie whenever it is not `Secure`",
+    note = "remove `.insecure()` or `.secure_auto()`; or use `.same_site_auto()`, which is `None` only if the cookie is `Secure`"
 )]
 pub trait SecureIsCertain: sealed::Sealed {
-    /// The rules from which `Secure` cannot be taken any more.
+    /// The same kind of cookie, from which `Secure` can no longer be removed.
     type Kept;
 }
 
@@ -224,44 +165,34 @@ impl DomainIsFree for PlainAuto {}
 impl SecureIsFree for PlainAuto {}
 
 impl Cookie<HostPrefix> {
-    /// A cookie named `__Host-` and this name: no other host and no plain http page can set one, so nobody can toss in his own
-    /// (RFC 6265bis, section 4.1.3.2).
+    /// Creates a cookie whose name is `__Host-` followed by this name (RFC 6265bis, section 4.1.3.2).
     ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")); // named `__Host-sid`
-    /// ```
+    /// Browsers accept it only from this host over https. So neither another subdomain nor a page over plain http can
+    /// plant a cookie of this name.
     pub fn host(name: CookieName) -> Self {
         Self::begin(prefixed("__Host-", name))
     }
 }
 
 impl Cookie<SecurePrefix> {
-    /// A cookie named `__Secure-` and this name: only https pages can set one (RFC 6265bis, section 4.1.3.1).
+    /// Creates a cookie whose name is `__Secure-` followed by this name (RFC 6265bis, section 4.1.3.1).
     ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_domain, cookie_name};
-    /// let cookie = Cookie::secure(cookie_name!("sid")).domain(cookie_domain!("example.com")); // named `__Secure-sid`
-    /// ```
+    /// Browsers accept it only over https. Other subdomains can set a cookie of this name.
     pub fn secure(name: CookieName) -> Self {
         Self::begin(prefixed("__Secure-", name))
     }
 }
 
 impl Cookie<Plain> {
-    /// A cookie of exactly this name. Any host of the domain can set one of the same name.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::plain(cookie_name!("connect.sid"));
-    /// ```
+    /// Creates a cookie with exactly this name. Any host of the domain can set a cookie of the same name.
     pub fn plain(name: CookieName) -> Self {
         Self::begin(name.into_text())
     }
 }
 
 impl Cookie<PlainInsecure> {
-    /// For development on this machine (R23): a name that no production configuration reads, without `Secure`.
+    /// The cookie for development on this machine (R23): without `Secure`, under a name that the other presets do not
+    /// use.
     pub(crate) fn development() -> Self {
         Cookie::plain(CookieName::from_literal("sid-development")).insecure()
     }
@@ -287,13 +218,11 @@ impl<P> Cookie<P> {
         Cookie { attributes: self.attributes, rules: PhantomData }
     }
 
-    /// Sent below this path alone; outside it there is no session (R22). No protection between paths: scripts of one host reach
-    /// all (RFC 6265bis, sections 8.5 and 8.6). Not on a `__Host-` cookie.
+    /// Restricts the cookie to this path and the paths below it. Requests to other paths have no session. Not available
+    /// for a `__Host-` cookie.
     ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name, cookie_path};
-    /// let cookie = Cookie::secure(cookie_name!("sid")).path(cookie_path!("/shop"));
-    /// ```
+    /// This does not protect one path from another: scripts on the same host can reach all paths (RFC 6265bis, sections
+    /// 8.5 and 8.6).
     pub fn path(self, path: CookiePath) -> Self
     where
         P: PathIsFree,
@@ -301,13 +230,8 @@ impl<P> Cookie<P> {
         self.with(|attributes| attributes.path = path)
     }
 
-    /// Sent to every host of this domain. Each of them can then read and replace the session's cookie (RFC 6265bis, sections
-    /// 8.5 and 8.6). Not on a `__Host-` cookie.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_domain, cookie_name};
-    /// let cookie = Cookie::secure(cookie_name!("sid")).domain(cookie_domain!("example.com"));
-    /// ```
+    /// Sends the cookie to every host of this domain. Each of those hosts can then read and replace it (RFC 6265bis,
+    /// sections 8.5 and 8.6). Not available for a `__Host-` cookie.
     pub fn domain(self, domain: CookieDomain) -> Self
     where
         P: DomainIsFree,
@@ -315,24 +239,15 @@ impl<P> Cookie<P> {
         self.with(|attributes| attributes.domain = Some(domain))
     }
 
-    /// Without `HttpOnly`: every script on the page can steal the session.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).readable_by_scripts(); // express: httpOnly: false
-    /// ```
+    /// Removes `HttpOnly` (express: `httpOnly: false`). Every script on the page can then steal the session.
     #[doc(alias = "httpOnly")]
     pub fn readable_by_scripts(self) -> Self {
         self.with(|attributes| attributes.http_only = false)
     }
 
-    /// Without `Secure`: whoever listens on the network can steal the session. For your own machine there is
-    /// [`SessionConfig::development`](crate::SessionConfig::development).
+    /// Removes `Secure` (express: `secure: false`). Anyone who listens on the network can then steal the session.
     ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::plain(cookie_name!("sid")).insecure(); // express: secure: false
-    /// ```
+    /// For development on your own machine, use [`SessionConfig::development`](crate::SessionConfig::development).
     pub fn insecure(self) -> Cookie<PlainInsecure>
     where
         P: SecureIsFree,
@@ -340,13 +255,10 @@ impl<P> Cookie<P> {
         self.becoming(|attributes| attributes.secure = SecureRule::Never)
     }
 
-    /// `Secure` where the request came in over https (R19), as express's `secure: 'auto'`. Never turned off again for a
-    /// session that had it; one that began on http gets a new verifier with its first use over https.
+    /// Sets `Secure` if the request came in over https (express: `secure: 'auto'`).
     ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::plain(cookie_name!("sid")).secure_auto().same_site_auto();
-    /// ```
+    /// A session that has had a `Secure` cookie keeps it. A session that began over http gets a new verifier at its
+    /// first use over https.
     pub fn secure_auto(self) -> Cookie<PlainAuto>
     where
         P: SecureIsFree,
@@ -354,35 +266,21 @@ impl<P> Cookie<P> {
         self.becoming(|attributes| attributes.secure = SecureRule::Auto)
     }
 
-    /// `SameSite=Strict`: a visitor who follows a link from elsewhere comes without his session.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).same_site_strict(); // express: sameSite: 'strict'
-    /// ```
+    /// Sets `SameSite=Strict` (express: `sameSite: 'strict'`). A visitor who follows a link from another site arrives
+    /// without a session.
     #[doc(alias = "sameSite")]
     pub fn same_site_strict(self) -> Self {
         self.with(|attributes| attributes.same_site = SameSiteRule::Strict)
     }
 
-    /// `SameSite=Lax`, the default: sent along when the visitor follows a link from elsewhere, not with a form that is posted
-    /// from there (RFC 6265bis, section 4.1.2.7).
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).same_site_lax(); // express: sameSite: 'lax'
-    /// ```
+    /// Sets `SameSite=Lax`, the default (express: `sameSite: 'lax'`). The cookie is sent if the visitor follows a link
+    /// from another site, but not with a form that another site posts (RFC 6265bis, section 4.1.2.7).
     pub fn same_site_lax(self) -> Self {
         self.with(|attributes| attributes.same_site = SameSiteRule::Lax)
     }
 
-    /// `SameSite=None`: sent with every request from everywhere; protect what changes state against CSRF. The cookie must be
-    /// `Secure`.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).same_site_none(); // express: sameSite: 'none'
-    /// ```
+    /// Sets `SameSite=None` (express: `sameSite: 'none'`). The cookie is sent with every request from any site, so
+    /// protect requests that change something against [CSRF](crate::guide::csrf). The cookie must be `Secure`.
     pub fn same_site_none<Kept>(self) -> Cookie<Kept>
     where
         P: SecureIsCertain<Kept = Kept>,
@@ -390,32 +288,18 @@ impl<P> Cookie<P> {
         self.becoming(|attributes| attributes.same_site = SameSiteRule::None)
     }
 
-    /// `SameSite=None` where the cookie is `Secure`, else `Lax` (express 1.19: `sameSite: 'auto'`).
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::plain(cookie_name!("sid")).secure_auto().same_site_auto();
-    /// ```
+    /// Sets `SameSite=None` if the cookie is `Secure`, otherwise `Lax` (express 1.19: `sameSite: 'auto'`).
     pub fn same_site_auto(self) -> Self {
         self.with(|attributes| attributes.same_site = SameSiteRule::Auto)
     }
 
-    /// Without `SameSite`: what that means is the browser's choice.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).without_same_site(); // express: sameSite: false
-    /// ```
+    /// Removes `SameSite` (express: `sameSite: false`). Each browser then applies its own default.
     pub fn without_same_site(self) -> Self {
         self.with(|attributes| attributes.same_site = SameSiteRule::Omit)
     }
 
-    /// `Partitioned` (CHIPS): embedded in other sites, a session for each of them. The cookie must be `Secure`.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).same_site_none().partitioned();
-    /// ```
+    /// Sets `Partitioned` (CHIPS). Embedded in other sites, the service has a separate session for each of those sites.
+    /// The cookie must be `Secure`.
     pub fn partitioned<Kept>(self) -> Cookie<Kept>
     where
         P: SecureIsCertain<Kept = Kept>,
@@ -423,12 +307,7 @@ impl<P> Cookie<P> {
         self.becoming(|attributes| attributes.partitioned = true)
     }
 
-    /// Chromium's `Priority`: which cookies it drops last.
-    ///
-    /// ```
-    /// # use http_session::{Cookie, config::Priority, cookie_name};
-    /// let cookie = Cookie::host(cookie_name!("sid")).priority(Priority::High);
-    /// ```
+    /// Sets Chromium's `Priority`, which decides what cookies it drops last.
     pub fn priority(self, priority: Priority) -> Self {
         self.with(|attributes| attributes.priority = Some(priority))
     }
@@ -453,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn todays_right_defaults() {
+    fn a_host_cookie_starts_strict() {
         let host = Cookie::host(cookie_name!("sid")).into_attributes().resolve(None);
         assert!(host.secure && host.http_only && !host.partitioned);
         assert_eq!((host.path.as_str(), host.domain, host.same_site), ("/", None, Some(SameSite::Lax)));

@@ -23,14 +23,14 @@ use crate::token::{CookieKeys, Format, Keys, TEXT_BYTES};
 use http_session_store::record::RawJson;
 use http_session_store::{SELECTOR_BYTES, SessionId};
 
-/// What one session has of its own instead of the configured lifetimes.
+/// The lifetimes that one session has of its own. `None` means the configured one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OwnLifetimes {
     idle: Option<Duration>,
     absolute: Option<Duration>,
 }
 
-/// The configuration as the middleware uses it, without the store's type.
+/// The configuration without the store's type, so that the middleware needs no type parameter.
 pub(crate) struct ErasedConfig {
     store: Arc<dyn ErasedStore>,
     keys: CookieKeys,
@@ -42,7 +42,8 @@ pub(crate) struct ErasedConfig {
 
 impl ErasedConfig {
     pub(super) fn new(secret: &Secret, store: Arc<dyn ErasedStore>, mut settings: Settings) -> Self {
-        // The secrets themselves are wiped as soon as there are keys.
+        // Takes the secrets out of the settings, so that they are wiped here. Only HMAC states made from them stay in
+        // memory.
         let previous = &mem::take(&mut settings.previous_secrets);
         let name = settings.attributes.name.as_str();
         let keys = match settings.format {
@@ -60,7 +61,7 @@ impl ErasedConfig {
         &*self.store
     }
 
-    /// The index, where the configuration has one (R28).
+    /// The index, if the configuration has one (R28).
     pub(crate) fn index(&self) -> Option<&dyn ErasedIndex> {
         self.settings.index.as_deref()
     }
@@ -69,17 +70,18 @@ impl ErasedConfig {
         &self.keys
     }
 
-    /// Time since some fixed moment.
+    /// The time since a fixed moment, on the configured clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.settings.clock.elapsed()
     }
 
-    /// Fills a buffer from the thread's cryptographic generator, which the operating system seeds.
+    /// Fills a buffer with random bytes from the thread's cryptographic generator, which the operating system seeds.
     pub(crate) fn random(&self, buffer: &mut [u8]) {
         rand::rng().fill_bytes(buffer);
     }
 
-    /// An id for a new session; `None` when the application's generator gave none of the allowed shape.
+    /// An id for a new session. `None` if the application's generator returned an id that does not have the configured
+    /// shape.
     pub(crate) fn generate_id(&self, parts: Option<&Parts>) -> Option<SessionId> {
         match (self.settings.format, &self.settings.generate_id, parts) {
             (Format::Native, _, _) => {
@@ -95,7 +97,7 @@ impl ErasedConfig {
                 id
             }
             (Format::Express, _, _) => {
-                // As express-session's uid-safe: 24 bytes, 32 characters.
+                // The same as uid-safe in express-session: 24 bytes, 32 characters.
                 let mut bytes = [0; 24];
                 self.random(&mut bytes);
                 SessionId::try_from(URL_SAFE_NO_PAD.encode(bytes).as_str()).ok()
@@ -103,16 +105,16 @@ impl ErasedConfig {
         }
     }
 
-    /// Whether a cookie's value of this length can be one of ours at all.
+    /// Whether a cookie value of this length can be ours. Other values are dropped before anything is computed.
     pub(crate) const fn is_cookie_length(&self, length: usize) -> bool {
         match self.settings.format {
             Format::Native => length == TEXT_BYTES,
-            // An id of 1,024 bytes, percent-encoded, and its signature.
+            // An id of 1,024 bytes takes up to 3,072 when percent-encoded. The rest is for the signature.
             Format::Express => length <= 4096,
         }
     }
 
-    /// Whether the request must be kept beside the slot.
+    /// Whether a function of the configuration needs the request's head after the request has gone to the handler.
     pub(crate) fn needs_parts(&self) -> bool {
         self.settings.generate_id.is_some()
             || self.settings.cookie_rules.is_some()
@@ -133,14 +135,15 @@ impl ErasedConfig {
             && !self.settings.ignored_paths.iter().any(|ignored| ignored == path)
     }
 
-    /// Whether the session is loaded even if nobody asks for it.
+    /// Whether the session is loaded even if no handler asks for it.
     pub(crate) fn loads_always(&self) -> bool {
         self.settings.activity == Activity::Presented
             || self.settings.policy.resave == Resave::Always
             || self.settings.policy.save_uninitialized == SaveUninitialized::Always
     }
 
-    /// The lifetimes that a session has of its own: a `max_age` of its own stands in for an idle lifetime.
+    /// The lifetimes of the session with these cookie attributes. A `max_age` of its own is also its idle lifetime,
+    /// unless it has an idle lifetime of its own.
     pub(crate) fn own_lifetimes(&self, cookie: Option<&RawJson>) -> OwnLifetimes {
         let Some(json) = cookie else {
             return OwnLifetimes::default();
@@ -151,7 +154,7 @@ impl ErasedConfig {
         OwnLifetimes { idle: own.idle.or(max_age), absolute: own.absolute }
     }
 
-    /// The lifetimes of a session with these attributes of its own.
+    /// The lifetimes that apply: the session's own, otherwise the configured ones.
     pub(crate) fn lifetimes(&self, own: OwnLifetimes) -> Lifetimes {
         Lifetimes {
             idle: own.idle.unwrap_or(self.lifetimes.idle),

@@ -1,5 +1,6 @@
-//! What a program decides once: secret, store, cookie, lifetimes, policy. The compiler checks it in
-//! [`Builder`](builder::Builder), and it does not change later.
+//! The configuration of a program's sessions: secret, store, cookie, lifetimes and policy.
+//!
+//! A [`Builder`](builder::Builder) collects it, the compiler checks it, and it does not change at run time.
 
 pub mod builder;
 pub(crate) mod cookie_rules;
@@ -15,7 +16,8 @@ pub use crate::cookie::Priority;
 pub use crate::cookie::transport::{Transport, TrustedProxy};
 pub use crate::decide::{CommitOn, Removal};
 
-/// The rules for the cookie's name, `Domain`, `Path` and `Secure`, as types. Error messages of the compiler name them.
+/// Types and traits that state which attributes a [`Cookie`](crate::Cookie) can have. They appear in the compiler's
+/// error messages.
 pub mod cookie {
     pub use super::cookie_rules::{
         DomainIsFree, HostPrefix, PathIsFree, Plain, PlainAuto, PlainInsecure, PlainSecure, SecureIsCertain,
@@ -23,7 +25,7 @@ pub mod cookie {
     };
 }
 
-/// Options that exist for the sake of express-session: its defaults, its formats, its words.
+/// Options for compatibility with express-session.
 pub mod express {
     pub use crate::decide::{Resave, SaveUninitialized, Unset};
     pub use crate::token::ExpressSecret;

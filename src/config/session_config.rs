@@ -1,4 +1,4 @@
-//! A finished configuration.
+//! The finished configuration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,9 @@ use super::settings::Settings;
 use crate::token::Secret;
 use http_session_store::SessionStore;
 
-/// A finished configuration: cheap to clone, shared by all services made of it.
+/// A finished configuration, shared by all services and layers that are made from it. Cloning it is cheap.
 ///
-/// Made by [`SessionConfig::builder`], [`SessionConfig::express`] or [`SessionConfig::development`].
-///
-/// ```
-/// use http_session::{MemoryStore, Secret, SessionConfig};
-///
-/// let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-/// let shared = sessions.clone(); // the same secret and the same store
-/// ```
+/// Build one with [`SessionConfig::builder`], [`SessionConfig::express`] or [`SessionConfig::development`].
 #[doc(alias = "SessionManagerLayer")]
 pub struct SessionConfig<S> {
     pub(crate) config: Arc<ErasedConfig>,
@@ -30,7 +23,7 @@ impl<S: SessionStore> SessionConfig<S> {
         Self { config: Arc::new(ErasedConfig::new(secret, Arc::new(Arc::clone(&store)), settings)), store }
     }
 
-    /// The store, for what the middleware does not do: counting sessions, clearing them.
+    /// Returns the store, for tasks beside the middleware, such as counting or clearing sessions.
     ///
     /// ```
     /// use http_session::store::EnumerateSessions;

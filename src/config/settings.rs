@@ -1,4 +1,4 @@
-//! All that a builder collects, without its type-state.
+//! The values that a builder collects, without its type parameters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,22 +19,17 @@ use crate::token::express::IdShape;
 use http_session_store::clock::{Clock, SystemClock};
 use http_session_store::record::{Extent, Lifetime};
 
-/// How long a session may live (R7; OWASP: idle and absolute timeout). The configuration's are given to
-/// [`Builder::idle`](crate::config::builder::Builder::idle) and [`absolute`](crate::config::builder::Builder::absolute), those of one session to
-/// [`Session::set_lifetimes`](crate::Session::set_lifetimes).
+/// How long a session may live (OWASP: idle and absolute timeout).
 ///
-/// ```
-/// use std::time::Duration;
-/// use http_session::config::Lifetimes;
-///
-/// const DAY: Duration = Duration::from_secs(24 * 3600);
-/// let remembered = Lifetimes { idle: 30 * DAY, absolute: 180 * DAY };
-/// ```
+/// [`Builder::idle`](crate::config::builder::Builder::idle) and
+/// [`Builder::absolute`](crate::config::builder::Builder::absolute) set the lifetimes for a configuration, and
+/// [`Session::set_lifetimes`](crate::Session::set_lifetimes) for one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Without activity.
+    /// The time without activity after which the session ends.
     pub idle: Duration,
-    /// In all, from the last sign-in or sign-out, before one from creation.
+    /// The time after which the session ends whatever its activity. It counts from the last sign-in or sign-out, or
+    /// from the session's creation if there was neither.
     pub absolute: Duration,
 }
 
@@ -43,13 +38,13 @@ impl Lifetimes {
         Lifetime { idle: self.idle, absolute: self.absolute, extent }
     }
 
-    /// A session that dies at once would have a cookie and no record (R12).
+    /// A session with a lifetime of zero would get a cookie, but have no record (R12).
     pub(crate) fn at_least_a_moment(self) -> Self {
-        Self { idle: self.idle.max(MOMENT), absolute: self.absolute.max(MOMENT) }
+        Self { idle: self.idle.max(SHORTEST_LIFETIME), absolute: self.absolute.max(SHORTEST_LIFETIME) }
     }
 }
 
-const MOMENT: Duration = Duration::from_millis(1);
+const SHORTEST_LIFETIME: Duration = Duration::from_millis(1);
 
 pub(crate) type CookieRules = Box<dyn Fn(&Parts, &mut SessionCookie) + Send + Sync>;
 pub(crate) type Fingerprint = Box<dyn Fn(&Parts) -> Vec<u8> + Send + Sync>;
@@ -85,7 +80,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Today's right defaults.
+    /// The defaults of [`SessionConfig::builder`](super::SessionConfig::builder).
     pub(super) fn new() -> Self {
         const HOUR: Duration = Duration::from_secs(3600);
         Self {
@@ -118,15 +113,15 @@ impl Settings {
         }
     }
 
-    /// The lifetimes: `max_age` stands in for an idle lifetime that is not given.
+    /// The configured lifetimes. Without `idle`, `max_age` is the idle lifetime.
     pub(super) fn lifetimes(&self) -> Lifetimes {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let idle = self.idle.or(self.attributes.max_age).unwrap_or(DAY);
         Lifetimes { idle, absolute: self.absolute }.at_least_a_moment()
     }
 
-    /// How long a session lives whose cookie has not come back yet (R14).
+    /// The lifetime of an anonymous session until its cookie comes back for the first time (R14).
     pub(crate) fn unconfirmed(&self) -> Duration {
-        self.unconfirmed.max(MOMENT)
+        self.unconfirmed.max(SHORTEST_LIFETIME)
     }
 }

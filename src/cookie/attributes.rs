@@ -1,4 +1,4 @@
-//! A cookie's attributes: as configured, and as they are for one response.
+//! The attributes of the session cookie: the configured rules, and what they become for one response.
 
 use std::time::Duration;
 
@@ -6,43 +6,29 @@ use crate::config::Transport;
 
 use super::name::{CookieDomain, CookiePath, Text};
 
-/// When a browser sends the cookie with requests that begin on another site (RFC 6265bis, section 4.1.2.7).
+/// Whether a browser sends the cookie with requests that come from another site (RFC 6265bis, section 4.1.2.7).
 ///
-/// Configured with [`Cookie`](crate::Cookie); for one session it is
-/// [`SessionCookie::same_site`](crate::SessionCookie::same_site).
-///
-/// ```
-/// use http_session::{SameSite, SessionCookie};
-///
-/// fn only_from_here(cookie: &mut SessionCookie) {
-///     cookie.same_site = Some(SameSite::Strict);
-/// }
-/// ```
+/// [`Cookie`](crate::Cookie) sets it for all sessions, and
+/// [`SessionCookie::same_site`](crate::SessionCookie::same_site) for one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SameSite {
-    /// Never.
+    /// The cookie is not sent.
     Strict,
-    /// Only when the user follows a link there: top-level, with a safe method.
+    /// The cookie is sent only if the user follows a link (a top-level request with a safe method).
     Lax,
-    /// Always. Browsers demand `Secure` with it.
+    /// The cookie is sent. Browsers require `Secure` with it.
     None,
 }
 
-/// Which cookies a browser drops last when a site has too many (Chromium's `Priority` attribute; no standard).
-///
-/// ```
-/// use http_session::{Cookie, config::Priority, cookie_name};
-///
-/// let cookie = Cookie::host(cookie_name!("sid")).priority(Priority::High);
-/// assert!(Priority::Low < Priority::High);
-/// ```
+/// Which cookies a browser drops first if a site has too many (Chromium's `Priority` attribute, which is not a
+/// standard).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Dropped first.
+    /// The cookie is dropped first.
     Low,
-    /// As without the attribute.
+    /// The same as without the attribute.
     Medium,
-    /// Dropped last.
+    /// The cookie is dropped last.
     High,
 }
 
@@ -51,7 +37,7 @@ pub enum Priority {
 pub(crate) enum SecureRule {
     Always,
     Never,
-    /// As the request came in (express: `secure: 'auto'`).
+    /// If the request came in over https (express: `secure: 'auto'`).
     Auto,
 }
 
@@ -61,7 +47,7 @@ pub(crate) enum SameSiteRule {
     Strict,
     Lax,
     None,
-    /// `None` when the cookie is `Secure`, else `Lax` (express 1.19: `sameSite: 'auto'`).
+    /// `None` if the cookie is `Secure`, otherwise `Lax` (express 1.19: `sameSite: 'auto'`).
     Auto,
     Omit,
 }
@@ -69,7 +55,7 @@ pub(crate) enum SameSiteRule {
 /// The configured rules of the session cookie.
 #[derive(Clone, Debug)]
 pub(crate) struct Attributes {
-    /// With its prefix.
+    /// The name with its prefix.
     pub(crate) name: Text,
     pub(crate) path: CookiePath,
     pub(crate) domain: Option<CookieDomain>,
@@ -97,7 +83,7 @@ impl Attributes {
         }
     }
 
-    /// The attributes of a response. A transport that nobody vouches for counts as insecure (R19).
+    /// The attributes for one response. An unknown transport counts as insecure (R19).
     pub(crate) fn resolve(&self, transport: Option<Transport>) -> Resolved {
         let secure = match self.secure {
             SecureRule::Always => true,
@@ -125,10 +111,10 @@ impl Attributes {
     }
 }
 
-/// The attributes of one response.
+/// The attributes for one response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
-    /// With its prefix.
+    /// The name with its prefix.
     pub(crate) name: Text,
     pub(crate) path: CookiePath,
     pub(crate) domain: Option<CookieDomain>,

@@ -1,8 +1,8 @@
-//! Splitting the lists in header fields (RFC 9110, section 5.6), quoted strings in one piece.
+//! Splits lists in header fields (RFC 9110, section 5.6). Quoted strings stay in one piece.
 
-/// The elements between separators that stand outside of quotes, trimmed; empty ones too.
+/// The elements of a list, trimmed, including empty elements. Separators inside quotes do not count.
 ///
-/// A quoted string that never ends reaches to the end of the line, and so does its element.
+/// A quoted string without a closing quote extends to the end of the line, and so does its element.
 pub(crate) fn elements(line: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
@@ -26,7 +26,7 @@ fn end_of_element(line: &[u8], separator: u8) -> Option<usize> {
     line.iter().position(|&byte| quotes.are_closed_after(byte) && byte == separator)
 }
 
-/// Whether every quoted string in an element ends.
+/// Whether every quoted string in an element has its closing quote.
 pub(crate) fn is_closed(element: &[u8]) -> bool {
     let mut quotes = Quotes::default();
     element.iter().fold(true, |_, &byte| quotes.are_closed_after(byte))

@@ -1,4 +1,4 @@
-//! Cookies in the words of RFC 6265bis: reading a request's (stage 1), writing a response's (stage 8).
+//! Cookies as RFC 6265bis defines them: reading those of a request (stage 1), writing ours into a response (stage 8).
 
 pub(crate) mod attributes;
 pub(crate) mod list;

@@ -1,11 +1,11 @@
-//! Names, paths and domains that a browser accepts.
+//! Names, paths and domains of cookies that browsers accept.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{InvalidCookieDomain, InvalidCookieName, InvalidCookiePath};
 
-/// A text that is cheap to clone, whether it was written in the source or read at run time.
+/// A text from the source or from run time, cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Text {
     Literal(&'static str),
@@ -35,17 +35,17 @@ impl fmt::Debug for Text {
     }
 }
 
-/// What the three types have in common: a checked text, from a literal or at run time.
+/// The methods that the three types share: a checked text, from a literal or from run time.
 macro_rules! checked_text {
     ($name:ident, $error:ident, $broken_rule:ident) => {
         impl $name {
-            /// What the macro calls in a constant.
+            /// Checks a literal. The macro calls this in a constant, so a panic is a compile error.
             ///
             /// # Panics
-            /// The text breaks a rule: the program does not compile.
+            /// If the text breaks a rule.
             #[doc(hidden)]
             #[must_use]
-            #[track_caller] // so that the compiler points at the literal alone
+            #[track_caller] // so that the compiler points at the literal only
             pub const fn from_literal(text: &'static str) -> Self {
                 let text = Self::canonical(text);
                 match $broken_rule(text.as_bytes()) {
@@ -54,15 +54,8 @@ macro_rules! checked_text {
                 }
             }
 
-            /// The text, as it goes into the header. A name comes without the prefix that the cookie's rules add.
-            ///
-            /// ```
-            /// use http_session::{cookie_domain, cookie_name, cookie_path};
-            ///
-            /// assert_eq!(cookie_name!("sid").as_str(), "sid");
-            /// assert_eq!(cookie_path!("/shop").as_str(), "/shop");
-            /// assert_eq!(cookie_domain!(".example.com").as_str(), "example.com");
-            /// ```
+            /// Returns the text as it is written in the header. A name is returned without its prefix, which
+            /// [`Cookie`](crate::Cookie) adds.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 self.0.as_str()
@@ -97,11 +90,13 @@ macro_rules! checked_text {
     };
 }
 
-/// The name of a cookie without its prefix: a token of 1 to 256 characters (RFC 6265bis, section 4.1.1; RFC 9110, 5.6.2).
+/// The name of a cookie without its prefix: a token of 1 to 256 characters (RFC 6265bis, section 4.1.1; RFC 9110,
+/// 5.6.2).
 ///
-/// The prefixes `__Host-` and `__Secure-` belong to the cookie's rules ([`Cookie::host`](crate::Cookie::host),
-/// [`Cookie::secure`](crate::Cookie::secure)) and are refused here, in any case, as browsers compare them.
-/// In the source write [`cookie_name!`](crate::cookie_name), which is checked by the compiler.
+/// A name that begins with `__Host-` or `__Secure-`, in upper or lower case, is refused:
+/// [`Cookie::host`](crate::Cookie::host) and [`Cookie::secure`](crate::Cookie::secure) add the prefix together with the
+/// attributes that it requires. For a name in the source, use [`cookie_name!`](crate::cookie_name), which the compiler
+/// checks.
 ///
 /// ```
 /// use http_session::{CookieName, cookie_name};
@@ -128,8 +123,8 @@ checked_text!(CookieName, InvalidCookieName, broken_name_rule);
 
 /// The path below which a cookie is sent (RFC 6265bis, section 4.1.2.4): `/`, then visible ASCII without `;`.
 ///
-/// At most 1024 characters, since browsers ignore a longer attribute (section 5.6). A space must be written `%20`, as it
-/// stands in the request. In the source write [`cookie_path!`](crate::cookie_path), which is checked by the compiler.
+/// It has at most 1024 characters, because browsers ignore a longer attribute (section 5.6). Write a space as `%20`, as
+/// in the request. For a path in the source, use [`cookie_path!`](crate::cookie_path), which the compiler checks.
 ///
 /// ```
 /// use http_session::{CookiePath, cookie_path};
@@ -143,12 +138,7 @@ checked_text!(CookieName, InvalidCookieName, broken_name_rule);
 pub struct CookiePath(Text);
 
 impl CookiePath {
-    /// `/`: everywhere on the host.
-    ///
-    /// ```
-    /// # use http_session::{CookiePath, cookie_path};
-    /// assert_eq!(CookiePath::ROOT, cookie_path!("/"));
-    /// ```
+    /// The path `/`, which covers the whole host.
     pub const ROOT: Self = Self(Text::Literal("/"));
 
     const fn canonical(text: &str) -> &str {
@@ -158,10 +148,11 @@ impl CookiePath {
 
 checked_text!(CookiePath, InvalidCookiePath, broken_path_rule);
 
-/// The domain whose hosts, all of them, get a cookie (RFC 6265bis, section 4.1.2.3).
+/// The domain whose hosts all get a cookie (RFC 6265bis, section 4.1.2.3).
 ///
-/// Labels of 1 to 63 letters, digits and inner hyphens, 253 characters in all (RFC 1123, section 2.1); a leading dot is
-/// dropped, as browsers do. In the source write [`cookie_domain!`](crate::cookie_domain), which is checked by the compiler.
+/// It consists of labels of 1 to 63 letters, digits and inner hyphens, with at most 253 characters in all (RFC 1123,
+/// section 2.1). A leading dot is removed, as in browsers. For a domain in the source, use
+/// [`cookie_domain!`](crate::cookie_domain), which the compiler checks.
 ///
 /// ```
 /// use http_session::{CookieDomain, cookie_domain};
@@ -184,7 +175,7 @@ impl CookieDomain {
 
 checked_text!(CookieDomain, InvalidCookieDomain, broken_domain_rule);
 
-/// Domains are the same in any case (RFC 6265bis, section 5.1.3).
+/// Domains are compared without regard to case (RFC 6265bis, section 5.1.3).
 impl PartialEq for CookieDomain {
     fn eq(&self, other: &Self) -> bool {
         self.as_str().eq_ignore_ascii_case(other.as_str())
@@ -195,22 +186,23 @@ impl Eq for CookieDomain {}
 
 const fn broken_name_rule(name: &[u8]) -> Option<&'static str> {
     if name.is_empty() || name.len() > 256 {
-        return Some("a cookie name has 1 to 256 characters");
+        return Some("a cookie name must have 1 to 256 characters");
     }
+    // A prefix makes browsers demand attributes, so only `Cookie` may add it. They compare it without regard to case.
     if starts_with_ignoring_case(name, b"__host-") || starts_with_ignoring_case(name, b"__secure-") {
-        return Some("the prefix comes from the cookie's rules: write `Cookie::host(..)` or `Cookie::secure(..)`");
+        return Some("write the name without its prefix: `Cookie::host(..)` and `Cookie::secure(..)` add it");
     }
     let mut rest = name;
     while let [byte, tail @ ..] = rest {
         if !is_token_byte(*byte) {
-            return Some("a cookie name consists of letters, digits and !#$%&'*+-.^_`|~");
+            return Some("a cookie name may contain only letters, digits and !#$%&'*+-.^_`|~");
         }
         rest = tail;
     }
     None
 }
 
-/// tchar of RFC 9110, section 5.6.2.
+/// `tchar` of RFC 9110, section 5.6.2.
 const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -234,15 +226,17 @@ const fn starts_with_ignoring_case(mut text: &[u8], mut prefix: &[u8]) -> bool {
 
 const fn broken_path_rule(path: &[u8]) -> Option<&'static str> {
     if !matches!(path, [b'/', ..]) {
-        return Some("a cookie path begins with `/`");
+        return Some("a cookie path must begin with `/`");
     }
     if path.len() > 1024 {
-        return Some("a cookie path has at most 1024 characters");
+        return Some("a cookie path must have at most 1024 characters");
     }
     let mut rest = path;
     while let [byte, tail @ ..] = rest {
         if !byte.is_ascii_graphic() || *byte == b';' {
-            return Some("a cookie path consists of visible ASCII characters without `;` (a space is written `%20`)");
+            return Some(
+                "a cookie path may contain only visible ASCII characters without `;` (a space is written `%20`)",
+            );
         }
         rest = tail;
     }
@@ -251,41 +245,37 @@ const fn broken_path_rule(path: &[u8]) -> Option<&'static str> {
 
 const fn broken_domain_rule(domain: &[u8]) -> Option<&'static str> {
     if domain.is_empty() || domain.len() > 253 {
-        return Some("a cookie domain has 1 to 253 characters");
+        return Some("a cookie domain must have 1 to 253 characters");
     }
     let mut rest = domain;
     let mut label = 0;
     let mut ends_in_hyphen = false;
     while let [byte, tail @ ..] = rest {
         match byte {
-            b'.' if label == 0 => return Some("a label of a cookie domain is not empty"),
-            b'.' if ends_in_hyphen => return Some("a label of a cookie domain does not end in a hyphen"),
-            b'.' if tail.is_empty() => return Some("a cookie domain does not end in a dot"),
+            b'.' if label == 0 => return Some("a label of a cookie domain must not be empty"),
+            b'.' if ends_in_hyphen => return Some("a label of a cookie domain must not end in a hyphen"),
+            b'.' if tail.is_empty() => return Some("a cookie domain must not end in a dot"),
             b'.' => label = 0,
-            b'-' if label == 0 => return Some("a label of a cookie domain does not begin with a hyphen"),
+            b'-' if label == 0 => return Some("a label of a cookie domain must not begin with a hyphen"),
             b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => label += 1,
-            _ => return Some("a cookie domain consists of letters, digits, hyphens and dots: no scheme, no port"),
+            _ => return Some("a cookie domain may contain only letters, digits, hyphens and dots: no scheme, no port"),
         }
         if label > 63 {
-            return Some("a label of a cookie domain has at most 63 characters");
+            return Some("a label of a cookie domain must have at most 63 characters");
         }
         ends_in_hyphen = *byte == b'-';
         rest = tail;
     }
     if ends_in_hyphen {
-        return Some("a label of a cookie domain does not end in a hyphen");
+        return Some("a label of a cookie domain must not end in a hyphen");
     }
     None
 }
 
-/// A [`CookieName`] that the compiler checks.
-///
-/// ```
-/// let name = http_session::cookie_name!("sid");
-/// ```
+/// Creates a [`CookieName`] from a literal, checked at compile time.
 ///
 /// ```compile_fail
-/// let name = http_session::cookie_name!("s id");
+/// let name = http_session::cookie_name!("s id"); // a name contains no spaces
 /// ```
 #[macro_export]
 macro_rules! cookie_name {
@@ -295,14 +285,10 @@ macro_rules! cookie_name {
     }};
 }
 
-/// A [`CookiePath`] that the compiler checks.
-///
-/// ```
-/// let path = http_session::cookie_path!("/app");
-/// ```
+/// Creates a [`CookiePath`] from a literal, checked at compile time.
 ///
 /// ```compile_fail
-/// let path = http_session::cookie_path!("app");
+/// let path = http_session::cookie_path!("app"); // a path begins with `/`
 /// ```
 #[macro_export]
 macro_rules! cookie_path {
@@ -312,14 +298,10 @@ macro_rules! cookie_path {
     }};
 }
 
-/// A [`CookieDomain`] that the compiler checks.
-///
-/// ```
-/// let domain = http_session::cookie_domain!("example.com");
-/// ```
+/// Creates a [`CookieDomain`] from a literal, checked at compile time.
 ///
 /// ```compile_fail
-/// let domain = http_session::cookie_domain!("https://example.com");
+/// let domain = http_session::cookie_domain!("https://example.com"); // a domain has no scheme
 /// ```
 #[macro_export]
 macro_rules! cookie_domain {

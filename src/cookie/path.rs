@@ -1,8 +1,9 @@
-//! Paths and hosts of requests.
+//! Checks of a request's path and host.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Whether a cookie of this path is sent to that path (RFC 6265, section 5.1.4): whole segments, byte by byte (R22).
+/// Whether a browser sends a cookie of this path with a request to that path (RFC 6265, section 5.1.4). Paths are
+/// compared byte by byte and by whole segments: `/app` covers `/app/x` but not `/apple` (R22).
 pub(crate) fn covers(cookie_path: &str, request_path: &str) -> bool {
     match request_path.strip_prefix(cookie_path) {
         None => false,
@@ -10,8 +11,10 @@ pub(crate) fn covers(cookie_path: &str, request_path: &str) -> bool {
     }
 }
 
-/// Whether the `Host` of a request is this machine (R23): `localhost` and names below it, 127.0.0.0/8, `[::1]`; with or
-/// without a port.
+/// Whether the `Host` of a request names this machine (R23): `localhost` and names below it, 127.0.0.0/8, and `[::1]`,
+/// each with or without a port.
+///
+/// An attacker's host name that resolves to 127.0.0.1 is refused, because only the name is compared.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let (name, port) = match host.split_once(']') {
         Some((address, rest)) => {
@@ -22,7 +25,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     is_port(port) && (is_localhost(name) || name.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()))
 }
 
-/// RFC 9110, section 4.2.3, allows an empty one.
+/// An empty port is allowed (RFC 9110, section 4.2.3).
 fn is_port(text: &str) -> bool {
     text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -31,7 +34,7 @@ fn is_loopback_v6(text: &str) -> bool {
     text.strip_prefix('[').and_then(|text| text.parse().ok()).is_some_and(|address: Ipv6Addr| address.is_loopback())
 }
 
-/// RFC 6761, section 6.3.
+/// `localhost` and the names below it (RFC 6761, section 6.3).
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let (above, last) = name.rsplit_once('.').unwrap_or(("", name));
@@ -101,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_judged(cookie in ".{0,20}", request in ".{0,20}") {
+        fn any_text_is_accepted_or_refused(cookie in ".{0,20}", request in ".{0,20}") {
             let _ = (covers(&cookie, &request), is_loopback(&cookie));
         }
 

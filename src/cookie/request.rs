@@ -1,26 +1,33 @@
-//! Stage 1: our cookies in a request (R22).
+//! Stage 1: finds our cookies in a request (R22).
 
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue, ValueIter};
 use memchr::memchr;
 
-/// How many bytes of all `Cookie` headers together are looked at.
-const SCANNED: usize = 16 * 1024;
-
-/// The values of all cookies of a name, in the order of the request.
+/// How many bytes of all `Cookie` headers together are read.
 ///
-/// Names match byte by byte; only space and tab are trimmed, quotes never span a `;`, and one pair of double quotes around
-/// a value is dropped, all as express-session reads them with its `cookie` package. Takes any bytes and allocates nothing.
-/// After 16 KiB nothing more is read, and a pair that stands across that border is none.
+/// A server may accept hundreds of KiB of headers, and this scan runs before anything in the request is verified. So it
+/// must be bounded. 16 KiB is what Node's HTTP parser accepts for all headers together, so an express application reads
+/// no more.
+const MAX_SCANNED_BYTES: usize = 16 * 1024;
+
+/// The values of all cookies with a name, in the order of the request.
+///
+/// Names are compared byte by byte. Only spaces and tabs are trimmed. A quote never extends past a `;`, and one pair of
+/// double quotes around a value is removed. All this is how express-session reads cookies with its `cookie` package.
+/// Any bytes are accepted, and nothing is allocated.
+///
+/// Nothing is read after the first 16 KiB. A pair that crosses this limit is ignored, because its value would be cut
+/// off.
 pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h [u8]> {
-    Values { lines: headers.get_all(COOKIE).iter(), line: None, left: SCANNED, name: name.as_bytes() }
+    Values { lines: headers.get_all(COOKIE).iter(), line: None, left: MAX_SCANNED_BYTES, name: name.as_bytes() }
 }
 
 struct Values<'h, 'n> {
     lines: ValueIter<'h, HeaderValue>,
-    /// What is left of the present line.
+    /// The rest of the current line.
     line: Option<&'h [u8]>,
-    /// What may still be read of the lines that follow.
+    /// How many bytes of the following lines may still be read.
     left: usize,
     name: &'n [u8],
 }
@@ -79,13 +86,16 @@ impl<'h> Iterator for Values<'h, '_> {
     }
 }
 
-/// Before and after the first such byte.
+/// The bytes before and after the first separator.
 fn split_at(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let (before, rest) = bytes.split_at_checked(memchr(separator, bytes)?)?;
     Some((before, rest.get(1..)?))
 }
 
-/// Without the spaces and tabs at both ends.
+/// Removes the spaces and tabs at both ends, and no other white space.
+///
+/// A browser does not apply the rules of `__Host-` to a name that begins with another white space character. Trimming
+/// it here would let any subdomain plant a `__Host-` cookie.
 pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -149,17 +159,17 @@ mod tests {
         assert_eq!(read(&[&line, b"sid=2"]), [b"1"]);
         line.push(b';');
         assert_eq!(read(&[&line, b"sid=2"]), [b"1"]);
-        // A value that is cut off is none.
+        // A value that is cut off is ignored.
         line.insert(0, b'a');
         assert_eq!(read(&[&line]), Vec::<Vec<u8>>::new());
-        let half = vec![b'a'; SCANNED / 2];
+        let half = vec![b'a'; MAX_SCANNED_BYTES / 2];
         assert_eq!(read(&[b"sid=0", &half, &half, b"sid=1"]), [b"0"]);
     }
 
-    /// The same, written the slow and plain way.
+    /// The same function, written in a slow and simple way.
     fn reference(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
-        let mut left = SCANNED;
+        let mut left = MAX_SCANNED_BYTES;
         for line in lines {
             let readable = line.len().min(left);
             left -= readable;
@@ -210,7 +220,7 @@ mod tests {
         ];
         proptest::collection::vec(piece, 0..10)
             .prop_map(|pieces| pieces.concat())
-            .prop_filter("no header", |line| HeaderValue::from_bytes(line).is_ok())
+            .prop_filter("not a header value", |line| HeaderValue::from_bytes(line).is_ok())
     }
 
     proptest! {

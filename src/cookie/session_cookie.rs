@@ -1,4 +1,5 @@
-//! A session's own cookie attributes: what a handler sees, what the record keeps, and how far they may go (R21).
+//! A session's own cookie attributes: what a handler sees, what the record keeps, and how far they may differ from the
+//! configuration (R21).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,16 +16,17 @@ use http_session_store::record::RawJson;
 use super::attributes::{Attributes, Priority, Resolved, SameSite};
 use super::name::{CookieDomain, CookiePath};
 
-/// The cookie of one session: the configured attributes, and what a handler changed for this session alone.
+/// The cookie attributes of one session: the configured ones, and what was changed for this session.
 ///
-/// What differs from the configuration is stored with the session and holds for its later responses too. It may only narrow
-/// (R21): `HttpOnly` and `Secure` on, `SameSite` stricter, a path below the configured one, no domain; anything else is not
-/// done, and is reported as an event. `max_age` and `priority` are free.
+/// A handler reads them with [`Session::cookie`](crate::Session::cookie) and changes them with
+/// [`Session::cookie_mut`](crate::Session::cookie_mut).
+/// [`Builder::cookie_for`](crate::config::builder::Builder::cookie_for) changes them for new sessions. The changes are
+/// stored with the session and apply to its later responses too.
 ///
-/// A handler reaches it through [`Session::cookie`](crate::Session::cookie) and
-/// [`Session::cookie_mut`](crate::Session::cookie_mut), a configuration through
-/// [`Builder::cookie_for`](crate::config::builder::Builder::cookie_for). [`StoredAttributes::Exact`](crate::config::StoredAttributes::Exact)
-/// lifts the limits.
+/// `max_age` and `priority` can be changed freely. The other attributes may only become stricter: `HttpOnly` and
+/// `Secure` on, a stricter `SameSite`, a path below the configured one, no domain. An attribute that breaks this stays
+/// as configured, with an event. [`StoredAttributes::Exact`](crate::config::StoredAttributes::Exact) lifts these
+/// limits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,39 +39,46 @@ use super::name::{CookieDomain, CookiePath};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionCookie {
-    /// How long the browser keeps the cookie, from each `Set-Cookie` on; `None` until it is closed. Assign this one. It is the
-    /// session's idle lifetime too (R7). The time that is left is
+    /// How long the browser keeps the cookie, counted from each `Set-Cookie`. With `None` it keeps the cookie until it
+    /// is closed.
+    ///
+    /// A session's own `max_age` is also its idle lifetime. The time that is left is
     /// [`Session::expires_in`](crate::Session::expires_in).
     #[doc(alias = "maxAge")]
     pub max_age: Option<Duration>,
-    /// The whole length, to which a rolling session returns (express: `originalMaxAge`). This is what the record keeps, to the
-    /// millisecond, and what later requests find in both. Follows a new `max_age` by itself.
+    /// The full length, to which a rolling session returns (express: `originalMaxAge`). An assignment to `max_age`
+    /// changes it too.
+    ///
+    /// The record keeps this value, in milliseconds. Later requests find it in both fields.
     #[doc(alias = "originalMaxAge")]
     pub original_max_age: Option<Duration>,
-    /// The path below which the browser sends it. Narrower is one below the configured path; with `__Host-` it stays `/`.
+    /// The path below which the browser sends the cookie. It may be a path below the configured one; with `__Host-` it
+    /// stays `/`.
     pub path: CookiePath,
-    /// The domain whose hosts get it; `None` is this host alone, and narrower.
+    /// The domain whose hosts get the cookie. `None`, which means only this host, is stricter.
     pub domain: Option<CookieDomain>,
-    /// Hidden from scripts. Narrower is `true`.
+    /// Whether the cookie is hidden from scripts. `true` is stricter.
     pub http_only: bool,
-    /// Sent over https alone. Narrower is `true`.
+    /// Whether the cookie is only sent over https. `true` is stricter.
     pub secure: bool,
-    /// `SameSite`, if it is there at all. From the widest: `None`, without the attribute, `Lax`, `Strict`.
+    /// `SameSite`, or `None` without the attribute. In increasing strictness: `SameSite=None`, without the attribute,
+    /// `Lax`, `Strict`.
     pub same_site: Option<SameSite>,
-    /// Kept apart by top-level site (CHIPS). Stays as configured.
+    /// Whether the cookie is kept apart for each top-level site (CHIPS). It stays as configured.
     pub partitioned: bool,
     /// Chromium's `Priority`.
     pub priority: Option<Priority>,
-    /// The session's own lifetimes are kept along with its cookie: they too go with the identity.
+    /// The session's own lifetimes. The record keeps them with the cookie attributes, because a change of identity
+    /// resets both.
     pub(crate) idle: Option<Duration>,
     pub(crate) absolute: Option<Duration>,
 }
 
-/// Whether a session's own attributes were taken as they are.
+/// Whether some of a session's own attributes were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Nothing,
-    /// At least one stays as configured: an event.
+    /// At least one attribute stays as configured, with an event.
     Something,
 }
 
@@ -83,7 +92,7 @@ impl Refused {
 }
 
 impl SessionCookie {
-    /// A session without attributes of its own.
+    /// The attributes of a session without its own ones.
     pub(crate) fn configured(configured: &Resolved) -> Self {
         Self {
             max_age: configured.max_age,
@@ -100,21 +109,23 @@ impl SessionCookie {
         }
     }
 
-    /// What a record need not keep, since the configuration says it at every request. A `Secure` that came of the transport is
-    /// none of it: it must be kept, so that the session never loses it (R19).
+    /// What a record does not have to keep, because the configuration says it for each request.
+    ///
+    /// A `Secure` that came from the transport is not implied. The record must keep it, so that a later request over
+    /// http does not turn it off (R19).
     pub(crate) fn implied(attributes: &Attributes, transport: Option<Transport>) -> Self {
         Self { secure: attributes.resolve(None).secure, ..Self::configured(&attributes.resolve(transport)) }
     }
 
-    /// Lets `original_max_age` follow a `max_age` that the handler assigned, as in express.
+    /// Sets `original_max_age` to a `max_age` that the handler assigned, as express does.
     pub(crate) fn settle(&mut self, before: &Self) {
         if self.max_age != before.max_age && self.original_max_age == before.original_max_age {
             self.original_max_age = self.max_age;
         }
     }
 
-    /// What the record keeps: the member names of express-session's `cookie` object, only what differs from what is
-    /// [`implied`](Self::implied). `None` when nothing does.
+    /// The JSON that the record keeps, with the member names of express-session's `cookie` object. It contains only
+    /// what differs from [`implied`](Self::implied). `None` if nothing differs.
     pub(crate) fn to_json(&self, implied: &Self) -> Option<RawJson> {
         if self == implied {
             return None;
@@ -137,10 +148,10 @@ impl SessionCookie {
         }
     }
 
-    /// The attributes that a record keeps, over the ones configured for this request.
+    /// The attributes configured for this request, replaced by those that the record keeps.
     ///
-    /// Takes any bytes: a member that cannot be read stays as configured and is told as refused, unknown ones are passed
-    /// over, and of one that is there twice the last counts (R15).
+    /// Any bytes are accepted. A member that cannot be read stays as configured and is reported as refused. Unknown
+    /// members are ignored. If a member comes twice, the last one counts (R15).
     pub(crate) fn from_json(json: &[u8], configured: &Self) -> (Self, Refused) {
         let mut reading = Reading { cookie: configured.clone(), refused: Refused::Nothing };
         let mut deserializer = serde_json::Deserializer::from_slice(json);
@@ -176,7 +187,7 @@ const fn same_site_text(same_site: SameSite) -> &'static str {
     }
 }
 
-/// In express-session's order. The outer `None` is a member that is not there, the inner one is `null`.
+/// The members in express-session's order. An outer `None` leaves the member out, an inner `None` writes `null`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Members {
@@ -196,7 +207,7 @@ struct Members {
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     same_site: Option<Option<&'static str>>,
-    // Not express's: express-session drops them when it writes the session.
+    // Unknown to express-session, which drops them when it writes the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     idle: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,7 +219,7 @@ struct Reading {
     refused: Refused,
 }
 
-/// The values that express-session writes for its members.
+/// The types of values that express-session writes.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Member<'j> {
@@ -219,13 +230,13 @@ enum Member<'j> {
 }
 
 impl Reading {
-    /// `None` when the value is none that this member can have.
+    /// `None` if the member cannot have this value.
     fn take(&mut self, name: &str, value: &RawValue) -> Option<()> {
         let cookie = &mut self.cookie;
         let value: Member<'_> = serde_json::from_str(value.get()).ok()?;
         match (name, value) {
             ("originalMaxAge", Member::Number(number)) => {
-                // express writes a negative number for what has expired.
+                // express writes a negative number for a cookie that has expired. It becomes zero.
                 cookie.original_max_age = Some(length(number));
                 cookie.max_age = cookie.original_max_age;
             }
@@ -255,12 +266,12 @@ impl Reading {
     }
 }
 
-/// The cast ends at both ends of `u64`.
+/// The cast saturates at both ends of `u64`.
 const fn length(millis: f64) -> Duration {
     Duration::from_millis(millis as u64)
 }
 
-/// One without end is the largest number of milliseconds, or what JSON's numbers make of it.
+/// A lifetime without end is stored as `u64::MAX` milliseconds, which JSON's numbers may round.
 fn lifetime(millis: f64) -> Duration {
     if millis >= u64::MAX as f64 { Duration::MAX } else { length(millis).max(Duration::from_millis(1)) }
 }
@@ -303,7 +314,10 @@ impl<'j> Visitor<'j> for &mut Reading {
     }
 }
 
-/// A session's own attributes as far as they narrow the configured ones (R21).
+/// The configured attributes, with those of the session that are stricter (R21).
+///
+/// Anyone who can write to the store decides what a record says. So a record must not weaken the configured protection,
+/// and an attribute is taken from it only after a comparison.
 pub(crate) fn narrow(configured: &Resolved, own: &SessionCookie) -> (Resolved, Refused) {
     let mut resolved = configured.clone();
     resolved.max_age = own.max_age;
@@ -323,10 +337,10 @@ pub(crate) fn narrow(configured: &Resolved, own: &SessionCookie) -> (Resolved, R
     (resolved, refused)
 }
 
-/// A session's own attributes as they are, the explicit option for parity with express (R21).
+/// The session's own attributes without limits, an option for parity with express (R21).
 ///
-/// Combinations that a browser drops without a word stay as configured: what the name's prefix forbids, `SameSite=None` or
-/// `Partitioned` without `Secure`.
+/// Combinations that a browser silently drops stay as configured: attributes that the name's prefix forbids, and
+/// `SameSite=None` or `Partitioned` without `Secure`.
 pub(crate) fn exact(configured: &Resolved, own: &SessionCookie) -> (Resolved, Refused) {
     let mut resolved = Resolved {
         name: configured.name.clone(),
@@ -355,12 +369,12 @@ pub(crate) fn exact(configured: &Resolved, own: &SessionCookie) -> (Resolved, Re
     (resolved, refused)
 }
 
-/// Whether the name lets the path be another than `/` (RFC 6265bis, section 4.1.3.2).
+/// Whether the name allows a domain, and a path other than `/` (RFC 6265bis, section 4.1.3.2).
 fn is_path_free(configured: &Resolved) -> bool {
     !configured.name.as_str().starts_with("__Host-")
 }
 
-/// Without the attribute some browsers take `Lax` and some `None`, so it stands between them.
+/// Without the attribute, some browsers apply `Lax` and some `None`. So it ranks between the two.
 const fn strictness(same_site: Option<SameSite>) -> u8 {
     match same_site {
         Some(SameSite::None) => 0,

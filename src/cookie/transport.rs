@@ -1,12 +1,17 @@
-//! Whether a request came in over https (R19): from the server, or from one header of one proxy; never from the URI.
+//! Whether a request came in over https (R19).
+//!
+//! This is known from the server, or from one header of one trusted proxy. The request's URI is never used, because the
+//! client writes its scheme.
 
 use http::header::{FORWARDED, HeaderName};
 use http::{Extensions, HeaderMap};
 
 use crate::cookie::list::{elements, is_closed};
 
-/// How a request reached the server (R19). The code that accepts connections inserts it as a request extension, since only
-/// that code knows. Where nobody says it, [`Insecure`](Self::Insecure) counts.
+/// How a request reached the server.
+///
+/// Insert it as a request extension where your program accepts connections, since only that code knows. A request
+/// without it counts as [`Insecure`](Self::Insecure), unless a [`TrustedProxy`] says otherwise.
 ///
 /// ```
 /// use http_session::config::Transport;
@@ -18,16 +23,16 @@ use crate::cookie::list::{elements, is_closed};
 pub enum Transport {
     /// Over TLS.
     Secure,
-    /// In the clear.
+    /// Without encryption.
     Insecure,
 }
 
-/// The one header by which a trusted proxy says how the client reached it.
+/// The header in which a trusted proxy says whether the client used https (express: `proxy`). Set with
+/// [`Builder::trusted_proxy`](crate::config::builder::Builder::trusted_proxy).
 ///
-/// Given to [`Builder::trusted_proxy`](crate::config::builder::Builder::trusted_proxy) (R19; express: `proxy`). Configure it only if
-/// every request passes through that proxy and it *overwrites* the header: otherwise the client writes it. Only `https`, in
-/// any case, means secure. A connection of which the server itself says [`Transport::Secure`] stays secure whatever the
-/// header says, as in express.
+/// Use it only if every request passes through that proxy and the proxy *overwrites* the header. Otherwise clients can
+/// write it themselves. Only the value `https`, in upper or lower case, means secure. If the server itself says
+/// [`Transport::Secure`], the header does not matter, as in express.
 ///
 /// ```
 /// use http_session::config::TrustedProxy;
@@ -43,53 +48,34 @@ pub struct TrustedProxy {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Syntax {
-    /// A scheme, or a list of them whose first counts.
+    /// A scheme, or a list of schemes of which the first counts.
     Schemes,
-    /// RFC 7239.
+    /// The syntax of RFC 7239.
     Forwarded,
 }
 
 impl TrustedProxy {
-    /// `X-Forwarded-Proto`: what stands before the first comma counts (express's `proxy: true`).
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.trusted_proxy(TrustedProxy::x_forwarded_proto()).build();
-    /// ```
+    /// Reads `X-Forwarded-Proto`, up to its first comma (express: `proxy: true`).
     #[must_use]
     pub const fn x_forwarded_proto() -> Self {
         Self::header(HeaderName::from_static("x-forwarded-proto"))
     }
 
-    /// `Forwarded` (RFC 7239): the `proto` of its first element counts.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.trusted_proxy(TrustedProxy::forwarded()).build(); // Forwarded: for=..;proto=https
-    /// ```
+    /// Reads the `proto` in the first element of `Forwarded` (RFC 7239).
     #[must_use]
     pub const fn forwarded() -> Self {
         Self { header: FORWARDED, syntax: Syntax::Forwarded }
     }
 
-    /// Another header, written like `X-Forwarded-Proto`.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let header = http::HeaderName::from_static("cloudfront-forwarded-proto");
-    /// let sessions = builder.trusted_proxy(TrustedProxy::header(header)).build();
-    /// ```
+    /// Reads another header, in the syntax of `X-Forwarded-Proto`.
     #[must_use]
     pub const fn header(header: HeaderName) -> Self {
         Self { header, syntax: Syntax::Schemes }
     }
 
-    /// `None` when the proxy says nothing.
+    /// `None` if the proxy did not set the header.
     fn transport(&self, headers: &HeaderMap) -> Option<Transport> {
-        // Of several headers of the name the first counts, as if they were joined with commas.
+        // If the header comes several times, the first one counts, as if they were joined with commas.
         let line = headers.get(&self.header)?.as_bytes();
         let first = elements(line, b',').next()?;
         match self.syntax {
@@ -113,12 +99,12 @@ fn forwarded_proto(element: &[u8]) -> Option<Transport> {
         })
     });
     let proto = protos.next()?;
-    // Twice, or in a quoted string that never ends, is no legal element: then nothing speaks for https.
+    // An element with two `proto` or an unclosed quote is not valid, so it counts as insecure.
     let is_clear = protos.next().is_none() && is_closed(element);
     Some(if is_clear { proto } else { Transport::Insecure })
 }
 
-/// What is known of a request's transport; `None` when nobody said.
+/// What is known about a request's transport. `None` if neither the server nor the proxy says.
 pub(crate) fn transport(
     extensions: &Extensions,
     headers: &HeaderMap,
@@ -198,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_judged(line in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn any_bytes_are_read(line in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Ok(value) = HeaderValue::from_bytes(&line) {
                 let mut headers = HeaderMap::new();
                 headers.insert(FORWARDED, value);

@@ -1,4 +1,4 @@
-//! Every combination of facts and policy, reachable or not, against what must always hold: 63 million decisions.
+//! Checks every combination of facts and policy, reachable or not, against the rules: 63 million decisions.
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(clippy::nonminimal_bool, reason = "each rule reads as it is said")]
 
@@ -7,12 +7,11 @@ use super::*;
 const POLICIES: usize = 256;
 const FLAGS: u32 = 10;
 
-/// Of the status, as in [`Status`].
 const STATUSES: [Status; 3] = [Status::Success, Status::Refused, Status::Failed];
 const INTENTS: [Intent; 5] = [Intent::Keep, Intent::Rotate, Intent::Regenerate, Intent::Unset, Intent::Destroy];
 const SIGNS: [Sign; 4] = [Sign::Unchanged, Sign::In, Sign::Out, Sign::OutIn];
 
-/// Bits of a policy's index.
+/// The bits of an index into [`ALL`].
 const RESAVE: usize = 1;
 const SAVE_UNINITIALIZED: usize = 2;
 const ROLLING: usize = 4;
@@ -69,7 +68,7 @@ const fn flags(facts: Facts, bits: u32) -> Facts {
     }
 }
 
-/// A session of this origin, of which nothing else is known.
+/// A session of this origin, with all flags false.
 const fn facts(origin: Origin) -> Facts {
     flags(
         Facts {
@@ -113,17 +112,17 @@ fn for_all(origin: Origin, check: impl Fn(Facts, &Decisions)) {
     }
 }
 
-/// Whether somebody signed in.
+/// Whether the request signed in.
 const fn is_in(sign: Sign) -> bool {
     matches!(sign, Sign::In | Sign::OutIn)
 }
 
-/// Whether somebody signed out.
+/// Whether the request signed out.
 const fn is_out(sign: Sign) -> bool {
     matches!(sign, Sign::Out | Sign::OutIn)
 }
 
-/// Whether ordinary changes may be written (R11), said otherwise than in the code.
+/// Whether ordinary changes may be written (R11), written differently from the code under test.
 const fn allows(facts: Facts, policy: Policy) -> bool {
     match policy.commit_on {
         CommitOn::AnyStatus => true,
@@ -152,9 +151,9 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
     let allowed = allows(facts, policy);
     let rule = match decision.store {
         StoreAction::Nothing => true,
-        // R8: nothing is inserted beside a stored session that goes on.
+        // R8: nothing is inserted while the stored session continues.
         StoreAction::Insert => allowed && !stored && facts.sendable,
-        // Only a new id, or a sign-in in the place of tossed sessions, replaces.
+        // Only `regenerate`, or a sign-in in place of tossed sessions, replaces.
         StoreAction::Replace => {
             allowed
                 && facts.sendable
@@ -174,11 +173,11 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
             ends && (stored || facts.origin == Origin::Late)
         }
     };
-    // R3, R6: beside a session that the browser has, only what begins or ends one reaches the store.
+    // R3, R6: if the browser has another session, only the beginning or end of a session reaches the store.
     let aside = matches!(facts.origin, Origin::Late | Origin::Ambiguous)
         && !is_in(facts.sign)
         && !matches!(facts.intent, Intent::Regenerate | Intent::Destroy);
-    // A session that goes on is not destroyed.
+    // A session that the handler keeps is not destroyed.
     let goes_on = facts.intent == Intent::Keep && decision.store == StoreAction::Destroy;
     rule && !(aside && decision.store != StoreAction::Nothing) && !goes_on
 }
@@ -186,16 +185,16 @@ fn store_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> 
 fn cookie_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) -> bool {
     let begins = matches!(decision.store, StoreAction::Insert | StoreAction::Replace);
     match decision.cookie {
-        // R12: a session that is stored now has its cookie on the way, unless it cannot travel.
+        // R12: if a session is stored now, its cookie is sent, unless it cannot be sent.
         CookieAction::Nothing => !begins && !(facts.origin == Origin::New && is_first_sent(facts, decision)),
         CookieAction::Set => {
             let fresh = begins || facts.intent == Intent::Rotate && matches!(decision.store, StoreAction::Update(_));
             let fresh = fresh || matches!(decision.store, StoreAction::Update(Write::SignOut));
             facts.sendable
-                // R12: no cookie with a value without a stored session.
+                // R12: a cookie with a value is sent only for a stored session.
                 && (is_stored(facts) || begins)
                 && decision.store != StoreAction::Destroy
-                // R6: what is sent again is the current verifier.
+                // R6: only the current verifier is sent again.
                 && (facts.current || fresh || facts.origin == Origin::New)
         }
         CookieAction::Remove => {
@@ -204,12 +203,12 @@ fn cookie_follows_the_rules(facts: Facts, policy: Policy, decision: Decision) ->
     }
 }
 
-/// A new session that a `save` stored, and that goes on.
+/// A new session that a `save` has stored and that is not destroyed.
 fn is_first_sent(facts: Facts, decision: Decision) -> bool {
     facts.saved && facts.sendable && decision.store != StoreAction::Destroy
 }
 
-/// The cookie of a session that goes on is sent again for a reason, and for each of them (R7, R12, R25).
+/// The cookie of a kept session is sent again exactly if there is a reason to (R7, R12, R25).
 fn a_cookie_is_sent_again_for_a_reason(facts: Facts, policy: Policy, decision: Decision) -> bool {
     if facts.intent != Intent::Keep || !is_stored(facts) {
         return true;
@@ -225,13 +224,13 @@ fn a_cookie_is_sent_again_for_a_reason(facts: Facts, policy: Policy, decision: D
     (decision.cookie == CookieAction::Set) == sent
 }
 
-/// What was asked for, and is allowed, happens.
+/// Everything that the handler asked for and the response allows happens.
 fn nothing_is_lost(facts: Facts, policy: Policy, decision: Decision) -> bool {
     let stored = is_stored(facts);
     let allowed = allows(facts, policy);
     let reaches = writes_everything(decision)
         || matches!(decision.store, StoreAction::Update(Write::SignOut) | StoreAction::Destroy);
-    // Every change of identity asks for a rotation.
+    // Every change of identity comes with at least a rotation.
     let signs_out = is_out(facts.sign) && facts.intent >= Intent::Rotate && stored;
     let signs_in = is_in(facts.sign) && matches!(facts.intent, Intent::Rotate | Intent::Regenerate);
     let resaves = policy.resave == Resave::Always && !facts.saved;
@@ -245,7 +244,8 @@ fn nothing_is_lost(facts: Facts, policy: Policy, decision: Decision) -> bool {
         && (!destroys || decision.store == StoreAction::Destroy)
 }
 
-/// A request that only read costs no write: a touch, or the renewal of its verifier. Nor does one that has saved all.
+/// A request that only reads causes at most a touch or a renewal of its verifier. The same holds after a `save` of all
+/// changes.
 fn a_read_stays_a_read(facts: Facts, policy: Policy, decision: Decision) -> bool {
     let reads = facts.intent == Intent::Keep
         && facts.sign == Sign::Unchanged
@@ -257,7 +257,7 @@ fn a_read_stays_a_read(facts: Facts, policy: Policy, decision: Decision) -> bool
         || matches!(decision.store, StoreAction::Nothing | StoreAction::Touch | StoreAction::Update(Write::Renewal))
 }
 
-/// What a setting is for, and nothing else, depends on it.
+/// Each setting changes only what it is for.
 fn each_setting_has_its_own_effect(facts: Facts, record: &[Decision; POLICIES]) -> bool {
     let first_write = facts.origin == Origin::New && !facts.saved;
     let pairs = |bit: usize| (0..POLICIES).filter(move |index| index & bit == 0).map(move |index| (index, index | bit));
@@ -269,7 +269,7 @@ fn each_setting_has_its_own_effect(facts: Facts, record: &[Decision; POLICIES]) 
         && (first_write || same(SAVE_UNINITIALIZED))
 }
 
-/// What a failure commits, a success commits too.
+/// Whatever a failure commits, a success commits too.
 fn better_responses_commit_more(decisions: &Decisions) -> bool {
     let [success, refused, failed] = decisions;
     let writes = |record: &[Decision; POLICIES], index: usize| writes_everything(record[index]);

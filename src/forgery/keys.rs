@@ -1,7 +1,7 @@
-//! Tokens: what they are bound to, and their MAC.
+//! CSRF tokens: what they are bound to, and their MAC.
 //!
-//! A token is 48 bytes, as 64 characters of base64url: a nonce of 16 bytes, and HMAC-SHA256 over the session's id after its
-//! length, the epoch, the identity after its length, and the nonce.
+//! A token has 48 bytes, written as 64 characters of base64url: a nonce of 16 bytes and an HMAC-SHA256. The HMAC covers
+//! the session's id, the epoch, the identity and the nonce. Id and identity are preceded by their lengths.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,13 +15,14 @@ pub(crate) const NONCE_BYTES: usize = 16;
 const TOKEN_BYTES: usize = NONCE_BYTES + MAC_BYTES;
 pub(crate) const TEXT_BYTES: usize = TOKEN_BYTES / 3 * 4;
 
-/// Names the token's version and the purpose of the key.
+/// The version of the format and the purpose of the key. Cookies use another constant. With the same one, tokens and
+/// cookies would share a key, and a token that is visible in a page could be tried as a cookie.
 const CSRF: &[u8] = b"http-session 1 csrf";
 
-/// What a token is bound to: a session as one of its cookies names it, and who is signed in there.
+/// What a token is bound to: a session, its epoch, and the identity that is signed in.
 ///
-/// The identity is there for tokens that are made before a sign-in is committed: the next epoch that they name may become
-/// somebody else's.
+/// A token can be made in a request whose sign-in is not committed yet. It then carries the next epoch, and without the
+/// identity it would be valid for any other user who gets that epoch.
 #[derive(Clone)]
 pub(crate) struct Subject {
     id: SessionId,
@@ -30,15 +31,16 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// The session whose cookie was presented.
+    /// The session whose cookie the request presented.
     pub(crate) fn presented(format: Format, id: SessionId, record: &Record) -> Self {
         Self::new(format, id, record.epoch, record.identity.clone())
     }
 
-    /// The session as the response's cookie will name it, if the response stores what the request did so far.
+    /// The session that the response's cookie will name, if the changes made so far are committed.
     pub(crate) fn new(format: Format, id: SessionId, epoch: Epoch, identity: Option<RawJson>) -> Self {
         if format.rotates_into_new_record() {
-            // Each rotation has an id of its own; there is nothing else that two readers of a record would agree on.
+            // Each rotation has its own id, which is enough. Epoch and identity are left out: not all readers of a
+            // record in this format, Node among them, agree on their bytes.
             Self { id, epoch: Epoch::default(), identity: None }
         } else {
             Self { id, epoch, identity }
@@ -52,21 +54,22 @@ impl Subject {
     }
 }
 
-/// The keys of tokens: the first secret signs, all verify (R25). Each is the state of HMAC after its key, and is wiped when
-/// dropped, by the hmac crate.
+/// The keys for tokens. The first secret signs, all secrets verify (R25).
+///
+/// A key is stored as the HMAC state after reading it. The hmac crate wipes this state when it is dropped.
 pub(crate) struct CsrfKeys {
     current: HmacSha256,
     previous: Vec<HmacSha256>,
 }
 
 impl CsrfKeys {
-    /// Keys for a cookie's full name and an application's scope (R2).
+    /// Derives the keys for a cookie's full name and an application's scope (R2).
     pub(crate) fn new(current: &Secret, previous: &[Secret], cookie_name: &str, scope: &str) -> Self {
         let key = |secret| derived(secret, [CSRF, cookie_name.as_bytes(), scope.as_bytes()]);
         Self { current: key(current), previous: previous.iter().map(key).collect() }
     }
 
-    /// A token with this nonce.
+    /// Creates a token with this nonce.
     pub(crate) fn sign(&self, subject: &Subject, nonce: [u8; NONCE_BYTES]) -> [u8; TEXT_BYTES] {
         let mut bytes = [0; TOKEN_BYTES];
         let (start, mac) = bytes.split_at_mut(NONCE_BYTES);
@@ -78,7 +81,8 @@ impl CsrfKeys {
         text
     }
 
-    /// Whether a text is a token of this session, in constant time for each secret.
+    /// Whether a text is a token of this session. Takes constant time for each secret: `Mac::verify` must not be
+    /// replaced by `==`, whose time tells how many bytes of a guess are right.
     pub(crate) fn verify(&self, subject: &Subject, text: &[u8]) -> bool {
         let mut bytes = [0; TOKEN_BYTES];
         if text.len() != TEXT_BYTES || URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) != Ok(TOKEN_BYTES) {
@@ -139,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r24_a_changed_token_is_none(place in 0..TEXT_BYTES, byte: u8, nonce: [u8; NONCE_BYTES]) {
+        fn r24_a_changed_token_is_invalid(place in 0..TEXT_BYTES, byte: u8, nonce: [u8; NONCE_BYTES]) {
             let ada = subject("a", 1, None);
             let mut token = keys(1).sign(&ada, nonce);
             let changed = token[place] != byte;
@@ -148,12 +152,12 @@ mod tests {
         }
 
         #[test]
-        fn r24_any_bytes_are_no_token(text in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn r24_random_bytes_are_not_a_token(text in proptest::collection::vec(any::<u8>(), 0..100)) {
             prop_assert!(!keys(1).verify(&subject("a", 1, None), &text));
         }
 
         #[test]
-        fn r24_no_byte_of_one_part_counts_as_anothers(
+        fn r24_the_parts_of_a_token_do_not_run_into_each_other(
             (a, b) in ("[0-9a-z]{1,12}", "[0-9a-z]{1,12}"),
             (x, y) in (any::<u64>(), any::<u64>()),
             (i, j) in (".{0,12}", ".{0,12}"),

@@ -1,4 +1,4 @@
-//! Origins (RFC 6454), as browsers write them.
+//! Origins (RFC 6454), in the form in which browsers write them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,13 +6,12 @@ use std::fmt;
 use crate::cookie::transport::Transport;
 use crate::error::InvalidOrigin;
 
-/// Another origin whose pages may send requests that change something (R24).
+/// Another origin whose pages may send requests that change something. Set with
+/// [`Builder::trust_origin`](crate::config::builder::Builder::trust_origin).
 ///
-/// Exactly what browsers write into `Origin` (RFC 6454, section 6.2): scheme, host in lower case, and the port unless it is
-/// the scheme's own. No wildcards: each is named. In the source write [`trusted_origin!`](crate::trusted_origin), which is
-/// checked by the compiler.
-///
-/// Given to [`Builder::trust_origin`](crate::config::builder::Builder::trust_origin).
+/// Write it exactly as browsers write `Origin` (RFC 6454, section 6.2): scheme, host in lower case, and the port if it
+/// is not the scheme's default. There are no wildcards. For an origin in the source, use
+/// [`trusted_origin!`](crate::trusted_origin), which the compiler checks.
 ///
 /// ```
 /// use http_session::{csrf::TrustedOrigin, trusted_origin};
@@ -27,13 +26,13 @@ use crate::error::InvalidOrigin;
 pub struct TrustedOrigin(Cow<'static, str>);
 
 impl TrustedOrigin {
-    /// What the macro calls in a constant.
+    /// Checks a literal. The macro calls this in a constant, so a panic is a compile error.
     ///
     /// # Panics
-    /// The text breaks a rule: the program does not compile.
+    /// If the text breaks a rule.
     #[doc(hidden)]
     #[must_use]
-    #[track_caller] // so that the compiler points at the literal alone
+    #[track_caller] // so that the compiler points at the literal only
     pub const fn from_literal(text: &'static str) -> Self {
         match broken_rule(text.as_bytes()) {
             None => Self(Cow::Borrowed(text)),
@@ -41,12 +40,7 @@ impl TrustedOrigin {
         }
     }
 
-    /// The text, as browsers write it.
-    ///
-    /// ```
-    /// # use http_session::trusted_origin;
-    /// assert_eq!(trusted_origin!("https://pay.example.com").as_str(), "https://pay.example.com");
-    /// ```
+    /// Returns the text, as browsers write it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -78,14 +72,10 @@ impl fmt::Display for TrustedOrigin {
     }
 }
 
-/// A [`TrustedOrigin`] that the compiler checks.
-///
-/// ```
-/// let origin = http_session::trusted_origin!("https://pay.example.com");
-/// ```
+/// Creates a [`TrustedOrigin`] from a literal, checked at compile time.
 ///
 /// ```compile_fail
-/// let origin = http_session::trusted_origin!("https://*.example.com");
+/// let origin = http_session::trusted_origin!("https://*.example.com"); // an origin contains no wildcard
 /// ```
 #[macro_export]
 macro_rules! trusted_origin {
@@ -108,32 +98,38 @@ const fn broken_rule(text: &[u8]) -> Option<&'static str> {
                 scheme += 1;
                 rest = tail;
             }
-            _ => return Some("an origin begins with its scheme in lower case and `://`"),
+            _ => return Some("an origin must begin with a scheme in lower case and `://`"),
         }
     }
     let is_https = matches!(text, [b'h', b't', b't', b'p', b's', b':', ..]);
     let is_http = matches!(text, [b'h', b't', b't', b'p', b':', ..]);
     match rest {
-        [] => return Some("an origin has a host"),
-        [.., b':', b'4', b'4', b'3'] if is_https => return Some("browsers leave out the port 443 of https"),
-        [.., b':', b'8', b'0'] if is_http => return Some("browsers leave out the port 80 of http"),
+        [] => return Some("an origin must have a host"),
+        [.., b':', b'4', b'4', b'3'] if is_https => {
+            return Some("write the origin without `:443`, which browsers leave out for https");
+        }
+        [.., b':', b'8', b'0'] if is_http => {
+            return Some("write the origin without `:80`, which browsers leave out for http");
+        }
         _ => {}
     }
     while let [byte, tail @ ..] = rest {
         match byte {
-            b'*' => return Some("an origin has no wildcards: name each one"),
-            b'A'..=b'Z' => return Some("browsers write an origin's host in lower case"),
-            b'/' | b'?' | b'#' => return Some("an origin has no path, not even `/`, no query and no fragment"),
+            b'*' => return Some("an origin must not contain a wildcard: add each origin by itself"),
+            b'A'..=b'Z' => return Some("write the host in lower case, as browsers do"),
+            b'/' | b'?' | b'#' => return Some("an origin must not have a path (not even `/`), a query or a fragment"),
             b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']' => {}
-            _ => return Some("an origin's host consists of letters, digits, hyphens and dots, perhaps with a port"),
+            _ => return Some("the host of an origin may contain only letters, digits, hyphens and dots, and a port"),
         }
         rest = tail;
     }
     None
 }
 
-/// Whether an `Origin` is this site's: its host and port are those that the request names, and so is its scheme where the
-/// transport is known. A scheme's own port may be named or not.
+/// Whether an `Origin` is this site's own origin.
+///
+/// Its host and port must be those of the request, and its scheme that of the transport, if the transport is known. The
+/// scheme's default port may be left out.
 pub(crate) fn is_own(origin: &[u8], host: &[u8], transport: Option<Transport>) -> bool {
     let (rest, own_port, encrypted): (_, &[u8], _) = if let Some(rest) = origin.strip_prefix(b"https://") {
         (rest, b":443", true)

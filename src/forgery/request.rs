@@ -1,4 +1,4 @@
-//! What a request says of where it comes from. Any bytes are read; nothing here fails.
+//! What a request says about where it comes from. Any bytes are accepted, and nothing here fails.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
@@ -9,11 +9,11 @@ use crate::cookie::transport::Transport;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What a request tells of the page that sent it, as far as it matters.
+/// What a request says about the page that sent it.
 pub(crate) enum Sender {
-    /// It changes nothing, or the browser has said enough.
+    /// The request changes nothing, or its headers are enough to decide.
     Known(Verdict),
-    /// A token decides; the one of the header, if there is one.
+    /// A token decides. Contains the one in the header, if there is one.
     Unknown(Option<HeaderValue>),
 }
 
@@ -44,8 +44,10 @@ struct Head<'r> {
 }
 
 impl<'r> Head<'r> {
-    /// Whether it may not change anything (RFC 9110, section 9.2.1). A WebSocket begins with a GET and is no reading: other
-    /// sites' pages can open one, with our cookies (RFC 6455, section 10.2).
+    /// Whether the method promises not to change anything (RFC 9110, section 9.2.1).
+    ///
+    /// A WebSocket begins with a GET but is not safe: pages of other sites can open one, and the browser sends our
+    /// cookies with it (RFC 6455, section 10.2).
     fn is_safe(self) -> bool {
         let is_safe = matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
         is_safe && !self.opens_web_socket()
@@ -80,8 +82,8 @@ impl<'r> Head<'r> {
         }
     }
 
-    /// The host that the request names: in its target, else in the one `Host` (RFC 9112, section 3.2.2; RFC 9113, section
-    /// 8.3.1).
+    /// The host that the request names in its target, otherwise in its only `Host` (RFC 9112, section 3.2.2; RFC 9113,
+    /// section 8.3.1).
     fn host(self) -> Option<&'r [u8]> {
         match (self.uri.authority(), self.only(&header::HOST)) {
             (Some(authority), _) => Some(authority.as_str().as_bytes()),
@@ -90,7 +92,7 @@ impl<'r> Head<'r> {
         }
     }
 
-    /// The token in a header; what is none where there are several.
+    /// The token header. If it comes more than once, it counts as an invalid token.
     fn token(self, header: &HeaderName) -> Option<HeaderValue> {
         match self.only(header) {
             Value::None => None,
@@ -109,7 +111,7 @@ impl<'r> Head<'r> {
     }
 }
 
-/// The values of a header that must not come twice.
+/// The values of a header that must not come more than once.
 enum Value<'h> {
     None,
     One(&'h [u8]),

@@ -1,62 +1,63 @@
-//! Whether a request that changes something may pass (R24): a table, as a pure and total function.
+//! Decides whether a request that changes something may pass (R24), as a table in a pure function.
 //!
-//! As `decide`, it has no wildcard arm over what it decides by: a new value does not compile before it has an answer.
+//! As in `decide`, no `match` ends in a bare `_`: a new variant does not compile until the table has a row for it.
 
-/// `Sec-Fetch-Site` (Fetch Metadata): how the page that sent the request stands to this site. Scripts cannot set it.
+/// `Sec-Fetch-Site` (Fetch Metadata): the relation between the page that sent the request and this site. Scripts cannot
+/// set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Relation {
     SameOrigin,
     SameSite,
     CrossSite,
-    /// The user's own doing, without a page: an address typed, a bookmark, a window that was restored.
+    /// The user sent the request without a page: a typed address, a bookmark, a restored window.
     UserInitiated,
-    /// A value that is not in the specification, or several.
+    /// A value that is not in the specification, or more than one value.
     Other,
-    /// Not sent: an old browser, http but for localhost, or no browser at all.
+    /// Not sent: an old browser, plain http except localhost, or not a browser.
     Absent,
 }
 
 /// `Origin` (RFC 6454, section 7): the origin of the page that sent the request. Scripts cannot set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
-    /// This site's own.
+    /// This site's own origin.
     Own,
-    /// Another one that is trusted by configuration.
+    /// Another origin that the configuration trusts.
     Trusted,
-    /// Any other one, or several.
+    /// Any other origin, or more than one value.
     Foreign,
     /// `null`: a sandboxed frame, a local file, a redirect across origins, or a page that hides its origin.
     Null,
-    /// Not sent: a browser from before 2020, or no browser at all.
+    /// Not sent: a browser from before 2020, or not a browser.
     Absent,
 }
 
-/// What the request has of a session, and of a token for it.
+/// Whether the request has a session, and a token for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Proof {
-    /// No stored session was presented; a token proves nothing.
+    /// The request presented no stored session, so a token proves nothing.
     NoSession,
-    /// The store failed: nobody can tell (R18).
+    /// The store failed, so a token cannot be checked (R18).
     StoreFailed,
-    /// A session, and no token.
+    /// A session without a token.
     NoToken,
-    /// A session, and what is no token of it.
+    /// A session with an invalid token.
     WrongToken,
-    /// A session, and a token of it.
+    /// A session with its valid token.
     Token,
 }
 
-/// What becomes of the request.
+/// What happens to the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verdict {
     Pass,
     /// 403.
     Refuse(Reason),
-    /// 503: a token would decide, and nobody can tell whether it is one.
+    /// 503: a token would decide, but it cannot be checked.
     Unavailable,
 }
 
-/// Why, for the event alone.
+/// The reason for a refusal, for the event only. The response does not say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
     CrossSite,
@@ -80,11 +81,11 @@ impl Reason {
     }
 }
 
-/// What the browser says of the sending page decides, if it says anything; else, `None`, the token does.
+/// Decides by what the browser says about the sending page. `None` if it says nothing, so that a token decides.
 pub(crate) const fn by_origin(relation: Relation, source: Source) -> Option<Verdict> {
     match (relation, source) {
-        // The browser has compared what it knows: a proxy that replaces the `Host` does not matter, nor does a page that
-        // hides its origin.
+        // The browser itself compared the origins. So it does not matter whether a proxy replaced the `Host`, or
+        // whether the page hides its origin.
         (Relation::SameOrigin, Source::Own | Source::Trusted | Source::Foreign | Source::Null | Source::Absent) => {
             Some(Verdict::Pass)
         }
@@ -92,7 +93,8 @@ pub(crate) const fn by_origin(relation: Relation, source: Source) -> Option<Verd
             Relation::SameSite | Relation::CrossSite | Relation::UserInitiated | Relation::Other | Relation::Absent,
             Source::Trusted,
         ) => Some(Verdict::Pass),
-        // Another subdomain is another site, however near; and so is this host over http.
+        // `same-site` is refused too: another subdomain may belong to someone else, and so may this host over plain
+        // http.
         (
             Relation::SameSite | Relation::CrossSite | Relation::Other,
             Source::Own | Source::Foreign | Source::Null | Source::Absent,
@@ -104,7 +106,7 @@ pub(crate) const fn by_origin(relation: Relation, source: Source) -> Option<Verd
     }
 }
 
-/// The token decides.
+/// Decides by the token.
 pub(crate) const fn by_token(proof: Proof) -> Verdict {
     match proof {
         Proof::Token => Verdict::Pass,
@@ -134,7 +136,7 @@ mod tests {
         by_origin(relation, source).unwrap_or_else(|| by_token(proof))
     }
 
-    /// Each record of the manual's table: `Sec-Fetch-Site`, then `Origin` own, trusted, foreign, null, absent.
+    /// Each row of the manual's table: `Sec-Fetch-Site`, then `Origin` own, trusted, foreign, null, absent.
     #[test]
     fn r24_the_manuals_table() {
         let table = include_str!("../guide/csrf.md");
@@ -146,8 +148,8 @@ mod tests {
         };
         let names = ["`same-origin`", "`same-site`", "`cross-site`", "`none`", "anything else", "absent"];
         for (relation, name) in RELATIONS.into_iter().zip(names) {
-            let record = format!("| {name} | {} |", SOURCES.map(|source| word(relation, source)).join(" | "));
-            assert!(table.contains(&record), "{record}");
+            let row = format!("| {name} | {} |", SOURCES.map(|source| word(relation, source)).join(" | "));
+            assert!(table.contains(&row), "{row}");
         }
     }
 
@@ -162,17 +164,17 @@ mod tests {
                     let says_foreign = matches!(relation, Relation::SameSite | Relation::CrossSite | Relation::Other)
                         || matches!(source, Source::Foreign | Source::Null);
                     let case = (relation, source, proof);
-                    // Without a valid token only what the browser says lets a request pass, without a session too.
+                    // Without a valid token, a request passes only by what the browser says, with or without a session.
                     assert!(!passes || by_browser || proof == Proof::Token, "{case:?}");
                     // A token never outweighs a browser that names another site.
                     let vouched = relation == Relation::SameOrigin || source == Source::Trusted;
                     assert!(!passes || !says_foreign || vouched, "{case:?}");
-                    // Our own pages pass without a token, and without a store.
+                    // Our own pages pass without a token, even if the store is down.
                     assert!(passes || relation != Relation::SameOrigin, "{case:?}");
                     assert!(passes || source != Source::Own || says_foreign, "{case:?}");
-                    // A valid token helps where the browser says nothing.
+                    // A valid token lets a request pass if the browser says nothing.
                     assert!(passes || says_foreign || proof != Proof::Token, "{case:?}");
-                    // Only there can a store that is down matter.
+                    // A store that is down matters only in that case.
                     let unavailable = verdict(relation, source, proof) == Verdict::Unavailable;
                     assert_eq!(unavailable, proof == Proof::StoreFailed && by_origin(relation, source).is_none());
                 }

@@ -166,7 +166,7 @@ fn mark_sensitive<B>(name: &HeaderName, request: &mut Request<B>) {
 
 const NO_LAYER: Refusal = Refusal {
     status: StatusCode::INTERNAL_SERVER_ERROR,
-    text: "this request did not pass a session layer: add `.layer(sessions.layer())` around `sessions.csrf_layer()`",
+    text: "this request did not pass through a session layer: add `.layer(sessions.layer())` around `sessions.csrf_layer()`",
 };
 
 impl<Inner> fmt::Debug for CsrfService<Inner> {

@@ -1,8 +1,7 @@
-//! The signed cookie of express-session: `s:<session id>.<signature>`, as express-session and its
-//! `cookie-signature` write it.
+//! The signed cookie of express-session: `s:<session id>.<signature>`, as its package `cookie-signature` writes it.
 //!
-//! The signature is HMAC-SHA256 of the id alone under the secret itself, so R2's separation does not hold here: it is valid
-//! under every cookie name that shares the secret.
+//! The signature is the HMAC-SHA256 of only the id, and its key is the secret itself. So the separation of R2 does not
+//! hold here: a signature is valid under every cookie name that shares the secret.
 
 use std::borrow::Cow;
 
@@ -17,7 +16,7 @@ use http_session_store::SessionId;
 
 use super::{HmacSha256, Secret, Verified, keyed, within_budget};
 
-/// What JavaScript's encodeURIComponent encodes.
+/// The characters that JavaScript's `encodeURIComponent` encodes.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -31,21 +30,14 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
 
 const SIGNATURE_BYTES: usize = 43;
 
-/// Which session ids are taken, once their signature is verified (R2).
-///
-/// Given to [`Builder::id_shape`](crate::config::builder::Builder::id_shape).
-///
-/// ```
-/// # use http_session::{config::express::IdShape, MemoryStore, Secret, SessionConfig};
-/// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-/// let sessions = builder.id_shape(IdShape::Any).build();
-/// ```
+/// Which session ids are accepted, after their signature is verified. Set with
+/// [`Builder::id_shape`](crate::config::builder::Builder::id_shape).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdShape {
-    /// 1 to 128 of `A-Z a-z 0-9 _ -`: what express's own generator makes.
+    /// 1 to 128 characters of `A-Z a-z 0-9 _ -`. The default generator of express-session makes ids of this shape.
     #[default]
     Strict,
-    /// 1 to 1024 bytes of UTF-8, for an own `genid`.
+    /// 1 to 1024 bytes of UTF-8, for applications with a `genid` of their own.
     Any,
 }
 
@@ -61,7 +53,7 @@ impl IdShape {
     }
 }
 
-/// The keys of the express format: the first secret signs, all verify.
+/// The keys of the express format. The first secret signs, all secrets verify.
 pub(crate) struct ExpressKeys {
     current: HmacSha256,
     previous: Vec<HmacSha256>,
@@ -69,7 +61,7 @@ pub(crate) struct ExpressKeys {
 }
 
 impl ExpressKeys {
-    /// Keys that take ids of a shape.
+    /// Creates the keys. Ids of another shape are not accepted.
     pub(crate) fn new(current: &Secret, previous: &[Secret], shape: IdShape) -> Self {
         Self {
             current: keyed(current.as_bytes()),
@@ -78,7 +70,7 @@ impl ExpressKeys {
         }
     }
 
-    /// The cookie's value, percent-encoded.
+    /// The value of the cookie, percent-encoded.
     pub(crate) fn sign(&self, id: &SessionId) -> String {
         let signature = signature(&self.current, id.as_bytes());
         let mut value = String::with_capacity(128);
@@ -89,7 +81,8 @@ impl ExpressKeys {
         value
     }
 
-    /// The ids among the values of all cookies of our name, in constant time for each, within R3's budget.
+    /// The ids among the values of all cookies of our name, within the limits of R3. Each comparison takes constant
+    /// time.
     pub(crate) fn verify_all<'h>(
         &self,
         candidates: impl Iterator<Item = &'h [u8]>,
@@ -103,7 +96,8 @@ impl ExpressKeys {
     }
 }
 
-/// Standard base64 without padding; compared as text, so no other spelling of the same bytes passes.
+/// The signature as standard base64 without padding. It is compared as text, because base64 can write the same bytes in
+/// several ways, and express-session accepts only this one.
 fn signature(key: &HmacSha256, id: &[u8]) -> [u8; SIGNATURE_BYTES] {
     let mut text = [0; SIGNATURE_BYTES];
     let mac = key.clone().chain_update(id).finalize().into_bytes();
@@ -112,26 +106,26 @@ fn signature(key: &HmacSha256, id: &[u8]) -> [u8; SIGNATURE_BYTES] {
     text
 }
 
-/// A cookie's value after percent-decoding that is formed like a signed one.
+/// A cookie's value after percent-decoding, in the form of a signed value.
 #[derive(PartialEq)]
 struct Candidate<'h>(Cow<'h, str>);
 
 impl<'h> Candidate<'h> {
     fn decode(value: &'h [u8]) -> Option<Self> {
-        // express writes ASCII alone; Node would read other bytes as Latin-1, which nobody has signed.
+        // express writes only ASCII. Node would read other bytes as Latin-1, and no signature covers those.
         let value = std::str::from_utf8(value).ok().filter(|text| text.is_ascii())?;
         let candidate = Self(decode_component(value));
         let (_, signature) = candidate.parts()?;
         (signature.len() == SIGNATURE_BYTES).then_some(candidate)
     }
 
-    /// The id and the signature, parted at the last dot.
+    /// The id and the signature, split at the last dot.
     fn parts(&self) -> Option<(&str, &str)> {
         self.0.strip_prefix("s:")?.rsplit_once('.')
     }
 }
 
-/// JavaScript's decodeURIComponent; what it refuses stays as it is (cookie 0.7.2).
+/// JavaScript's `decodeURIComponent`. A text that it rejects stays as it is, as in the npm package `cookie` 0.7.2.
 fn decode_component(text: &str) -> Cow<'_, str> {
     let is_escape =
         |tail: &str| matches!(tail.as_bytes(), [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());

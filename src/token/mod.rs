@@ -1,16 +1,17 @@
-//! Stage 2: what a cookie must be before anything in it is used.
+//! Stage 2: verifies a cookie before anything in it is used.
 //!
-//! A native token is 72 bytes, as 96 characters of base64url:
+//! A native token has 72 bytes, written as 96 characters of base64url:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
-//! | 16 | selector: the name of the record, no secret (R1) |
+//! | 16 | selector: the key of the record, not secret (R1) |
 //! | 8 | epoch, big endian (R4) |
-//! | 16 | verifier: the secret of which the record keeps a hash (R1) |
+//! | 16 | verifier: secret, the record keeps its hash (R1) |
 //! | 32 | HMAC-SHA256 |
 //!
-//! The MAC covers the fingerprint, after its length, and the first 40 bytes. Its key is derived from the secret, for this
-//! purpose, version, cookie name and scope alone (R2): a cookie of one configuration is none in another.
+//! The MAC covers the fingerprint, preceded by its length, and the first 40 bytes. Its key is derived from the secret
+//! for this purpose, format version, cookie name and scope (R2). So a cookie of one configuration is not valid in
+//! another.
 
 pub(crate) mod express;
 mod secret;
@@ -39,14 +40,16 @@ const SIGNED_BYTES: usize = SELECTOR_BYTES + 8 + VERIFIER_BYTES;
 const TOKEN_BYTES: usize = SIGNED_BYTES + MAC_BYTES;
 pub(crate) const TEXT_BYTES: usize = TOKEN_BYTES / 3 * 4;
 
-/// Names the format's version and the purpose of the key.
+/// The version of the format and the purpose of the key. A format whose tokens mean something else needs another text:
+/// otherwise its code would accept old tokens, and misread them.
 const COOKIE: &[u8] = b"http-session 1 cookie";
 
-/// How many MACs a request with several cookies of our name may cost, and how many of them may be verified (R3).
-const MOST_MACS: usize = 8;
-const MOST_VERIFIED: usize = 4;
+/// How many MACs are computed for a request with several cookies of our name, and how many verified cookies are used
+/// (R3). Without a limit, a header with a hundred forged cookies would cost a MAC for each cookie and secret.
+const MAX_MACS: usize = 8;
+const MAX_VERIFIED: usize = 4;
 
-/// A verifier in the clear, on its way into a cookie.
+/// A verifier before it is hashed, for a cookie.
 pub(crate) type Verifier = [u8; VERIFIER_BYTES];
 
 /// The format of cookies and records.
@@ -57,7 +60,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What a record keeps of a verifier. In the express format the id is the credential, and records have none.
+    /// The hash of a verifier that the record keeps. Express records have no verifier, because the id is the
+    /// credential. They share one constant, which is not the hash of a tombstone.
     pub(crate) fn verifier_hash(self, verifier: &Verifier) -> VerifierHash {
         match self {
             Self::Native => verifier_hash(verifier),
@@ -65,8 +69,8 @@ impl Format {
         }
     }
 
-    /// Whether a rotation inserts a new record and leaves the old one. An id of express-session is the credential, so it must
-    /// change.
+    /// Whether a rotation inserts a new record and leaves the old one. In the express format it must, because the id is
+    /// the credential.
     pub(crate) const fn rotates_into_new_record(self) -> bool {
         matches!(self, Self::Express)
     }
@@ -78,7 +82,7 @@ pub(crate) enum CookieKeys {
     Express(ExpressKeys),
 }
 
-/// What a verified cookie says.
+/// The content of a verified cookie.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) selector: [u8; SELECTOR_BYTES],
@@ -114,7 +118,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A signed token as a cookie's value.
+/// A signed token, as the value of a cookie.
 pub(crate) struct TokenText([u8; TEXT_BYTES]);
 
 impl TokenText {
@@ -133,34 +137,36 @@ impl fmt::Debug for TokenText {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignedBy {
     Current,
-    /// To be signed again when the session is used (R25).
+    /// The cookie is signed again when the session is used (R25).
     Previous,
 }
 
-/// A cookie whose MAC is ours.
+/// A cookie whose MAC is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verified<T> {
     pub(crate) value: T,
     pub(crate) signed_by: SignedBy,
-    /// Its place among the cookies of our name.
+    /// The cookie's position among the cookies of our name.
     pub(crate) candidate: usize,
 }
 
-/// The keys of the native format: the first secret signs, all verify (R25). Each is the state of HMAC after its key, and is
-/// wiped when dropped, by the hmac crate.
+/// The keys of the native format. The first secret signs, all secrets verify (R25).
+///
+/// A key is stored as the HMAC state after reading it, which saves about half of the work for each MAC. The hmac crate
+/// wipes this state when it is dropped.
 pub(crate) struct Keys {
     current: HmacSha256,
     previous: Vec<HmacSha256>,
 }
 
 impl Keys {
-    /// Keys for a cookie's full name and an application's scope (R2).
+    /// Derives the keys for a cookie's full name and an application's scope (R2).
     pub(crate) fn new(current: &Secret, previous: &[Secret], cookie_name: &str, scope: &str) -> Self {
         let key = |secret| derived(secret, [COOKIE, cookie_name.as_bytes(), scope.as_bytes()]);
         Self { current: key(current), previous: previous.iter().map(key).collect() }
     }
 
-    /// The cookie's value. Allocates nothing.
+    /// The value of the cookie. Does not allocate.
     pub(crate) fn sign(&self, token: &Token, fingerprint: &[u8]) -> TokenText {
         let signed = token.to_bytes();
         let mut bytes = [0; TOKEN_BYTES];
@@ -173,7 +179,8 @@ impl Keys {
         TokenText(text)
     }
 
-    /// The tokens among the values of all cookies of our name, in constant time for each, within R3's budget.
+    /// The tokens among the values of all cookies of our name, within the limits of R3. Each comparison takes constant
+    /// time: `Mac::verify` must not be replaced by `==`, whose time tells how many bytes of a forged MAC are right.
     pub(crate) fn verify_all<'h>(
         &self,
         candidates: impl Iterator<Item = &'h [u8]>,
@@ -201,8 +208,10 @@ fn decode(text: &[u8]) -> Option<[u8; TOKEN_BYTES]> {
     (written == TOKEN_BYTES).then_some(bytes)
 }
 
-/// One candidate is tried with every secret. Several are, after equal ones are dropped, tried with the current secret first,
-/// then with the others, until the budget is spent (R3).
+/// Tries candidates with secrets until the limits of R3 are reached.
+///
+/// A single candidate is tried with every secret. If there are several, duplicates are dropped. All of them are tried
+/// with the current secret first, so that old secrets cannot use up the limit before a current cookie is found.
 fn within_budget<C: PartialEq, K, T>(
     candidates: impl Iterator<Item = (usize, C)>,
     secrets: impl Iterator<Item = K>,
@@ -210,19 +219,19 @@ fn within_budget<C: PartialEq, K, T>(
 ) -> SmallVec<[Verified<T>; 1]> {
     let mut unverified: SmallVec<[(usize, C); 1]> = SmallVec::new();
     for (index, candidate) in candidates {
-        if unverified.len() == MOST_MACS {
+        if unverified.len() == MAX_MACS {
             break;
         }
         if !unverified.iter().any(|(_, known)| *known == candidate) {
             unverified.push((index, candidate));
         }
     }
-    let mut macs_left = if unverified.len() > 1 { MOST_MACS } else { usize::MAX };
+    let mut macs_left = if unverified.len() > 1 { MAX_MACS } else { usize::MAX };
     let mut verified = SmallVec::new();
     let mut signed_by = SignedBy::Current;
     for secret in secrets {
         unverified.retain(|(candidate, value)| {
-            if macs_left == 0 || verified.len() == MOST_VERIFIED {
+            if macs_left == 0 || verified.len() == MAX_VERIFIED {
                 return true;
             }
             macs_left -= 1;
@@ -235,7 +244,11 @@ fn within_budget<C: PartialEq, K, T>(
     verified
 }
 
-/// HMAC-SHA256 under a key made for one purpose: HMAC-SHA256 of what it is for under the secret.
+/// HMAC-SHA256 with a key for one purpose: the HMAC-SHA256 of the purpose under the secret.
+///
+/// Everything that is signed uses a key from here, never the secret itself. Otherwise a MAC made for one purpose, such
+/// as a CSRF token in a page, could be presented for another, such as a cookie (R2). The express format is the
+/// exception: Node signs with the secret itself.
 pub(crate) fn derived(secret: &Secret, purpose: [&[u8]; 3]) -> HmacSha256 {
     let mac = purpose.into_iter().fold(keyed(secret.as_bytes()), with_length);
     let key: Zeroizing<[u8; MAC_BYTES]> = Zeroizing::new(mac.finalize().into_bytes().into());
@@ -243,21 +256,24 @@ pub(crate) fn derived(secret: &Secret, purpose: [&[u8]; 3]) -> HmacSha256 {
 }
 
 fn keyed(key: &[u8]) -> HmacSha256 {
-    HmacSha256::new_from_slice(key).expect("HMAC takes a key of any length")
+    HmacSha256::new_from_slice(key).expect("HMAC accepts a key of any length")
 }
 
-/// So that no byte of one part can count as another's.
+/// Adds a part preceded by its length. Without the length, ("ab", "c") and ("a", "bc") would have the same MAC.
 pub(crate) fn with_length(mac: HmacSha256, part: &[u8]) -> HmacSha256 {
     mac.chain_update((part.len() as u64).to_be_bytes()).chain_update(part)
 }
 
-/// What a record keeps of a verifier. A plain hash is enough: 128 random bits cannot be guessed.
+/// The hash of a verifier, for the record. A plain hash is enough, because 128 random bits cannot be guessed: the slow
+/// hash that a password needs would only slow down each request.
 pub(crate) fn verifier_hash(verifier: &[u8; VERIFIER_BYTES]) -> VerifierHash {
     VerifierHash(Sha256::digest(verifier).into())
 }
 
-/// Compares in constant time. The hash of a tombstone, [`VerifierHash::NONE`], matches nothing; that a record has it is not a
-/// secret.
+/// Compares two hashes in constant time.
+///
+/// The hash of a tombstone, [`VerifierHash::NONE`], matches nothing. The check for it may take variable time, because
+/// it is not secret whether a record is a tombstone.
 pub(crate) fn hashes_match(stored: &VerifierHash, presented: &VerifierHash) -> bool {
     let (stored_words, presented_words) = (stored.0.as_chunks().0.iter(), presented.0.as_chunks().0);
     let words = stored_words.zip(presented_words);

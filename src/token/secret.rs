@@ -1,4 +1,4 @@
-//! The secret behind every MAC.
+//! The secret from which all keys are made.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use zeroize::Zeroizing;
 
 use crate::error::{EmptySecret, InvalidSecret, SecretFromEnvError};
 
-/// The fewest bytes of a secret, as many as HMAC-SHA256 gives out (RFC 2104, section 3).
-const SHORTEST: usize = 32;
+/// The minimum length of a secret: the output length of HMAC-SHA256 (RFC 2104, section 3).
+const MIN_BYTES: usize = 32;
 
-/// A secret that signs session cookies (R25): at least 32 bytes, not one byte over and over.
+/// The secret that signs session cookies: at least 32 bytes that are not all the same.
 ///
-/// Only randomness makes a secret: generate it (`openssl rand -hex 32`) and keep it out of the source. It has no `Clone`, no
-/// `Display` and no `PartialEq`, its `Debug` is redacted, and its memory is wiped when it is dropped.
+/// Generate it randomly, for example with `openssl rand -hex 32`, and keep it out of the source. It has no `Clone`, no
+/// `Display` and no `PartialEq`. Its `Debug` output is redacted, and its memory is wiped when it is dropped.
 ///
 /// ```
 /// use http_session::Secret;
@@ -26,10 +26,10 @@ const SHORTEST: usize = 32;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// The secret in an environment variable, its bytes as they are (nothing is decoded or trimmed).
+    /// Reads the secret from an environment variable. Its bytes are used as they are: nothing is decoded or trimmed.
     ///
     /// # Errors
-    /// The variable is not set, or what it holds breaks the rule; the messages tell which, and the variable's name.
+    /// If the variable is not set, or its value is too weak. The message contains the variable's name.
     ///
     /// ```
     /// use http_session::Secret;
@@ -46,13 +46,13 @@ impl Secret {
         }
     }
 
-    /// A secret of any length but zero, for cookies shared with an express-session that has a weak one.
+    /// Creates a secret of any length except zero, to share cookies with an express-session that has a weak secret.
     ///
-    /// express takes every string; a short one can be guessed from a single cookie. Replace it as soon as you can. Only
-    /// [`SessionConfig::express`](crate::SessionConfig::express) accepts it.
+    /// express-session accepts any string. An attacker can guess a short secret from a single cookie, so replace it as
+    /// soon as you can. Only [`SessionConfig::express`](crate::SessionConfig::express) accepts this secret.
     ///
     /// # Errors
-    /// There are no bytes.
+    /// If there are no bytes.
     ///
     /// ```
     /// # use http_session::{MemoryStore, Secret, SessionConfig};
@@ -74,18 +74,13 @@ impl Secret {
         }
     }
 
-    /// A new secret of 32 bytes from the thread's cryptographic generator, which the operating system seeds: for tests and
-    /// development.
+    /// Generates a secret of 32 random bytes, for tests and development.
     ///
-    /// Nobody else knows it: sessions do not survive a restart of the process, and a second process does not accept them.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let sessions = SessionConfig::development().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// ```
+    /// The secret exists only in this process. So sessions do not survive a restart, and another process does not
+    /// accept them. The bytes come from the thread's cryptographic generator, which the operating system seeds.
     #[must_use]
     pub fn random() -> Self {
-        let bytes = Zeroizing::new(rand::random::<[u8; SHORTEST]>());
+        let bytes = Zeroizing::new(rand::random::<[u8; MIN_BYTES]>());
         Self(Zeroizing::new(bytes.to_vec()))
     }
 
@@ -93,34 +88,27 @@ impl Secret {
         &self.0
     }
 
-    /// What [`secret!`](crate::secret) calls in a constant.
+    /// Checks a literal. [`secret!`](crate::secret) calls this in a constant, so a panic is a compile error.
     ///
     /// # Panics
-    /// The text breaks the rule: the program does not compile.
+    /// If the text is too weak.
     #[doc(hidden)]
-    #[track_caller] // so that the compiler points at the literal alone
+    #[track_caller] // so that the compiler points at the literal only
     pub const fn assert_strong(text: &str) {
-        assert!(text.len() >= SHORTEST, "a secret has at least 32 bytes: `openssl rand -hex 32` makes one");
+        assert!(text.len() >= MIN_BYTES, "a secret must have at least 32 bytes: `openssl rand -hex 32` generates one");
         assert!(
             !is_one_byte(text.as_bytes()),
-            "a secret is not one byte over and over: `openssl rand -hex 32` makes one"
+            "a secret must not repeat a single byte: `openssl rand -hex 32` generates one"
         );
     }
 }
 
-/// A secret that may be weak, as an express-session has it. Made by [`Secret::express`]; only
+/// A secret that may be weak, shared with an express-session. Created by [`Secret::express`]. Only
 /// [`SessionConfig::express`](crate::SessionConfig::express) accepts it.
-///
-/// ```
-/// # use http_session::Secret;
-/// let shared_with_node = Secret::express("keyboard cat")?;
-/// assert_eq!(format!("{shared_with_node:?}"), "ExpressSecret(..)");
-/// # Ok::<_, http_session::error::EmptySecret>(())
-/// ```
 pub struct ExpressSecret(Secret);
 
 impl ExpressSecret {
-    /// The bytes, weak or not: for the keys of the express format alone.
+    /// Returns the secret, which may be weak. Only for the keys of the express format.
     pub(crate) fn into_inner(self) -> Secret {
         self.0
     }
@@ -132,7 +120,7 @@ impl fmt::Debug for ExpressSecret {
     }
 }
 
-/// Whether all bytes are the same; true without any.
+/// Whether all bytes are the same. True for no bytes.
 const fn is_one_byte(mut bytes: &[u8]) -> bool {
     while let [first, rest @ ..] = bytes {
         match rest {
@@ -146,10 +134,10 @@ const fn is_one_byte(mut bytes: &[u8]) -> bool {
 impl TryFrom<Vec<u8>> for Secret {
     type Error = InvalidSecret;
 
-    /// Takes the bytes; they are wiped also when they are refused.
+    /// Takes ownership of the bytes. They are wiped even if they are refused.
     fn try_from(bytes: Vec<u8>) -> Result<Self, InvalidSecret> {
         let bytes = Zeroizing::new(bytes);
-        if bytes.len() < SHORTEST || is_one_byte(&bytes) {
+        if bytes.len() < MIN_BYTES || is_one_byte(&bytes) {
             return Err(InvalidSecret::new());
         }
         Ok(Self(bytes))
@@ -159,7 +147,7 @@ impl TryFrom<Vec<u8>> for Secret {
 impl TryFrom<&[u8]> for Secret {
     type Error = InvalidSecret;
 
-    /// Copies the bytes; wiping the original is the caller's.
+    /// Copies the bytes. Wiping the original is up to the caller.
     fn try_from(bytes: &[u8]) -> Result<Self, InvalidSecret> {
         Self::try_from(bytes.to_vec())
     }
@@ -180,14 +168,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A [`Secret`] from text that is known at compile time; `cargo check` refuses a weak one.
+/// Creates a [`Secret`] from a literal. A weak one does not compile.
 ///
-/// For tests and examples: whoever reads the source or the binary knows this secret.
-/// In production read it from outside with [`Secret::from_env`](crate::Secret::from_env).
-///
-/// ```
-/// let secret = http_session::secret!("b1f0c3d9a6e84f7792c5d0e13a4b6f88");
-/// ```
+/// For tests and examples: everyone who can read the source or the binary knows this secret. In production, use
+/// [`Secret::from_env`](crate::Secret::from_env).
 ///
 /// ```compile_fail
 /// let secret = http_session::secret!("keyboard cat"); // a secret has at least 32 bytes
@@ -195,7 +179,8 @@ impl fmt::Debug for Secret {
 #[macro_export]
 macro_rules! secret {
     ($text:expr) => {{
-        // Items, not an inline const: that one would pass `cargo check` inside a generic function.
+        // Constant items, not an inline `const {}` block: inside a generic function, `cargo check` does not evaluate
+        // that.
         const SECRET_TEXT: &str = $text;
         const _: () = $crate::Secret::assert_strong(SECRET_TEXT);
         $crate::Secret::try_from(SECRET_TEXT).expect("the compiler has checked this secret")
@@ -221,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn r25_only_express_takes_shorter_ones() {
+    fn r25_only_express_takes_shorter_secrets() {
         assert_eq!(Secret::express("x").unwrap().into_inner().as_bytes(), b"x");
         assert!(Secret::express(b"").is_err());
     }
@@ -234,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn r26_neither_debug_nor_errors_tell_the_value() {
+    fn r26_neither_debug_nor_errors_show_the_value() {
         assert_eq!(format!("{:?}", Secret::try_from(STRONG).unwrap()), "Secret(..)");
         assert_eq!(format!("{:?}", Secret::express(STRONG).unwrap()), "ExpressSecret(..)");
         // Set for every test process by cargo, and shorter than a secret.
@@ -242,8 +227,8 @@ mod tests {
         assert!(!error.is_not_set());
         assert_eq!(
             error.to_string(),
-            "the environment variable `CARGO_PKG_VERSION_MAJOR` holds no secret: \
-             a secret has at least 32 bytes, and they are not all the same; `openssl rand -hex 32` makes one"
+            "the environment variable `CARGO_PKG_VERSION_MAJOR` does not hold a valid secret: \
+             a secret must have at least 32 bytes that are not all the same; `openssl rand -hex 32` generates one"
         );
         assert!(Secret::from_env("SURELY_NOT_SET").unwrap_err().is_not_set());
     }

@@ -28,7 +28,7 @@ fn r1_a_token_has_this_layout_and_this_mac() {
     };
     let keys = keys(b'k', &[]);
     let text = keys.sign(&token, b"agent");
-    // Written out once more, with nothing shared but the hash function.
+    // Computed a second time, sharing only the hash function with the code under test.
     let hmac = |key: &[u8], message: &[u8]| -> Vec<u8> {
         let pad = |with: u8| (0..64).map(|at| key.get(at).unwrap_or(&0) ^ with).collect::<Vec<u8>>();
         let inner = Sha256::digest([pad(0x36), message.to_vec()].concat());

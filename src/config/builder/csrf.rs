@@ -1,4 +1,4 @@
-//! What is configured of the protection against cross-site request forgery.
+//! The options for protection against cross-site request forgery (CSRF).
 
 use http::HeaderName;
 
@@ -6,27 +6,16 @@ use super::Builder;
 use crate::forgery::TrustedOrigin;
 
 impl<K, S, L> Builder<K, S, L> {
-    /// Takes requests that change something from pages of another origin too, whatever `Sec-Fetch-Site` says and without a
-    /// token (R24). May be called several times. Also for this site's own public origin, where a proxy in front of it
-    /// replaces the `Host`.
+    /// Trusts another origin: its pages may send requests that change something, without a token and whatever
+    /// `Sec-Fetch-Site` says. Each call adds one origin.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, trusted_origin};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.trust_origin(trusted_origin!("https://pay.example.com")).build();
-    /// ```
+    /// If a proxy in front of the service replaces the `Host` header, add the site's own public origin too.
     pub fn trust_origin(mut self, origin: TrustedOrigin) -> Self {
         self.settings.trusted_origins.push(origin);
         self
     }
 
-    /// The request header in which scripts send a token: `x-csrf-token` (R24).
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.csrf_header(http::HeaderName::from_static("x-xsrf-token")).build();
-    /// ```
+    /// Sets the request header in which scripts send a CSRF token. The default is `x-csrf-token`.
     pub fn csrf_header(mut self, header: HeaderName) -> Self {
         self.settings.csrf_header = header;
         self

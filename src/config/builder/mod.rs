@@ -1,15 +1,17 @@
-//! The type-state builder: it exists between `builder()` and `build()`, and nowhere else.
+//! The builder of a configuration, whose type parameters record what has been set so far.
 //!
-//! Its three parameters are slots: secret, store, lifetime. What is missing or contradicts itself is a bound of
-//! [`Builder::build`] that the compiler explains in our words.
+//! There are three of them: secret, store and lifetime. The bounds of [`Builder::build`] reject a configuration that is
+//! incomplete or contradicts itself, and the compiler's message says what to change. After `build()` the type
+//! parameters for secret and lifetime are gone.
 //!
-//! | slot | empty | filled |
+//! | parameter | at the start | later |
 //! |---|---|---|
 //! | secret | [`NoSecret`] | [`WithSecret`] |
 //! | store | [`NoStore`] | the store's type |
-//! | lifetime | [`BrowserSession`] | [`MaxAge`], [`RollingWithoutMaxAge`], [`RollingMaxAge`]; [`Express`] from the start |
+//! | lifetime | [`BrowserSession`] | [`MaxAge`], [`RollingWithoutMaxAge`], [`RollingMaxAge`] |
+//! | lifetime after [`SessionConfig::express`] | [`Express`] | [`Express`] |
 //!
-//! The traits here are sealed and only say which call fits which slot.
+//! The traits in this module are sealed. Each states which parameters a method of the builder accepts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,13 +37,16 @@ pub use slots::{
     RollingMaxAge, RollingWithoutMaxAge, SecretFor, SecretIsFree, SecretIsSet, StoreIsFree, StoreIsSet, WithSecret,
 };
 
-/// Collects the configuration; made by [`SessionConfig::builder`], [`SessionConfig::express`] and
+/// A configuration under construction, returned by [`SessionConfig::builder`], [`SessionConfig::express`] and
 /// [`SessionConfig::development`].
 ///
-/// The parameters record which of secret, store and lifetime are given. Only a function that takes or returns a builder
-/// writes them. Secret and store may come in any order, each once; everything else is optional. An option that is given twice
-/// counts as it was given last, but for [`previous_secret`](Self::previous_secret) and [`ignore_paths`](Self::ignore_paths),
-/// which add up.
+/// [`secret`](Self::secret) and [`store`](Self::store) are required, once each and in any order. All other options have
+/// a default. If an option is set twice, the last value counts. Three options collect values instead:
+/// [`previous_secret`](Self::previous_secret), [`ignore_paths`](Self::ignore_paths) and
+/// [`trust_origin`](Self::trust_origin).
+///
+/// The type parameters record whether secret, store and lifetime are set. Only a function that takes or returns a
+/// builder has to name them:
 ///
 /// ```
 /// use http_session::config::builder::{BrowserSession, Builder, WithSecret};
@@ -68,10 +73,12 @@ impl<L> Builder<NoSecret, NoStore, L> {
 }
 
 impl<K, S, L> Builder<K, S, L> {
-    /// The secret that signs cookies. Needed; express: `secret`. To rotate it, give the new one here and the one before as
-    /// [`previous_secret`](Self::previous_secret).
+    /// Sets the secret that signs cookies (express: `secret`). Required.
     ///
-    /// Takes a [`Secret`](crate::Secret); after [`SessionConfig::express`] an [`ExpressSecret`](crate::config::express::ExpressSecret) too.
+    /// To rotate the secret, set the new one here and keep the old one as [`previous_secret`](Self::previous_secret).
+    ///
+    /// Takes a [`Secret`](crate::Secret). After [`SessionConfig::express`] it also takes an
+    /// [`ExpressSecret`](crate::config::express::ExpressSecret).
     ///
     /// ```no_run
     /// use http_session::{MemoryStore, Secret, SessionConfig};
@@ -88,9 +95,11 @@ impl<K, S, L> Builder<K, S, L> {
         Builder { secret, store: self.store, lifetime: self.lifetime, settings: self.settings }
     }
 
-    /// A secret that signed cookies before: it still verifies them, and they are signed anew on use (R25). express: the
-    /// further elements of a `secret` array. May be given several times, newest first. Remove it when the longest lifetime
-    /// has passed since the new one was deployed.
+    /// Adds a secret that signed cookies in the past (express: the second and later elements of a `secret` array).
+    ///
+    /// It still verifies cookies, and each cookie is signed with the current secret when it is used. Call it once for
+    /// each old secret, the newest first. Remove an old secret once the longest lifetime has passed since its successor
+    /// was deployed.
     ///
     /// ```
     /// # use http_session::{MemoryStore, SessionConfig, secret};
@@ -106,9 +115,11 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// Where sessions are kept. Needed; express: `store`. The configuration owns it: share one as an `Arc`, choose one at
-    /// run time as an [`AnyStore`](crate::store::AnyStore). After [`SessionConfig::express`] it must implement
-    /// [`ExpressFormat`](crate::store::ExpressFormat).
+    /// Sets the store that keeps the sessions (express: `store`). Required.
+    ///
+    /// The configuration owns the store. Pass an `Arc` to share a store with other code, and an
+    /// [`AnyStore`](crate::store::AnyStore) to choose one at run time. After [`SessionConfig::express`] the store must
+    /// implement [`ExpressFormat`](crate::store::ExpressFormat).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -124,10 +135,11 @@ impl<K, S, L> Builder<K, S, L> {
         Builder { secret: self.secret, store, lifetime: self.lifetime, settings: self.settings }
     }
 
-    /// Keeps an index of sessions by their identity, so that
+    /// Keeps an index of sessions by identity, which finds all sessions of a user.
+    ///
     /// [`sessions_of`](SessionConfig::sessions_of), [`destroy_all_of`](SessionConfig::destroy_all_of) and
-    /// [`destroy_others`](SessionConfig::destroy_others) compile (R28). A sign-in then asks the store two times more. Comes after
-    /// [`store`](Self::store), which must implement [`IndexSessions`].
+    /// [`destroy_others`](SessionConfig::destroy_others) compile only with an index. Each sign-in makes two more store
+    /// calls. Call this after [`store`](Self::store); the store must implement [`IndexSessions`].
     ///
     /// ```
     /// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
@@ -151,14 +163,11 @@ impl<K, S, L> Builder<K, S, L> {
         Builder { secret: self.secret, store, lifetime: self.lifetime, settings: self.settings }
     }
 
-    /// The cookie's rules; express: `name` and `cookie`. Without it what the constructor says: `__Host-sid`, Secure, HttpOnly,
-    /// SameSite=Lax, Path=/ after [`SessionConfig::builder`]. The expiry is not among them: see [`max_age`](Self::max_age).
+    /// Sets the name and attributes of the cookie (express: `name` and `cookie`), except its expiry, which is set by
+    /// [`max_age`](Self::max_age).
     ///
-    /// ```
-    /// # use http_session::{Cookie, MemoryStore, Secret, SessionConfig, cookie_name};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.cookie(Cookie::host(cookie_name!("shop")).same_site_strict()).build();
-    /// ```
+    /// The default after [`SessionConfig::builder`] is `__Host-sid` with `Secure`, `HttpOnly`, `SameSite=Lax` and
+    /// `Path=/`.
     pub fn cookie<P>(mut self, cookie: Cookie<P>) -> Self {
         let max_age = self.settings.attributes.max_age;
         self.settings.attributes = cookie.into_attributes();
@@ -166,9 +175,11 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// Cookie attributes that depend on the request, for new sessions (express 1.19: `cookie` as a function). They are
-    /// stored with the session, and may go as far as [`stored_attributes`](Self::stored_attributes) says (R21). The function
-    /// gets the request's head without its extensions, and the attributes as they are resolved for this request.
+    /// Sets a function that adjusts the cookie attributes of a new session to its request (express 1.19: `cookie` as a
+    /// function).
+    ///
+    /// The function gets the request's head without extensions, and the attributes that apply to this request. The
+    /// result is stored with the session. [`stored_attributes`](Self::stored_attributes) limits what it may change.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -187,27 +198,17 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// How far a session's own cookie attributes may go (R21): [`StoredAttributes::Narrow`] by default, after
-    /// [`SessionConfig::express`] too.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::StoredAttributes};
-    /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.stored_attributes(StoredAttributes::Exact).build(); // as in express-session
-    /// ```
+    /// Sets how far a session's own cookie attributes may differ from the configured ones. The default is
+    /// [`StoredAttributes::Narrow`], also after [`SessionConfig::express`].
     pub fn stored_attributes(mut self, stored_attributes: StoredAttributes) -> Self {
         self.settings.stored_attributes = stored_attributes;
         self
     }
 
-    /// Separates applications that share a secret and a store: a cookie of one scope is no cookie in another (R2). Any text;
-    /// empty by default. Not after [`SessionConfig::express`], whose cookies have no room for it.
+    /// Separates applications that share a secret and a store: a cookie of one scope is not valid in another.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.scope("back office").build();
-    /// ```
+    /// Any text is allowed; the default is empty. Not available after [`SessionConfig::express`], because a cookie in
+    /// the express format cannot be bound to a scope.
     pub fn scope(mut self, scope: impl Into<String>) -> Self
     where
         L: BindsCookies,
@@ -216,85 +217,57 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// The longest time without activity: 24 hours, or `max_age` where that is given (R7; OWASP: idle timeout). At least a
-    /// millisecond, as [`absolute`](Self::absolute) and [`unconfirmed`](Self::unconfirmed). A session with a `max_age` of its
-    /// own ([`cookie_mut`](crate::Session::cookie_mut)) lives that long instead.
+    /// Sets how long a session lives without activity (OWASP: idle timeout). The default is the value of
+    /// [`max_age`](Self::max_age) if that is set, otherwise 24 hours. The minimum is one millisecond.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.idle(Duration::from_secs(30 * 60)).build();
-    /// ```
+    /// A session with its own `max_age` ([`cookie_mut`](crate::Session::cookie_mut)) uses that as its idle lifetime.
     #[doc(alias = "OnInactivity")]
     pub fn idle(mut self, idle: Duration) -> Self {
         self.settings.idle = Some(idle);
         self
     }
 
-    /// The longest time in all, whatever the activity: 30 days (R7; OWASP: absolute timeout); after
-    /// [`SessionConfig::express`] without end. Counts from the last sign-in or sign-out, before one from creation.
+    /// Sets how long a session lives in all, whatever its activity (OWASP: absolute timeout). The default is 30 days,
+    /// and no end after [`SessionConfig::express`]. The minimum is one millisecond.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.absolute(Duration::from_secs(12 * 3600)).build();
-    /// ```
+    /// The time counts from the last sign-in or sign-out, or from the session's creation if there was neither.
     pub fn absolute(mut self, absolute: Duration) -> Self {
         self.settings.absolute = absolute;
         self
     }
 
-    /// How long an anonymous session lives whose cookie never came back: 10 minutes, or the idle lifetime if that is shorter
-    /// (R14). So robots, which keep no cookies, do not fill the store. After [`SessionConfig::express`] the idle lifetime.
+    /// Sets how long an anonymous session lives until its cookie comes back for the first time. The default is 10
+    /// minutes, and the idle lifetime after [`SessionConfig::express`]. It is never longer than the idle lifetime. The
+    /// minimum is one millisecond.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.unconfirmed(Duration::from_secs(60)).build();
-    /// ```
+    /// This keeps robots, which do not keep cookies, from filling the store.
     pub fn unconfirmed(mut self, unconfirmed: Duration) -> Self {
         self.settings.unconfirmed = unconfirmed;
         self
     }
 
-    /// The part of the idle lifetime, in percent, that must pass between two touches: 10, at most 100; 0 touches with every
-    /// request, as after [`SessionConfig::express`] (R7). With less than a minute left a touch is always due.
+    /// Sets how much of the idle lifetime must pass between two touches, in percent. The default is 10. Values above
+    /// 100 count as 100.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.touch_throttle(25).build();
-    /// ```
+    /// With 0, the default after [`SessionConfig::express`], each request touches the session. A session with less than
+    /// a minute left is always touched.
     pub fn touch_throttle(mut self, percent: u8) -> Self {
         self.settings.touch_throttle = percent.min(100);
         self
     }
 
-    /// What counts as activity (R7): [`Activity::Loaded`] by default.
-    ///
-    /// ```
-    /// # use http_session::{config::Activity, MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.activity(Activity::Presented).build();
-    /// ```
+    /// Sets which requests count as activity. The default is [`Activity::Loaded`].
     pub fn activity(mut self, activity: Activity) -> Self {
         self.settings.activity = activity;
         self
     }
 
-    /// Replaces a verifier older than this, under the same identity (OWASP: renewal timeout). Off by default (R6). The one
-    /// before stays valid until the next renewal, so no request that is under way is lost. Native format only: express
-    /// records have no verifier.
+    /// Replaces a session's verifier, the secret in its cookie, when it is older than this (OWASP: renewal timeout).
+    /// Off by default.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.renew_after(Duration::from_secs(3600)).build();
-    /// ```
+    /// The identity stays the same. The previous verifier stays valid until the next renewal, so requests that are
+    /// under way are not lost. Not available after [`SessionConfig::express`], because express records have no
+    /// verifier.
     pub fn renew_after(mut self, period: Duration) -> Self
     where
         L: BindsCookies,
@@ -303,119 +276,75 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// How long after a rotation a request with the old cookie counts as late: a minute by default (R6); for a session that
-    /// was destroyed never longer, since its tombstone is gone then. Late requests see an anonymous session and store nothing,
-    /// but they may sign in or out. After [`SessionConfig::express`] zero, as in express-session: only requests that were
-    /// under way are late.
+    /// Sets how long after a rotation a request with the old cookie counts as late. The default is one minute.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.late_window(Duration::from_secs(10)).build();
-    /// ```
+    /// A late request sees an anonymous session and stores nothing, but it may sign in or out. After a session was
+    /// destroyed, the time is at most one minute, because its tombstone is gone then. After [`SessionConfig::express`]
+    /// the default is zero, as in express-session: only requests that were already under way are late.
     pub fn late_window(mut self, window: Duration) -> Self {
         self.settings.late_window = window;
         self
     }
 
-    /// When an unmodified session is written; express: `resave`. [`Resave::WhenModified`] by default, [`Resave::Always`] after
-    /// [`SessionConfig::express`].
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, config::express::Resave, Secret, SessionConfig};
-    /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.resave(Resave::WhenModified).build(); // express: resave: false
-    /// ```
+    /// Sets whether an unmodified session is written again (express: `resave`). The default is
+    /// [`Resave::WhenModified`], and [`Resave::Always`] after [`SessionConfig::express`].
     pub fn resave(mut self, resave: Resave) -> Self {
         self.settings.policy.resave = resave;
         self
     }
 
-    /// Whether sessions are stored before there is anything in them; express: `saveUninitialized`.
-    /// [`SaveUninitialized::Never`] by default, [`SaveUninitialized::Always`] after [`SessionConfig::express`].
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, config::express::SaveUninitialized, Secret, SessionConfig};
-    /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.save_uninitialized(SaveUninitialized::Never).build(); // express: saveUninitialized: false
-    /// ```
+    /// Sets whether a new session is stored before anything is written to it (express: `saveUninitialized`). The
+    /// default is [`SaveUninitialized::Never`], and [`SaveUninitialized::Always`] after [`SessionConfig::express`].
     #[doc(alias = "saveUninitialized")]
     pub fn save_uninitialized(mut self, save_uninitialized: SaveUninitialized) -> Self {
         self.settings.policy.save_uninitialized = save_uninitialized;
         self
     }
 
-    /// What [`Session::unset`](crate::Session::unset) does with the stored session; express: `unset`.
-    /// [`Unset::Destroy`] by default, [`Unset::Keep`] after [`SessionConfig::express`].
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::express::Unset};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.unset(Unset::Keep).build();
-    /// ```
+    /// Sets what [`Session::unset`](crate::Session::unset) does with the stored session (express: `unset`). The default
+    /// is [`Unset::Destroy`], and [`Unset::Keep`] after [`SessionConfig::express`].
     pub fn unset(mut self, unset: Unset) -> Self {
         self.settings.policy.unset = unset;
         self
     }
 
-    /// Which responses commit changes (R11): [`CommitOn::Success`] by default, [`CommitOn::AnyStatus`] after
-    /// [`SessionConfig::express`].
-    ///
-    /// ```
-    /// # use http_session::{config::CommitOn, MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.commit_on(CommitOn::AnyStatus).build();
-    /// ```
+    /// Sets which responses commit the changes of their request. The default is [`CommitOn::Success`], and
+    /// [`CommitOn::AnyStatus`] after [`SessionConfig::express`].
     pub fn commit_on(mut self, commit_on: CommitOn) -> Self {
         self.settings.policy.commit_on = commit_on;
         self
     }
 
-    /// Whether an ended session's cookie is removed: [`Removal::Cookie`] by default, [`Removal::Nothing`] after
-    /// [`SessionConfig::express`], as there.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, config::Removal, Secret, SessionConfig};
-    /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.removal(Removal::Cookie).build();
-    /// ```
+    /// Sets whether the browser's cookie is removed when its session ends. The default is [`Removal::Cookie`], and
+    /// [`Removal::Nothing`] after [`SessionConfig::express`].
     pub fn removal(mut self, removal: Removal) -> Self {
         self.settings.policy.removal = removal;
         self
     }
 
-    /// The header in which a proxy of yours tells the transport; express: `proxy` (R19). Only behind a proxy that always
-    /// sets it: a client could send it too. Nobody is trusted by default.
+    /// Sets the header in which your proxy says whether the client used https (express: `proxy`). No header is trusted
+    /// by default.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig, config::TrustedProxy};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.trusted_proxy(TrustedProxy::x_forwarded_proto()).build();
-    /// ```
+    /// Use it only behind a proxy that always sets this header: otherwise clients can send it themselves.
     #[doc(alias = "proxy")]
     pub fn trusted_proxy(mut self, proxy: TrustedProxy) -> Self {
         self.settings.proxy = Some(proxy);
         self
     }
 
-    /// Paths without a session, without their query, compared as a whole (R22); connect: `ignore`. May be called several
-    /// times.
-    ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.ignore_paths(["/favicon.ico", "/health"]).build();
-    /// ```
+    /// Adds paths that have no session (connect: `ignore`). A path matches if it is equal as a whole; the query is not
+    /// compared.
     #[doc(alias = "ignore")]
     pub fn ignore_paths<P: Into<String>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
         self.settings.ignored_paths.extend(paths.into_iter().map(Into::into));
         self
     }
 
-    /// Binds cookies to something in the request; connect: `fingerprint`. A cookie is void where the function answers
-    /// something else. An upgraded browser has another User-Agent: choose what stays. Not after
-    /// [`SessionConfig::express`], whose cookies have no room for it.
+    /// Binds cookies to a property of the request (connect: `fingerprint`). A cookie is valid only in requests for
+    /// which the function returns the same bytes.
+    ///
+    /// Choose a property that does not change: a browser update, for example, changes the `User-Agent`. Not available
+    /// after [`SessionConfig::express`], because a cookie in the express format cannot be bound to a fingerprint.
     ///
     /// ```
     /// # use http_session::{MemoryStore, Secret, SessionConfig};
@@ -435,35 +364,27 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// The largest record, in bytes: 64 KiB. Counts the fields with their names, the identity, and the session's own cookie
-    /// attributes ([`Record::size`](crate::record::Record::size)). Over it the commit fails and the response is a 500 (R14). A record
-    /// that is larger already may be written as long as it does not grow.
+    /// Sets the largest size of a record, in bytes. The default is 64 KiB.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.record_limit(16 * 1024).build();
-    /// ```
+    /// [`Record::size`](crate::record::Record::size) counts the fields with their names, the identity, and the
+    /// session's own cookie attributes. If a record would become larger, the commit fails and the response is a 500. A
+    /// record that is already larger may be written as long as it does not grow.
     pub fn record_limit(mut self, bytes: usize) -> Self {
         self.settings.record_limit = bytes;
         self
     }
 
-    /// The time limit of every call to the store: 5 seconds (R18). A read that takes longer has failed; of a write nobody
-    /// knows ([`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown), R10).
+    /// Sets the time limit of each store call. The default is 5 seconds.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.store_timeout(Duration::from_secs(1)).build();
-    /// ```
+    /// A read that takes longer has failed. The outcome of a write that takes longer is unknown
+    /// ([`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown)).
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
         self.settings.store_timeout = timeout;
         self
     }
 
-    /// The clock for dates in cookies and for lateness; the machine's by default. Lifetimes are judged by the store's clock.
+    /// Sets the clock for the dates in cookies and for deciding whether a request is late. The default is the machine's
+    /// clock. Lifetimes of sessions are measured by the store's clock.
     ///
     /// ```
     /// # use http_session::{MemoryStore, Secret, SessionConfig};
@@ -480,18 +401,14 @@ impl<K, S, L> Builder<K, S, L> {
 }
 
 impl<K, S, L: LifetimeSlot> Builder<K, S, L> {
-    /// How long the browser keeps the cookie; express: `cookie.maxAge`, in milliseconds there. Without it, until the browser
-    /// is closed. Never past the session's absolute end. Sets the idle lifetime too, unless [`idle`](Self::idle) does.
+    /// Sets how long the browser keeps the cookie (express: `cookie.maxAge`, in milliseconds). By default it keeps the
+    /// cookie until it is closed.
     ///
-    /// Sent as `Max-Age`, in whole seconds and at most 400 days (RFC 6265bis section 5.5); in the express format as `Expires`,
-    /// as it stands.
+    /// The cookie never outlives the session's absolute lifetime. This also sets the idle lifetime, unless
+    /// [`idle`](Self::idle) does.
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.max_age(Duration::from_secs(14 * 24 * 3600)).build();
-    /// ```
+    /// It is sent as `Max-Age` in whole seconds, at most 400 days (RFC 6265bis, section 5.5). The express format sends
+    /// `Expires` instead, without that maximum.
     #[doc(alias = "maxAge")]
     pub fn max_age(mut self, max_age: Duration) -> Builder<K, S, L::WithMaxAge> {
         self.settings.attributes.max_age = Some(max_age);
@@ -503,15 +420,11 @@ impl<K, S, L: LifetimeSlot> Builder<K, S, L> {
         }
     }
 
-    /// Sends the cookie again whenever the session's life is prolonged by a touch or a write, so that it lives on in an active
-    /// browser; express: `rolling`. A [passive](crate::Session::passive) request prolongs nothing. Needs [`max_age`](Self::max_age), but not after [`SessionConfig::express`].
+    /// Sends the cookie again whenever a touch or a write extends the session's life, so that the cookie does not
+    /// expire in an active browser (express: `rolling`).
     ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.max_age(Duration::from_secs(14 * 24 * 3600)).rolling().build();
-    /// ```
+    /// A [passive](crate::Session::passive) request does not extend a session's life. Requires
+    /// [`max_age`](Self::max_age), except after [`SessionConfig::express`].
     pub fn rolling(mut self) -> Builder<K, S, L::Rolling> {
         self.settings.policy.rolling = true;
         Builder { secret: self.secret, store: self.store, lifetime: self.lifetime.rolling(), settings: self.settings }
@@ -519,10 +432,12 @@ impl<K, S, L: LifetimeSlot> Builder<K, S, L> {
 }
 
 impl<K, S, L> Builder<K, S, L> {
-    /// Chooses the id of a new session from the request; express: `genid`. It must be unguessable: in the express format an
-    /// id is a credential. The function gets the request's head without its extensions. For an id that is taken it is asked
-    /// again, three times in all; then the response is a 503. An id of another [shape](Self::id_shape) makes it a 500. Only
-    /// after [`SessionConfig::express`].
+    /// Sets a function that chooses the id of a new session (express: `genid`). Only available after
+    /// [`SessionConfig::express`].
+    ///
+    /// The function gets the request's head without extensions. Its ids must be impossible to guess, because in the
+    /// express format an id is a credential. If an id is taken, the function is called again, three times in all; then
+    /// the response is a 503. If an id does not have the configured [shape](Self::id_shape), the response is a 500.
     ///
     /// ```
     /// # use http_session::{MemoryStore, Secret, SessionConfig};
@@ -539,14 +454,8 @@ impl<K, S, L> Builder<K, S, L> {
         self
     }
 
-    /// Which ids are accepted from cookies and from the generator (R2): [`IdShape::Strict`] by default. Only after
-    /// [`SessionConfig::express`].
-    ///
-    /// ```
-    /// # use http_session::{config::express::IdShape, MemoryStore, Secret, SessionConfig};
-    /// # let builder = SessionConfig::express().secret(Secret::random()).store(MemoryStore::new());
-    /// let sessions = builder.id_shape(IdShape::Any).build();
-    /// ```
+    /// Sets which ids are accepted from cookies and from [`generate_id`](Self::generate_id). The default is
+    /// [`IdShape::Strict`]. Only available after [`SessionConfig::express`].
     pub fn id_shape(mut self, shape: IdShape) -> Self
     where
         L: ChoosesIds,
@@ -557,14 +466,10 @@ impl<K, S, L> Builder<K, S, L> {
 }
 
 impl<K, S, L> Builder<K, S, L> {
-    /// The finished configuration. Compiles when secret and store are given, `rolling` has its `max_age`, and the store keeps
-    /// records of the format.
+    /// Returns the finished configuration.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let sessions: SessionConfig<MemoryStore> =
-    ///     SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// ```
+    /// This compiles if a secret and a store are set, `rolling` comes with `max_age`, and the store supports the
+    /// format.
     pub fn build(self) -> SessionConfig<S>
     where
         K: SecretIsSet,
@@ -582,9 +487,11 @@ impl<K, S, L> fmt::Debug for Builder<K, S, L> {
 }
 
 impl SessionConfig<NoStore> {
-    /// Begins a configuration with today's right defaults: a `__Host-` cookie until the browser is closed, Secure, HttpOnly,
-    /// SameSite=Lax; a session idle for 24 hours or older than 30 days is gone; nothing is stored before there is something
-    /// to keep.
+    /// Begins a configuration with secure defaults.
+    ///
+    /// The cookie has a `__Host-` name, `Secure`, `HttpOnly` and `SameSite=Lax`, and lasts until the browser is closed.
+    /// A session ends after 24 hours without activity, and after 30 days in all. Nothing is stored before there is
+    /// something to keep.
     ///
     /// ```
     /// use http_session::{MemoryStore, Secret, SessionConfig};
@@ -605,13 +512,19 @@ impl SessionConfig<NoStore> {
         Builder::new(BrowserSession, Settings::new())
     }
 
-    /// Begins a configuration with the defaults and the wire format of express-session 1.x: cookie `connect.sid` without
-    /// Secure and SameSite, `resave` and `saveUninitialized` on, `unset: 'keep'`, changes committed whatever the status, a
-    /// record for a day, no absolute end, a touch with every request, no removal cookie. Rotation is a new id: what R1, R2 and R4
-    /// promise of the native format holds only in part. A session's own cookie attributes may only narrow the configured ones;
-    /// [`StoredAttributes::Exact`] takes them as express-session does.
+    /// Begins a configuration with the defaults and the cookie format of express-session 1.x.
     ///
-    /// A per-session `cookie_mut().max_age` may be set later, so here `rolling` does not need `max_age`.
+    /// - The cookie is `connect.sid`, without `Secure` and `SameSite`.
+    /// - `resave` and `saveUninitialized` are on, `unset` is `'keep'`.
+    /// - Changes are committed whatever the response's status, and each request touches its session.
+    /// - A session ends after a day without activity and has no absolute end. Its cookie is not removed when it ends.
+    ///
+    /// A rotation creates a new id. Cookies are not bound to a cookie name or scope, and records have no verifier, so
+    /// the guarantees of the native format hold only in part: see [the guide](crate::guide::_2_token).
+    ///
+    /// A session's own cookie attributes may only be stricter than the configured ones; [`StoredAttributes::Exact`]
+    /// accepts them as express-session does. `rolling` does not require `max_age` here, because each session can get a
+    /// `max_age` of its own through [`cookie_mut`](crate::Session::cookie_mut).
     ///
     /// ```
     /// # use http_session::{MemoryStore, config::express::Resave, config::express::SaveUninitialized, Secret, SessionConfig};
@@ -631,7 +544,8 @@ impl SessionConfig<NoStore> {
         settings.absolute = Duration::MAX;
         settings.unconfirmed = Duration::MAX;
         settings.touch_throttle = 0;
-        // A browser keeps the cookie of a session that was destroyed, and express begins a new one for it at once.
+        // Without a removal cookie, the browser keeps presenting the cookie of a destroyed session. express-session
+        // begins a new session for it at once, so a late window would lock that browser out of sessions for a minute.
         settings.late_window = Duration::ZERO;
         settings.policy.resave = Resave::Always;
         settings.policy.save_uninitialized = SaveUninitialized::Always;
@@ -642,14 +556,11 @@ impl SessionConfig<NoStore> {
         Builder::new(Express, settings)
     }
 
-    /// Begins a configuration for plain http on your own machine: a cookie of another name, without Secure, that no other
-    /// configuration reads, `sid-development`. Answers 421 when the Host is not loopback (R23). Everything else is as after
-    /// [`SessionConfig::builder`].
+    /// Begins a configuration for plain http on your own machine.
     ///
-    /// ```
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let sessions = SessionConfig::development().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// ```
+    /// The cookie is `sid-development`, without `Secure`. The other constructors use other names, so production does
+    /// not accept it. If the request's `Host` is not loopback, the response is a 421. Everything else is as after
+    /// [`SessionConfig::builder`].
     pub fn development() -> Builder<NoSecret, NoStore, BrowserSession> {
         let mut settings = Settings::new();
         settings.attributes = Cookie::development().into_attributes();

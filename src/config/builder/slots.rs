@@ -1,4 +1,7 @@
-//! The slots of the builder, and the sentences that the compiler says when one is wrong.
+//! The types that record what a builder has, and the compiler's messages if something is missing.
+//!
+//! The requirements are trait bounds, not methods that exist only in some states: a missing bound shows the message
+//! below, while a missing method would only say "method not found". `ui-tests/fail/builder` has each message.
 
 use std::fmt;
 
@@ -7,8 +10,8 @@ use http_session_store::{ExpressFormat, Indexed, SessionStore};
 
 mod sealed {
     #[diagnostic::on_unimplemented(
-        message = "the builder's traits are not for `{Self}` to implement",
-        label = "they are sealed: the builder alone knows what it has got"
+        message = "`{Self}` cannot implement a trait of the session builder",
+        label = "these traits are sealed: only types of `http_session` implement them"
     )]
     pub trait Sealed {}
 }
@@ -26,81 +29,23 @@ macro_rules! markers {
 }
 
 markers! {
-    /// No secret yet.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let builder: Builder<NoSecret, NoStore, BrowserSession> = SessionConfig::builder();
-    /// ```
+    /// No secret is set.
     NoSecret
-    /// No store yet.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let builder: Builder<WithSecret, NoStore, BrowserSession> = SessionConfig::builder().secret(Secret::random());
-    /// ```
+    /// No store is set.
     NoStore
-    /// A cookie until the browser is closed.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let builder: Builder<NoSecret, MemoryStore, BrowserSession> = SessionConfig::builder().store(MemoryStore::new());
-    /// ```
+    /// The cookie lasts until the browser is closed.
     BrowserSession
-    /// A cookie with `max_age`.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let day = Duration::from_secs(24 * 3600);
-    /// let builder: Builder<NoSecret, NoStore, MaxAge> = SessionConfig::builder().max_age(day);
-    /// ```
+    /// The cookie has a `max_age`.
     MaxAge
-    /// `rolling` without the `max_age` that it needs.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let builder: Builder<NoSecret, NoStore, RollingWithoutMaxAge> = SessionConfig::builder().rolling();
-    /// ```
+    /// `rolling` is set, but not the `max_age` that it requires.
     RollingWithoutMaxAge
-    /// A rolling cookie.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let day = Duration::from_secs(24 * 3600);
-    /// let builder: Builder<NoSecret, NoStore, RollingMaxAge> = SessionConfig::builder().max_age(day).rolling();
-    /// ```
+    /// The cookie has a `max_age` and is `rolling`.
     RollingMaxAge
-    /// The express format, whose sessions may each have a `max_age` of their own.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session::config::builder::*;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// let builder: Builder<NoSecret, NoStore, Express> = SessionConfig::express().rolling();
-    /// ```
+    /// The express format, in which each session can have a `max_age` of its own.
     Express
 }
 
-/// A secret is given; it is wiped when it is dropped.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{MemoryStore, Secret, SessionConfig};
-/// let builder: Builder<WithSecret, NoStore, BrowserSession> = SessionConfig::builder().secret(Secret::random());
-/// ```
+/// A secret is set. It is wiped from memory when it is dropped.
 pub struct WithSecret(Secret);
 
 impl WithSecret {
@@ -117,40 +62,22 @@ impl fmt::Debug for WithSecret {
     }
 }
 
-/// [`secret`](super::Builder::secret) may be called.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn signed<K: SecretIsFree, S>(builder: Builder<K, S, MaxAge>, secret: Secret) -> Builder<WithSecret, S, MaxAge> {
-///     builder.secret(secret)
-/// }
-/// ```
+/// No secret is set, so [`secret`](super::Builder::secret) can be called.
 #[diagnostic::on_unimplemented(
-    message = "the session configuration has a secret already",
-    label = "a second secret",
-    note = "to rotate secrets, give the new one as `.secret(..)` and the old one as `.previous_secret(..)`"
+    message = "the session configuration already has a secret",
+    label = "this sets a second secret",
+    note = "to rotate secrets, pass the new one to `.secret(..)` and the old one to `.previous_secret(..)`"
 )]
 pub trait SecretIsFree: Sealed {}
 
 impl SecretIsFree for NoSecret {}
 
-/// The secret is strong enough for the configured format.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn rotated<K, S, L>(builder: Builder<K, S, L>, old: impl SecretFor<L>) -> Builder<K, S, L> {
-///     builder.previous_secret(old)
-/// }
-/// ```
+/// A secret that the configured format accepts.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a secret that this session configuration accepts",
-    label = "not a secret, or one that may be too weak",
-    note = "write `Secret::from_env(\"SESSION_SECRET\")?`: at least 32 random bytes",
-    note = "`Secret::express(..)`, which may be shorter, is accepted by `SessionConfig::express()` alone"
+    label = "expected a `Secret`",
+    note = "read one with `Secret::from_env(\"SESSION_SECRET\")?`; it needs at least 32 random bytes",
+    note = "a `Secret::express(..)` may be shorter, so only `SessionConfig::express()` accepts it"
 )]
 pub trait SecretFor<L>: Sealed {
     #[doc(hidden)]
@@ -173,16 +100,7 @@ impl SecretFor<Express> for ExpressSecret {
     }
 }
 
-/// A secret is given.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{MemoryStore, SessionConfig};
-/// fn finish<K: SecretIsSet>(builder: Builder<K, MemoryStore, MaxAge>) -> SessionConfig<MemoryStore> {
-///     builder.build()
-/// }
-/// ```
+/// A secret is set.
 #[diagnostic::on_unimplemented(
     message = "the session configuration has no secret",
     label = "this needs a secret",
@@ -199,20 +117,11 @@ impl SecretIsSet for WithSecret {
     }
 }
 
-/// [`store`](super::Builder::store) may be called.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{MemoryStore};
-/// fn in_memory<K, S: StoreIsFree, L>(builder: Builder<K, S, L>) -> Builder<K, MemoryStore, L> {
-///     builder.store(MemoryStore::new())
-/// }
-/// ```
+/// No store is set, so [`store`](super::Builder::store) can be called.
 #[diagnostic::on_unimplemented(
-    message = "the session configuration has a store already",
-    label = "a second store",
-    note = "a configuration has one store; remove one of the `.store(..)` calls"
+    message = "the session configuration already has a store",
+    label = "this sets a second store",
+    note = "a configuration has exactly one store: remove one of the `.store(..)` calls"
 )]
 pub trait StoreIsFree: Sealed {}
 
@@ -220,44 +129,26 @@ impl StoreIsFree for NoStore {}
 
 impl Sealed for Indexed<NoStore> {}
 
-// That an index came before its store is said once.
+// Without this impl, `.indexed().store(..)` would also report a second store, next to the error about `indexed`.
 #[diagnostic::do_not_recommend]
 impl StoreIsFree for Indexed<NoStore> {}
 
-/// A store is given.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn finish<S: StoreIsSet>(builder: Builder<WithSecret, S, MaxAge>) -> SessionConfig<S> {
-///     builder.build()
-/// }
-/// ```
+/// A store is set.
 #[diagnostic::on_unimplemented(
     message = "the session configuration has no store",
     label = "this needs a store",
-    note = "call `.store(MemoryStore::new())`, or with another store, before `.build()`"
+    note = "call `.store(..)` before `.build()`, for example `.store(MemoryStore::new())`"
 )]
 pub trait StoreIsSet: SessionStore {}
 
 #[diagnostic::do_not_recommend]
 impl<S: SessionStore> StoreIsSet for S {}
 
-/// The lifetime slot, and where it goes.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn a_week<K, S, L: LifetimeSlot>(builder: Builder<K, S, L>) -> Builder<K, S, L::WithMaxAge> {
-///     builder.max_age(Duration::from_secs(7 * 24 * 3600))
-/// }
-/// ```
+/// What is known about the cookie's lifetime, and what it becomes.
 pub trait LifetimeSlot: Sealed {
-    /// After `max_age`.
+    /// The lifetime after a call of `max_age`.
     type WithMaxAge;
-    /// After `rolling`.
+    /// The lifetime after a call of `rolling`.
     type Rolling;
 
     #[doc(hidden)]
@@ -291,23 +182,11 @@ lifetime_slots! {
     Express: Express, Express;
 }
 
-/// The cookie's lifetime is consistent.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{MemoryStore, SessionConfig};
-/// fn finish<L: CanRoll>(builder: Builder<WithSecret, MemoryStore, L>) -> SessionConfig<MemoryStore>
-/// where
-///     MemoryStore: FormatFits<L>,
-/// {
-///     builder.build()
-/// }
-/// ```
+/// The cookie's lifetime is complete: a rolling cookie has a `max_age`.
 #[diagnostic::on_unimplemented(
     message = "a rolling session cookie needs a `max_age`",
-    label = "this rolls a cookie that has no expiry",
-    note = "call `.max_age(Duration::from_secs(14 * 24 * 3600))`, or remove `.rolling()`"
+    label = "`.rolling()` extends the cookie's expiry, but no expiry is set",
+    note = "set the expiry, for example `.max_age(Duration::from_secs(14 * 24 * 3600))`, or remove `.rolling()`"
 )]
 pub trait CanRoll: Sealed {}
 
@@ -316,39 +195,21 @@ impl CanRoll for MaxAge {}
 impl CanRoll for RollingMaxAge {}
 impl CanRoll for Express {}
 
-/// The format lets an application choose its session ids.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn any_id<K, S, L: ChoosesIds>(builder: Builder<K, S, L>) -> Builder<K, S, L> {
-///     builder.id_shape(http_session::config::express::IdShape::Any)
-/// }
-/// ```
+/// The application can choose session ids: the express format.
 #[diagnostic::on_unimplemented(
-    message = "only express sessions have ids that the application chooses",
-    label = "sessions of the native format choose their own ids",
-    note = "remove this call, or begin with `SessionConfig::express()`"
+    message = "an application can choose session ids only in the express format",
+    label = "in the native format the library chooses the ids",
+    note = "remove this call, or start with `SessionConfig::express()`"
 )]
 pub trait ChoosesIds: Sealed {}
 
 impl ChoosesIds for Express {}
 
-/// The format's cookies can be bound to a scope and to a fingerprint, and have a verifier to renew.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn back_office<K, S, L: BindsCookies>(builder: Builder<K, S, L>) -> Builder<K, S, L> {
-///     builder.scope("back office")
-/// }
-/// ```
+/// Cookies can be bound to a scope and a fingerprint, and their verifier can be renewed: the native format.
 #[diagnostic::on_unimplemented(
-    message = "express cookies have no scope, no fingerprint and no verifier to renew",
+    message = "the express format supports no scope, no fingerprint and no renewal of verifiers",
     label = "this would have no effect",
-    note = "remove this call, or begin with `SessionConfig::builder()`"
+    note = "remove this call, or start with `SessionConfig::builder()`"
 )]
 pub trait BindsCookies: Sealed {}
 
@@ -357,19 +218,10 @@ impl BindsCookies for MaxAge {}
 impl BindsCookies for RollingWithoutMaxAge {}
 impl BindsCookies for RollingMaxAge {}
 
-/// The store keeps records of the configured format.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session::config::builder::*;
-/// # use http_session::{Secret, SessionConfig};
-/// fn finish<S: StoreIsSet + FormatFits<Express>>(builder: Builder<WithSecret, S, Express>) -> SessionConfig<S> {
-///     builder.build()
-/// }
-/// ```
+/// The store supports the configured format.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot keep sessions of this format",
-    label = "this store does not speak the format",
+    message = "`{Self}` cannot store sessions in this format",
+    label = "this store does not support the format",
     note = "`SessionConfig::express()` needs a store that implements `ExpressFormat`, such as `MemoryStore`"
 )]
 pub trait FormatFits<L> {}
@@ -386,6 +238,6 @@ native_lifetimes!(BrowserSession MaxAge RollingWithoutMaxAge RollingMaxAge);
 #[diagnostic::do_not_recommend]
 impl<S: ExpressFormat> FormatFits<Express> for S {}
 
-// That a store is missing is said once.
+// Without this impl, a missing store would be reported twice: by `StoreIsSet` and by this trait.
 #[diagnostic::do_not_recommend]
 impl<L> FormatFits<L> for NoStore {}

@@ -42,7 +42,7 @@ fn domains() {
 
 proptest! {
     #[test]
-    fn any_text_is_judged(text in ".{0,80}") {
+    fn any_text_is_accepted_or_refused(text in ".{0,80}") {
         if let Ok(name) = CookieName::try_from(text.as_str()) {
             let is_token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
             prop_assert!(name.as_str().bytes().all(is_token));

@@ -62,7 +62,7 @@ fn what_express_writes_is_read() {
     assert_eq!((cookie.max_age, cookie.domain, refused), (None, None, Refused::Nothing));
     assert!(!cookie.secure);
     assert_eq!(cookie.same_site, Some(SameSite::None));
-    // R15: of two the last counts.
+    // R15: of duplicate members the last one counts.
     assert_eq!(read(r#"{"path":"/a","path":"/b"}"#).0.path, cookie_path!("/b"));
 }
 
@@ -265,7 +265,7 @@ proptest! {
     }
 
     #[test]
-    fn r21_a_browser_takes_what_comes_out(own in any_cookie(), configured in any_configured()) {
+    fn r21_a_browser_accepts_every_result(own in any_cookie(), configured in any_configured()) {
         for (resolved, _) in [narrow(&configured, &own), exact(&configured, &own)] {
             prop_assert!(resolved.secure || resolved.same_site != Some(SameSite::None));
             prop_assert!(resolved.secure || !resolved.partitioned);

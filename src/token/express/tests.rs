@@ -80,7 +80,7 @@ fn r3_only_the_exact_signature_verifies() {
     assert_eq!(ids(&keys, &[good]).len(), 1);
     let long = format!("{good}=");
     for bad in [
-        // padded, base64url, last character with other unused bits, without or with a wrong prefix
+        // padded; base64url; other unused bits in the last character; no prefix; a wrong prefix; another id; cut off
         long.as_str(),
         "s:apple.D8Y-pkTAmeR0PobOhY4G97PRW-j7bUnP_5m6_On1MCU",
         "s:apple.D8Y+pkTAmeR0PobOhY4G97PRW+j7bUnP/5m6/On1MCV",
@@ -116,7 +116,7 @@ fn r2_the_shape_of_an_id_is_checked_after_the_signature() {
     assert_eq!(taken("sess:*"), (0, 1));
     assert_eq!(taken("a.b"), (0, 1));
     assert_eq!(taken("é"), (0, 1));
-    // express-session: an empty id is no cookie.
+    // express-session ignores a cookie with an empty id.
     assert_eq!(taken(""), (0, 0));
 }
 
@@ -138,7 +138,7 @@ fn r3_a_stale_first_cookie_locks_nobody_out() {
     let keys = keys(CAT, &[], IdShape::Strict);
     let good = keys.sign(&SessionId::try_from("apple").unwrap());
     assert_eq!(ids(&keys, &["s%3Astale.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &good]), ["apple"]);
-    // What is not even formed like one costs no MAC.
+    // A value that does not have the form of a signed one costs no MAC.
     assert_eq!(ids(&keys, &["s:a.", "s:b.", "s:c.", "s:d.", "s:e.", "s:f.", "s:g.", "s:h.", &good]), ["apple"]);
 }
 

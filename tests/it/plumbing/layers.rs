@@ -163,7 +163,7 @@ async fn r22_nest_strips_the_path_and_the_gate_goes_by_what_the_layer_sees() {
     let stripped = Router::new().nest("/admin", route().layer(admin.sessions.layer()));
     let answer = send(&stripped, &mut Browser::default(), "/admin").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(answer.text.contains("outside of the session cookie's path"), "{answer:?}");
+    assert!(answer.text.contains("outside the session cookie's path"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -172,7 +172,10 @@ async fn a_missing_layer_is_a_clear_500() {
     for path in ["/", "/maybe"] {
         let answer = send(&app, &mut Browser::default(), path).await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(answer.text.contains("did not pass a session layer: add `.layer(sessions.layer())`"), "{answer:?}");
+        assert!(
+            answer.text.contains("did not pass through a session layer: add `.layer(sessions.layer())`"),
+            "{answer:?}"
+        );
     }
 }
 
