@@ -1,5 +1,5 @@
-//! The locks and atomics that we own. In the tests that are built with `--cfg shuttle`, a scheduler that tries other orders
-//! of the threads is under them.
+//! The locks and atomics of this crate. Built with `--cfg shuttle`, they run under a scheduler that tries other orders of the
+//! threads, for the tests below.
 
 #[cfg(all(test, shuttle))]
 mod tests;

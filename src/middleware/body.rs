@@ -1,4 +1,4 @@
-//! The body of a response: the handler's, or ours when the session failed.
+//! The body of a response: the handler's, or ours if the session failed.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,19 +7,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The handler's body, streamed on as it is, or the one line of text with which a failed commit replaces it.
+    /// The body of the handler, passed on frame by frame, or the line of text with which a failed commit replaces it.
     ///
-    /// It is a `Body` where the handler's is one whose data can be made of text, as `Bytes` can; hyper, tower and axum take it
-    /// as it is.
-    ///
-    /// ```
-    /// use http::Response;
-    /// use http_session::middleware::SessionBody;
-    ///
-    /// fn ready(response: &Response<SessionBody<String>>) -> bool {
-    ///     response.status().is_success()
-    /// }
-    /// ```
+    /// It implements `Body` if the handler's body does, and if the data of that body can be made from text, as with `Bytes`.
+    /// hyper, tower and axum accept it as it is.
     #[derive(Debug)]
     pub struct SessionBody<R> {
         #[pin]

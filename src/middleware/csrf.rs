@@ -1,4 +1,4 @@
-//! `sessions.csrf_layer()`.
+//! The tower layer that refuses cross-site requests: `sessions.csrf_layer()`.
 
 use std::fmt;
 use std::future::Future;
@@ -19,24 +19,13 @@ use crate::config::{ErasedConfig, SessionConfig};
 use crate::error::SessionRejection;
 use crate::forgery::Sender;
 use crate::forgery::verdict::Verdict;
-use crate::request::slot::CurrentSlot;
-use crate::request::slot::Slot;
+use crate::request::slot::{CurrentSlot, Slot};
 use crate::session::csrf::{enforce, judge};
 use crate::stages::load;
 use crate::stages::receive::Refusal;
 use http_session_store::SessionStore;
 
-/// A tower layer that refuses requests from other sites' pages (R24). Made by [`SessionConfig::csrf_layer`].
-///
-/// ```
-/// # use http::{Request, Response};
-/// # use http_session::{MemoryStore, Secret, SessionConfig};
-/// use tower::{ServiceBuilder, service_fn};
-///
-/// let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-/// let hello = service_fn(async |_: Request<String>| Ok::<_, ()>(Response::new("hello".to_owned())));
-/// let service = ServiceBuilder::new().layer(sessions.layer()).layer(sessions.csrf_layer()).service(hello);
-/// ```
+/// A tower layer that refuses requests from pages of other sites. Made by [`SessionConfig::csrf_layer`].
 #[doc(alias = "CrossOriginProtection")]
 #[derive(Clone)]
 pub struct CsrfLayer {
@@ -44,21 +33,23 @@ pub struct CsrfLayer {
 }
 
 impl<S: SessionStore> SessionConfig<S> {
-    /// A layer that lets only requests from this site's own pages change something (R24): 403 for others. It belongs inside
-    /// of [`layer`](Self::layer); without that, every request is a 500 that says so.
+    /// A layer that refuses requests from pages of other sites with a 403, if the request may change something.
     ///
-    /// GET, HEAD, OPTIONS and TRACE pass, but for the beginning of a WebSocket. Of other requests first
-    /// `Sec-Fetch-Site` and `Origin` decide, without any look at the session. Where a browser sends neither, a
-    /// [token](crate::Csrf::token) of the session in the header `x-csrf-token` does; when the store is down then, 503. Bodies
-    /// are not read: for forms in browsers that old, leave the layer off their route and call
-    /// [`Csrf::check`](crate::Csrf::check) in the handler. The [chapter](crate::guide::csrf) has the whole table.
+    /// Put it inside [`layer`](Self::layer). Without that, every request is answered with a 500 that says so.
+    ///
+    /// GET, HEAD, OPTIONS and TRACE requests pass, unless they open a WebSocket. For all others, `Sec-Fetch-Site` and
+    /// `Origin` decide, and the session is not loaded. A request with neither header needs a [token](crate::Csrf::token) of
+    /// the session in the header `x-csrf-token`. If the store is down, it is answered with a 503.
+    ///
+    /// Bodies are not read. For forms in browsers that send neither header, leave the layer off the route of the form, and
+    /// call [`Csrf::check`](crate::Csrf::check) in the handler. The [chapter](crate::guide::csrf) has the whole table.
     ///
     /// ```
     /// use axum::Router;
     /// use http_session::{MemoryStore, Secret, SessionConfig};
     ///
     /// let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// // Of axum's layers the last one is the outermost.
+    /// // In axum, the last layer is the outermost.
     /// let app: Router = Router::new().layer(sessions.csrf_layer()).layer(sessions.layer());
     /// ```
     #[must_use]
@@ -81,18 +72,9 @@ impl fmt::Debug for CsrfLayer {
     }
 }
 
-/// A service behind the protection against cross-site request forgery. Made by [`CsrfLayer`].
+/// A service that is protected against cross-site request forgery. Made by [`CsrfLayer`].
 ///
-/// The inner service's error type is left as it is: refusals are responses.
-///
-/// ```
-/// use http_session::csrf::CsrfService;
-/// use tower::Layer;
-/// # use http_session::{MemoryStore, Secret, SessionConfig};
-/// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-///
-/// let service: CsrfService<&str> = sessions.csrf_layer().layer("the inner service");
-/// ```
+/// It keeps the error type of the inner service: refusals are responses.
 #[derive(Clone)]
 pub struct CsrfService<Inner> {
     inner: Inner,
@@ -100,14 +82,7 @@ pub struct CsrfService<Inner> {
 }
 
 impl<Inner> CsrfService<Inner> {
-    /// The inner service.
-    ///
-    /// ```
-    /// # use tower::Layer;
-    /// # use http_session::{MemoryStore, Secret, SessionConfig};
-    /// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// assert_eq!(sessions.csrf_layer().layer("the inner service").into_inner(), "the inner service");
-    /// ```
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> Inner {
         self.inner
@@ -132,20 +107,20 @@ where
         let Some(slot) = current.and_then(|current| current.innermost().of(&self.config)) else {
             return CsrfFuture { stage: Stage::Refused { refusal: NO_LAYER } };
         };
-        // Read anew: what stands between the two layers may have changed it.
+        // Read again, although the slot has it: a layer in between may have changed the request.
         let sender = {
             let settings = &self.config.settings;
             Sender::of(&request, &settings.trusted_origins, &settings.csrf_header, slot.received.transport)
         };
         let stage = match sender {
             Sender::Known(verdict) => Stage::judged(&mut self.inner, request, verdict),
-            // The promise to answer at once makes this one poll.
+            // An instant store answers in one poll.
             Sender::Unknown(_) if self.config.store().is_instant() => {
                 let _ = pin!(load::load(&slot)).poll(&mut Context::from_waker(Waker::noop()));
                 Stage::judged(&mut self.inner, request, judge(&slot, &sender, None))
             }
             Sender::Unknown(_) => {
-                // The one that is ready.
+                // `poll_ready` was called on this service, so this one must be called. The clone stays for the next request.
                 let clone = self.inner.clone();
                 let inner = mem::replace(&mut self.inner, clone);
                 let loading = Arc::clone(&slot);
@@ -157,7 +132,7 @@ where
     }
 }
 
-/// So that no `Debug` of the request shows a token (R26).
+/// Keeps tokens out of the `Debug` output of the request (R26).
 fn mark_sensitive<B>(name: &HeaderName, request: &mut Request<B>) {
     if let Entry::Occupied(mut tokens) = request.headers_mut().entry(name) {
         tokens.iter_mut().for_each(|token| token.set_sensitive(true));
@@ -175,7 +150,7 @@ impl<Inner> fmt::Debug for CsrfService<Inner> {
     }
 }
 
-/// A request whose session is on its way.
+/// A request that waits until its session is loaded.
 struct Waiting<Inner, B> {
     inner: Inner,
     request: Request<B>,
@@ -184,20 +159,8 @@ struct Waiting<Inner, B> {
 }
 
 pin_project! {
-    /// Runs the inner service, or refuses. Its error is the inner service's own.
-    ///
-    /// ```
-    /// use http::{Request, Response};
-    /// use http_session::csrf::{CsrfFuture, CsrfService};
-    /// use tower::Service;
-    ///
-    /// fn call<S>(service: &mut CsrfService<S>, request: Request<String>) -> CsrfFuture<S, String>
-    /// where
-    ///     S: Service<Request<String>, Response = Response<String>> + Clone,
-    /// {
-    ///     service.call(request)
-    /// }
-    /// ```
+    /// The future of a [`CsrfService`]: runs the inner service, or refuses the request. Its error is that of the inner
+    /// service.
     #[must_use = "futures do nothing unless polled"]
     pub struct CsrfFuture<Inner, B>
     where
@@ -224,6 +187,7 @@ impl<Inner: Service<Request<B>>, B> Stage<Inner, B> {
     fn judged(inner: &mut Inner, request: Request<B>, verdict: Verdict) -> Self {
         let refusal = match (verdict, enforce(verdict)) {
             (_, Ok(())) => return Self::Run { response: inner.call(request) },
+            // The token could not be checked, which is not the sender's fault (R18).
             (Verdict::Unavailable, _) => {
                 let rejection = SessionRejection::StoreFailed;
                 Refusal { status: rejection.status(), text: rejection.body_text() }

@@ -1,4 +1,4 @@
-//! The way out: the handler's future, then the commit, then the response.
+//! On the way out: the handler's future, then the commit, then the response.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -15,31 +15,21 @@ use crate::request::slot::Slot;
 use crate::stages::commit::{Commitment, Delivery, Plan, commit};
 use crate::stages::receive::Refusal;
 use crate::stages::run_to_end::RunToEnd;
-use crate::stages::write::Failure;
+use crate::stages::write::WriteFailure;
 use crate::telemetry;
 
 pin_project! {
-    /// Runs the inner service, commits the session, and answers. Its error is the inner service's own.
+    /// Runs the inner service, commits the session, and returns the response. Its error is that of the inner service.
     ///
-    /// Dropped before the handler is done, it commits nothing but a sign-out or an end that was asked for; a commit that
-    /// has begun runs to its end in a task of its own (R11).
-    ///
-    /// ```
-    /// use std::future::Ready;
-    ///
-    /// use http::Response;
-    /// use http_session::middleware::{ResponseFuture, SessionBody};
-    ///
-    /// async fn drive(future: ResponseFuture<Ready<Result<Response<String>, ()>>>) -> Result<Response<SessionBody<String>>, ()> {
-    ///     future.await
-    /// }
-    /// ```
+    /// If it is dropped before the handler has finished, only a sign-out or the end of the session is committed, if the
+    /// handler asked for that. A commit that has begun runs to its end in a task of its own.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F>
     where
         F: Future,
     {
-        // Dropped in this order: what the handler's handles recorded is known when the slot is given up.
+        // The order of the fields is the order in which they are dropped. The handler's future comes first: its handles still
+        // write to the slot, and a sign-out that they write must be known when the slot is dropped (R11).
         #[pin]
         stage: Stage<F>,
         slot: Option<OpenSlot>,
@@ -59,8 +49,8 @@ pin_project! {
     }
 }
 
-/// A slot that is still to be committed. When that never happens, because the handler panicked or the client is gone, a
-/// sign-out that was asked for is done all the same (R11).
+/// A slot whose commit has not begun. It is dropped like that if the handler panics or the client disconnects. A sign-out
+/// or the end of the session is then still done, if the handler asked for it (R11).
 pub(super) struct OpenSlot(Option<Arc<Slot>>);
 
 impl OpenSlot {
@@ -74,14 +64,15 @@ impl Drop for OpenSlot {
         let Some(slot) = self.0.take().filter(|slot| slot.must_sign_out()) else {
             return;
         };
-        // A store that answers at once needs no runtime for it; anything else goes on in a task when this is dropped.
+        // One poll is enough for an instant store, which needs no runtime. Otherwise the poll begins the work, and dropping
+        // `work` hands it to a task.
         let mut work = RunToEnd::new(commit(slot, Status::Failed, Delivery::Nowhere));
         let _ = Pin::new(&mut work).poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 
 impl<F: Future> ResponseFuture<F> {
-    /// Commits the slot after the inner service; without one, an outer layer does.
+    /// Commits the slot after the inner service. Without a slot, an outer layer commits.
     pub(super) const fn new(inner: F, slot: Option<OpenSlot>) -> Self {
         Self { stage: Stage::Handler { inner }, slot }
     }
@@ -103,7 +94,7 @@ where
             match this.stage.as_mut().project() {
                 StageProjection::Handler { inner } => {
                     let output = ready!(inner.poll(context));
-                    // Drops the handler's future before the commit: a handle that it still holds writes back now.
+                    // Drops the handler's future before the commit: handles that it still holds write their changes now.
                     this.stage.set(Stage::Done);
                     let Some(slot) = this.slot.take().and_then(|mut open| open.0.take()) else {
                         return Poll::Ready(output.map(|response| response.map(SessionBody::handler)));
@@ -130,22 +121,25 @@ where
     }
 }
 
+/// A commit that is done already, or has to wait for the store.
 enum Begun {
     Done(Commitment),
     Waiting(RunToEnd<Commitment>),
 }
 
-/// What needs no wait is done on the stack; the rest gets a future that runs to its end.
+/// Commits here and now if no store call has to wait, which saves an allocation. Otherwise returns a future that runs to
+/// its end.
 fn begin_commit(slot: Arc<Slot>, status: Status, delivery: Delivery) -> Begun {
     if slot.is_untouched() {
         return Begun::Done(Commitment::default());
     }
     let waits = !slot.config.store().is_instant();
+    // Both need an await before the slot may be closed: see `commit`.
     if slot.config.loads_always() || slot.is_writing() {
         return Begun::Waiting(RunToEnd::new(commit(slot, status, delivery)));
     }
     match Plan::new(slot, status, delivery) {
-        Ok(mut plan) if waits && plan.visits_store() => {
+        Ok(mut plan) if waits && plan.calls_store() => {
             Begun::Waiting(RunToEnd::new(async move { plan.commit().await }))
         }
         Ok(mut plan) => Begun::Done(at_once(plan.commit())),
@@ -153,7 +147,7 @@ fn begin_commit(slot: Arc<Slot>, status: Status, delivery: Delivery) -> Begun {
     }
 }
 
-/// A response can carry a cookie, the inner service's error cannot.
+/// A response can carry a cookie, an error of the inner service cannot.
 const fn delivery<R, E>(output: &Result<Response<R>, E>) -> Delivery {
     match output {
         Ok(_) => Delivery::Response,
@@ -161,10 +155,12 @@ const fn delivery<R, E>(output: &Result<Response<R>, E>) -> Delivery {
     }
 }
 
+/// Polls a commit that does not wait: it calls an instant store, or no store.
 fn at_once(work: impl Future<Output = Commitment>) -> Commitment {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(commitment) => commitment,
-        Poll::Pending => Commitment { failure: Some(Failure::Conflict), ..Commitment::default() },
+        // Cannot happen. If it did, the changes would be lost, so the response must not say otherwise (R12).
+        Poll::Pending => Commitment { failure: Some(WriteFailure::Conflict), ..Commitment::default() },
     }
 }
 
@@ -172,6 +168,7 @@ fn status<R, E>(output: &Result<Response<R>, E>) -> Status {
     match output {
         Err(_) => Status::Failed,
         Ok(response) => match response.status() {
+            // A time limit inside of this layer has cut the handler off, so its work may be half done (R11).
             StatusCode::REQUEST_TIMEOUT => Status::Failed,
             status if status.is_server_error() || status.as_u16() >= 600 => Status::Failed,
             status if status.is_client_error() => Status::Refused,
@@ -180,7 +177,7 @@ fn status<R, E>(output: &Result<Response<R>, E>) -> Status {
     }
 }
 
-/// Stage 8, and R12: the response tells the truth.
+/// Stage 8. A failed commit replaces the whole response, so that it tells the truth (R12).
 fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Result<Response<SessionBody<R>>, E> {
     let response = output?;
     let mut response = match commitment.failure {
@@ -200,7 +197,7 @@ fn finish<R, E>(output: Result<Response<R>, E>, commitment: Commitment) -> Resul
     Ok(response)
 }
 
-/// A response of our own.
+/// A response of our own, which no cache may store.
 pub(crate) fn text_response<R>(status: StatusCode, text: &'static str) -> Response<SessionBody<R>> {
     let mut response = Response::new(SessionBody::from_text(text));
     *response.status_mut() = status;
@@ -210,14 +207,14 @@ pub(crate) fn text_response<R>(status: StatusCode, text: &'static str) -> Respon
     response
 }
 
-impl Failure {
+impl WriteFailure {
     const fn answer(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Conflict => (StatusCode::CONFLICT, "the session was changed by another request; try again"),
+            Self::Conflict => (StatusCode::CONFLICT, "another request has changed the session; try again"),
             Self::Revoked => (StatusCode::CONFLICT, "this sign-in was revoked, or took too long; sign in again"),
             Self::TooLarge => (StatusCode::INTERNAL_SERVER_ERROR, "the session is larger than its limit"),
-            Self::Unencodable => (StatusCode::INTERNAL_SERVER_ERROR, "the session cannot be serialised"),
-            Self::Cookie => (StatusCode::INTERNAL_SERVER_ERROR, "the session cookie cannot be written"),
+            Self::Unencodable => (StatusCode::INTERNAL_SERVER_ERROR, "a session field cannot be serialised"),
+            Self::Cookie => (StatusCode::INTERNAL_SERVER_ERROR, "the session cookie would not be valid"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "the session store is unavailable"),
         }
     }

@@ -1,6 +1,5 @@
-//! `sessions.service(handler)`: a handler that gets its session as an argument, as a service for hyper (and tower).
+//! A handler that takes its session as an argument, as a service for hyper and tower: `sessions.service(handler)`.
 
-use crate::stages::load;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -18,6 +17,7 @@ use crate::cookie::set_cookie::vary_cookie;
 use crate::error::SessionRejection;
 use crate::request::slot::Slot;
 use crate::session::{Session, SessionData};
+use crate::stages::load;
 use crate::stages::receive::{Reception, receive};
 use http_session_store::SessionStore;
 
@@ -29,8 +29,10 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// How a handler takes its session: `Session<T>`, or `Option<Session<T>>` if it can do without (R18). `None` stands for every
-/// [`SessionRejection`], outside of the cookie's path too.
+/// How a handler takes its session: as `Session<T>` or, if it can run without a session, as `Option<Session<T>>`.
+///
+/// `None` stands for every [`SessionRejection`], so a handler cannot tell a failed store from a path outside of the
+/// cookie's path.
 ///
 /// ```
 /// # use std::convert::Infallible;
@@ -50,7 +52,7 @@ mod sealed {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "a session handler does not take a `{Self}`",
-    label = "the handler's second argument is no session",
+    label = "the handler's second argument is not a session",
     note = "write `async fn(request: Request<B>, session: Session<T>) -> Result<Response<R>, E>`, or take `Option<Session<T>>`"
 )]
 pub trait SessionArgument: sealed::Sealed + Sized {
@@ -81,19 +83,7 @@ impl<T: SessionData> SessionArgument for Option<Session<T>> {
     }
 }
 
-/// What a handler answers with: a future of `Result<Response<R>, E>`, as an `async fn` gives it.
-///
-/// ```
-/// use http::Response;
-/// use http_session::middleware::HandlerAnswer;
-///
-/// async fn hello() -> Result<Response<String>, std::convert::Infallible> {
-///     Ok(Response::new("hello".into()))
-/// }
-///
-/// fn is_answer<Answer: HandlerAnswer>(_: Answer) {}
-/// is_answer(hello());
-/// ```
+/// What a handler returns: a future of `Result<Response<R>, E>`, as an `async fn` does. Implemented for all such futures.
 #[diagnostic::on_unimplemented(
     message = "a session handler does not answer with `{Self}`",
     label = "the handler does not return a future of `Result<Response<R>, E>`",
@@ -104,26 +94,10 @@ pub trait HandlerAnswer: Future {}
 #[diagnostic::do_not_recommend]
 impl<Answer, R, E> HandlerAnswer for Answer where Answer: Future<Output = Result<Response<R>, E>> {}
 
-/// A handler with sessions, as a service of hyper and, with the feature `tower`, of tower. Made by [`SessionConfig::service`].
-/// Cheap to clone: one for each connection.
+/// A handler with sessions, as a service of hyper and, with the feature `tower`, of tower. Made by
+/// [`SessionConfig::service`].
 ///
-/// ```
-/// # use std::convert::Infallible;
-/// # use http::{Request, Response};
-/// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
-/// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-/// # #[derive(Session)] struct Visit { views: u64 }
-/// # async fn hello(_: Request<()>, _: Session<Visit>) -> Result<Response<String>, Infallible> { Ok(Response::default()) }
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// use hyper::service::Service;
-///
-/// let service = sessions.service(hello);
-/// let response = service.call(Request::new(())).await?;
-/// assert_eq!(response.status(), 200);
-/// # Ok::<_, Infallible>(())
-/// # }).unwrap();
-/// # Ok::<_, std::io::Error>(())
-/// ```
+/// It is cheap to clone, so each connection can have its own.
 pub struct SessionHandler<H, A> {
     handler: Arc<H>,
     config: Arc<ErasedConfig>,
@@ -131,11 +105,11 @@ pub struct SessionHandler<H, A> {
 }
 
 impl<S: SessionStore> SessionConfig<S> {
-    /// Turns `async fn(Request<B>, Session<T>) -> Result<Response<R>, E>` into a hyper service (and, with the feature
-    /// `tower`, a tower service). The session is loaded before the handler runs.
+    /// Turns a handler `async fn(Request<B>, Session<T>) -> Result<Response<R>, E>` into a hyper service. With the feature
+    /// `tower`, it is a tower service too. The session is loaded before the handler runs.
     ///
-    /// A handler that takes `Session<T>` is not called when there is none: the response is a 503 when the store failed. One
-    /// that can do without takes `Option<Session<T>>` (R18).
+    /// A handler that takes `Session<T>` is not called without a session. If the store failed, the response is a 503. A
+    /// handler that can run without a session takes `Option<Session<T>>`.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -174,9 +148,9 @@ impl<H, A> SessionHandler<H, A> {
         Answer: Future<Output = Result<Response<R>, E>>,
     {
         let (request, reception) = receive(&self.config, request);
-        let (slot, commits) = match reception {
-            Reception::Slot(slot) => (slot, Commits::Here),
-            Reception::Served(slot) => (slot, Commits::Outside),
+        let (slot, committed_by) = match reception {
+            Reception::Slot(slot) => (slot, CommittedBy::ThisService),
+            Reception::Served(slot) => (slot, CommittedBy::OuterLayer),
             Reception::Refused(refusal) => {
                 return HandlerFuture {
                     stage: Stage::Run { response: ResponseFuture::refused(refusal), argument: PhantomData },
@@ -184,14 +158,14 @@ impl<H, A> SessionHandler<H, A> {
             }
         };
         if self.config.store().is_instant() {
-            // The promise to answer at once makes this one poll.
+            // An instant store answers in one poll.
             let _ = pin!(load::load(&slot)).poll(&mut Context::from_waker(Waker::noop()));
-            return HandlerFuture { stage: Stage::run(&*self.handler, request, slot, commits) };
+            return HandlerFuture { stage: Stage::run(&*self.handler, request, slot, committed_by) };
         }
         let loading = Arc::clone(&slot);
         let load = Box::pin(async move { load::load(&loading).await });
         let handler = Arc::clone(&self.handler);
-        HandlerFuture { stage: Stage::Load { load, waiting: Some(Waiting { handler, request, slot, commits }) } }
+        HandlerFuture { stage: Stage::Load { load, waiting: Some(Waiting { handler, request, slot, committed_by }) } }
     }
 }
 
@@ -242,36 +216,27 @@ where
     }
 }
 
-/// Who commits the slot: this service, or a layer around it of the same configuration.
+/// Who commits the slot. Only one may (R9).
 #[derive(Clone, Copy)]
-enum Commits {
-    Here,
-    Outside,
+enum CommittedBy {
+    ThisService,
+    /// A layer of the same configuration around this service.
+    OuterLayer,
 }
 
-/// A request whose session is on its way.
+/// A request that waits until its session is loaded.
 struct Waiting<H, B> {
     handler: Arc<H>,
     request: Request<B>,
     slot: Arc<Slot>,
-    commits: Commits,
+    committed_by: CommittedBy,
 }
 
 pin_project! {
-    /// Loads the session, runs the handler, commits: the future of a [`SessionHandler`]. Its error is the handler's own;
-    /// failures of the session are responses (R12). What a drop means says [`ResponseFuture`].
+    /// The future of a [`SessionHandler`]: loads the session, runs the handler and commits.
     ///
-    /// ```
-    /// # use std::convert::Infallible;
-    /// # use http::{Request, Response};
-    /// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
-    /// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// # #[derive(Session)] struct Visit { views: u64 }
-    /// # async fn hello(_: Request<()>, _: Session<Visit>) -> Result<Response<String>, Infallible> { Ok(Response::default()) }
-    /// use hyper::service::Service;
-    ///
-    /// let response = sessions.service(hello).call(Request::new(())); // a `HandlerFuture`
-    /// ```
+    /// Its error is that of the handler, since failures of the session are responses. [`ResponseFuture`] says what happens
+    /// if it is dropped.
     #[must_use = "futures do nothing unless polled"]
     pub struct HandlerFuture<H, A, B, Answer>
     where
@@ -301,13 +266,13 @@ where
     Answer: Future,
 {
     /// Calls the handler with the session of a loaded slot.
-    fn run(handler: &H, request: Request<B>, slot: Arc<Slot>, commits: Commits) -> Self {
+    fn run(handler: &H, request: Request<B>, slot: Arc<Slot>, committed_by: CommittedBy) -> Self {
         match A::from_session(Session::open(Arc::clone(&slot))) {
             Ok(session) => {
-                // Open before the handler runs: it may panic.
-                let slot = match commits {
-                    Commits::Here => Some(OpenSlot::new(slot)),
-                    Commits::Outside => None,
+                // Made before the handler is called: if that panics, a sign-out is still done (R11).
+                let slot = match committed_by {
+                    CommittedBy::ThisService => Some(OpenSlot::new(slot)),
+                    CommittedBy::OuterLayer => None,
                 };
                 let response = ResponseFuture::new(handler(request, session), slot);
                 Self::Run { response, argument: PhantomData }
@@ -331,17 +296,18 @@ where
             match this.stage.as_mut().project() {
                 StageProjection::Load { load, waiting } => {
                     ready!(load.as_mut().poll(context));
-                    let Some(Waiting { handler, request, slot, commits }) = waiting.take() else {
+                    let Some(Waiting { handler, request, slot, committed_by }) = waiting.take() else {
                         return Poll::Pending;
                     };
-                    let stage = Stage::run(&*handler, request, slot, commits);
+                    let stage = Stage::run(&*handler, request, slot, committed_by);
                     this.stage.set(stage);
                 }
                 StageProjection::Run { response, .. } => return response.poll(context),
                 StageProjection::Rejected { rejection } => {
                     let mut response = text_response(rejection.status(), rejection.body_text());
                     if matches!(rejection, SessionRejection::StoreFailed | SessionRejection::Unreadable) {
-                        // One header always has room.
+                        // The store was asked, so the response depends on the cookie (R20). A response of ours has room for
+                        // it.
                         let _ = vary_cookie(response.headers_mut());
                     }
                     return Poll::Ready(Ok(response));

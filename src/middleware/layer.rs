@@ -1,4 +1,4 @@
-//! `sessions.layer()`.
+//! The tower layer: `sessions.layer()`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use super::SessionService;
 use crate::config::{ErasedConfig, SessionConfig};
 use http_session_store::SessionStore;
 
-/// A tower layer that gives requests a session. Made by [`SessionConfig::layer`].
+/// A tower layer that gives each request a session. Made by [`SessionConfig::layer`].
 ///
-/// Handlers below reach it as an axum extractor, or with [`Session::extract`](crate::Session::extract). A session
-/// that nobody asks for is not loaded.
+/// A handler inside the layer takes its session as an axum extractor, or calls [`Session::extract`](crate::Session::extract).
+/// A session that no handler asks for is not loaded.
 ///
-/// Installed twice, the outer one serves both. A layer of another configuration inside has a session and a cookie of its
-/// own, and that is what the handlers below it see.
+/// If the same layer is installed twice, the outer one serves both. A layer of another configuration has a session and a
+/// cookie of its own. Handlers see the session of the innermost layer.
 ///
 /// ```
 /// use tower::{Layer, ServiceBuilder, service_fn};
@@ -33,7 +33,7 @@ pub struct SessionLayer {
 }
 
 impl<S: SessionStore> SessionConfig<S> {
-    /// A layer for tower and axum.
+    /// A layer for tower and axum, which gives each request a session.
     ///
     /// ```
     /// use http_session::{MemoryStore, Secret, SessionConfig};

@@ -1,17 +1,19 @@
-//! One request, stage by stage.
+//! The middleware: what tower, hyper and axum call.
 //!
-//! | stage | where | what | pure |
+//! A request goes through these stages:
+//!
+//! | stage | module | what happens | pure |
 //! |---|---|---|---|
-//! | 1 cookie | `cookie::request` | find our cookies in the request | yes |
-//! | 2 token | `token` | check the MAC, split selector and verifier | yes |
-//! | 3 load | `middleware::load` | only when somebody asks, or always where configured | IO |
-//! | 4 handler | yours | works on [`Session<T>`](struct@crate::Session) | |
-//! | 5 changes | `session::changes` | the pending patch, the intent | yes |
-//! | 6 decide | `decide` | facts and policy give a decision | yes |
-//! | 7 commit | `middleware::commit` | the one store call that the decision names | IO |
-//! | 8 set_cookie | `cookie::set_cookie` | append our Set-Cookie, keep those that are there | yes |
+//! | 1 cookie | `cookie::request` | finds our cookies in the request | yes |
+//! | 2 token | `token` | checks the MAC, and splits selector and verifier | yes |
+//! | 3 load | `stages::load` | loads the session when the handler asks for it, or always if so configured | no |
+//! | 4 handler | yours | works with [`Session<T>`](struct@crate::Session) | |
+//! | 5 changes | `request::session` | collects the pending changes and the intent | yes |
+//! | 6 decide | `decide` | makes a decision from facts and policy | yes |
+//! | 7 commit | `stages::commit` | makes the one store call that the decision names | no |
+//! | 8 set_cookie | `cookie::set_cookie` | appends our Set-Cookie, and keeps the others | yes |
 //!
-//! `receive` runs stage 1 on the way in; [`ResponseFuture`] runs the handler and then stages 5 to 8.
+//! The service runs stage 1 on the way in. [`ResponseFuture`] runs the handler, and then stages 5 to 8.
 
 mod body;
 #[cfg(feature = "tower")]

@@ -13,18 +13,9 @@ use crate::config::ErasedConfig;
 use crate::request::slot::CurrentSlot;
 use crate::stages::receive::{Reception, receive};
 
-/// A service with sessions around an inner one. Made by [`SessionLayer`](super::SessionLayer).
+/// A service that gives each request of an inner service a session. Made by [`SessionLayer`](super::SessionLayer).
 ///
-/// The inner service's error type is left as it is: failures of the session are responses (R12).
-///
-/// ```
-/// use http_session::middleware::SessionService;
-/// use tower::Layer;
-/// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
-/// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-///
-/// let service: SessionService<&str> = sessions.layer().layer("the inner service");
-/// ```
+/// It keeps the error type of the inner service: failures of the session are responses.
 #[derive(Clone)]
 pub struct SessionService<Inner> {
     inner: Inner,
@@ -36,14 +27,7 @@ impl<Inner> SessionService<Inner> {
         Self { inner, config }
     }
 
-    /// The inner service.
-    ///
-    /// ```
-    /// # use tower::Layer;
-    /// # use http_session::{MemoryStore, Secret, Session, SessionConfig};
-    /// # let sessions = SessionConfig::builder().secret(Secret::random()).store(MemoryStore::new()).build();
-    /// assert_eq!(sessions.layer().layer("the inner service").into_inner(), "the inner service");
-    /// ```
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> Inner {
         self.inner
@@ -67,10 +51,11 @@ where
         let slot = match reception {
             Reception::Slot(slot) => {
                 request.extensions_mut().insert(CurrentSlot::new(Arc::clone(&slot)));
-                // Open before the inner service runs: it may panic.
+                // Made before the inner service is called: if that panics, a sign-out is still done (R11).
                 Some(OpenSlot::new(slot))
             }
             Reception::Served(slot) => {
+                // Not an `OpenSlot`: the outer layer commits it.
                 let current = CurrentSlot::served(slot, request.extensions().get());
                 request.extensions_mut().insert(current);
                 None

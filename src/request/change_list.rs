@@ -1,4 +1,4 @@
-//! What one handle's value changed, on its way to the slot.
+//! The changes of one handle, on their way to the slot.
 
 use smallvec::SmallVec;
 
@@ -6,27 +6,29 @@ use crate::error::MergeConflict;
 use crate::telemetry;
 use http_session_store::record::{Field, Fields, FieldsWriter, Patch, RawJson, StoredField};
 
-/// Where changes go: the request's slot.
+/// Receives the changes of a handle, field by field.
 pub(crate) trait ChangeSink {
     fn field(&mut self, field: &'static Field, value: &[u8]);
-    /// A required field that was never stored: to be stored along with whatever else is written.
+    /// A required field that was never stored. It goes along with the next write, but causes none (R16).
     fn fill(&mut self, field: &'static Field, value: &[u8]);
     fn identity(&mut self, value: Option<&[u8]>);
     fn unencodable(&mut self, field: &'static str);
 }
 
-/// Collects what a handle's value changed, without allocating for a field or two.
+/// Collects the changes of a handle. Up to four changed fields share one buffer, so they cost no allocation of their own.
 #[derive(Default)]
 pub(crate) struct ChangeList {
     bytes: Vec<u8>,
+    /// Each field, and the start and end of its value in `bytes`.
     changed: SmallVec<[(&'static Field, usize, usize); 4]>,
     pub(crate) fillers: Vec<(&'static Field, Vec<u8>)>,
+    /// `Some(None)`: the identity was removed.
     pub(crate) identity: Option<Option<RawJson>>,
     pub(crate) unencodable: bool,
 }
 
 impl ChangeList {
-    /// With a buffer from an earlier request.
+    /// Reuses a buffer from an earlier request.
     pub(crate) fn with_buffer(bytes: Vec<u8>) -> Self {
         Self { bytes, ..Self::default() }
     }
@@ -39,7 +41,7 @@ impl ChangeList {
         self.changed.is_empty() && self.fillers.is_empty() && self.identity.is_none() && !self.unencodable
     }
 
-    /// Whether there are only values to go along with a write, and no change.
+    /// Whether there is no change, at most values that go along with a write.
     pub(crate) fn is_filler(&self) -> bool {
         self.changed.is_empty() && self.identity.is_none() && !self.unencodable
     }
@@ -48,7 +50,7 @@ impl ChangeList {
         self.changed.iter().map(|(field, ..)| *field).collect()
     }
 
-    /// The base with these changes; what a field's older names held goes (R15).
+    /// The base with these changes. A changed field loses what is stored under its older names (R15).
     pub(crate) fn apply_to(&self, base: &Fields) -> Fields {
         if self.changed.is_empty() {
             return base.clone();
@@ -57,7 +59,7 @@ impl ChangeList {
         for stored in base.entries() {
             match self.changed.iter().find(|(field, ..)| field.owns_bytes(stored.name)) {
                 None => writer.copy(stored),
-                // A field keeps its place, so that readers find them all in the order in which they ask.
+                // A field keeps its position: readers ask for fields in the stored order, which is fast.
                 Some(change) if change.0.name.as_bytes() == stored.name => writer.push(self.stored(change)),
                 Some(_) => {}
             }
@@ -72,7 +74,7 @@ impl ChangeList {
         StoredField::new(field.name, field.keep, self.bytes.get(from..to).unwrap_or_default())
     }
 
-    /// These changes, joined with what other handles of the request have put in place of the base.
+    /// These changes, merged with what other handles of this request have changed since the base.
     pub(crate) fn merge_into(&self, base: &Fields, current: &Fields) -> Result<Fields, MergeConflict> {
         let mut patch = Patch::default();
         patch.base = base.clone();

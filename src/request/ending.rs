@@ -1,4 +1,4 @@
-//! The end of a session: what a request asked for, and what became of it.
+//! The end of a session: what the handler asked for, and what became of it.
 
 use crate::decide::Origin;
 use http_session_store::SessionId;
@@ -8,9 +8,9 @@ use http_session_store::record::{Epoch, RawJson};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Destroyed,
-    /// Nobody is signed in there any more.
+    /// Nobody was signed in there any more.
     Already,
-    /// Somebody else is.
+    /// Somebody else is signed in there now, and stays so.
     Superseded,
 }
 
@@ -19,19 +19,19 @@ pub(crate) enum Ended {
 pub(crate) struct Ending {
     pub(crate) origin: Origin,
     pub(crate) id: SessionId,
-    /// The epoch whose identity may be ended (R6).
+    /// The epoch of the cookie. The session may be ended while it has the identity of this epoch (R6).
     pub(crate) claimed: Epoch,
-    /// The record's epoch, if the cookie fitted it.
+    /// The epoch of the record, if the request has loaded it. `None` for a superseded cookie.
     pub(crate) loaded: Option<Epoch>,
     /// Whether somebody was signed in, as far as the request could see.
-    pub(crate) identity: bool,
-    /// The own attributes of the cookie that the browser has.
+    pub(crate) was_signed_in: bool,
+    /// The session's own attributes of the cookie that the browser has.
     pub(crate) cookie: Option<RawJson>,
-    /// What an awaited call found.
+    /// What the store answered. `None` until the session has been ended.
     pub(crate) done: Option<Ended>,
 }
 
-/// What an awaited sign-out, or the end of a session, found (R6, R11).
+/// What a sign-out or the end of a session found, as the answer of an awaited call.
 ///
 /// ```
 /// # use http_session::error::StoreError;
@@ -40,20 +40,20 @@ pub(crate) struct Ending {
 /// async fn leave(mut session: Session<Visit>) -> Result<&'static str, StoreError> {
 ///     Ok(match session.sign_out().await? {
 ///         SignedOut::Superseded => "somebody else is signed in here now",
-///         _ => "good-bye",
+///         _ => "you are signed out",
 ///     })
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignedOut {
-    /// Nobody is signed in here any more, because of this call.
+    /// This call has signed the user out.
     SignedOut,
     /// Nobody was signed in.
     NotSignedIn,
-    /// Another request was first.
+    /// Another request, or an earlier call, had signed the user out already.
     AlreadySignedOut,
-    /// Another request signed somebody else in meanwhile; that sign-in was left alone.
+    /// Another request has signed somebody else in since the session was loaded. That sign-in stays.
     Superseded,
 }
 

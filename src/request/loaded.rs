@@ -1,4 +1,4 @@
-//! What the store answered when the session was looked for.
+//! What the store answered when the session was loaded.
 
 use crate::decide::Origin;
 use crate::forgery::Subject;
@@ -13,32 +13,33 @@ pub(crate) enum Presented {
     Nothing,
     /// The record's current verifier.
     Current(Verifier),
-    /// The verifier before the current one, which a renewal has left valid.
+    /// The verifier before the current one. A renewal has left it valid (R6).
     Previous,
 }
 
-/// The session that the request's cookies led to.
+/// The session that the cookies of the request led to.
 ///
-/// Only two things change it later: an awaited call that stores or ends the record, and a request that leaves its record.
+/// It changes later in two cases only: an awaited call writes the record, or the request leaves it.
 #[derive(Clone)]
 pub(crate) struct Loaded {
     pub(crate) origin: Origin,
     /// The id of the record in the store.
     pub(crate) id: Option<SessionId>,
-    /// The record as loaded, or as an awaited call of this request has left it: the base of the patch.
+    /// The record as it was loaded, or as an awaited call of this request has written it: the base of the patch.
     pub(crate) record: Record,
     pub(crate) presented: Presented,
     /// The cookie was signed with a previous secret.
     pub(crate) resign: bool,
-    /// The session that a superseded cookie may still end (R6).
-    pub(crate) claim: Option<(SessionId, Epoch)>,
-    /// Live sessions that were presented together, none of which is used (R3).
+    /// The session of a superseded cookie, which the cookie may still end, and the epoch of the cookie (R6).
+    pub(crate) superseded: Option<(SessionId, Epoch)>,
+    /// The live sessions that were presented together, so that none of them is used (R3).
     pub(crate) ambiguous: Vec<(SessionId, Epoch)>,
-    /// What a CSRF token of this request must fit, whatever becomes of the session (R24).
+    /// What a CSRF token of this request is checked against. It stays the presented session, whatever the handler does (R24).
     pub(crate) subject: Option<Subject>,
-    /// The cookie attributes with which the session of another identity would begin.
+    /// The cookie attributes for the session of another identity. A "remember me" of the old identity is not among them (R5).
     pub(crate) fresh_cookie: Option<RawJson>,
-    /// The cookie attributes of a session that was born on http and is used over https for the first time (R19).
+    /// The cookie attributes with Secure, for a session that was born on http and is used over https for the first time
+    /// (R19).
     pub(crate) secured: Option<RawJson>,
 }
 
@@ -50,7 +51,7 @@ impl Loaded {
             record,
             presented: Presented::Nothing,
             resign: false,
-            claim: None,
+            superseded: None,
             ambiguous: Vec::new(),
             subject: None,
             fresh_cookie: None,
@@ -58,8 +59,10 @@ impl Loaded {
         }
     }
 
-    /// The request goes on without the record, which is not its own any more.
+    /// The request goes on without its record, with a session that is not stored and has these cookie attributes. The subject
+    /// stays, because CSRF tokens are checked against the presented session (R24).
     pub(super) fn leave(&mut self, cookie: Option<RawJson>) {
+        // A late or ambiguous request stays what it is: it must not store anything (R3, R6).
         if self.origin == Origin::Found {
             self.origin = Origin::New;
         }
@@ -67,7 +70,7 @@ impl Loaded {
         self.record = Record { cookie, ..Record::new(VerifierHash::NONE) };
         self.presented = Presented::Nothing;
         self.resign = false;
-        self.claim = None;
+        self.superseded = None;
         self.secured = None;
     }
 }

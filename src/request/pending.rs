@@ -1,4 +1,4 @@
-//! What the request changed and nobody has written yet.
+//! What the request changed and no call has written yet.
 
 use std::time::Duration;
 
@@ -11,24 +11,25 @@ use http_session_store::{Generation, SessionId};
 /// Why this request's changes can no longer be committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// A value does not serialise.
+    /// A value cannot be serialised.
     Unencodable,
-    /// Two handles of one request changed a field whose rule refuses to join them.
+    /// Two handles of one request changed a field whose merge rule rejects that.
     Conflict,
-    /// The answer to an awaited write was lost: the write is not sent again (R10).
+    /// The answer to an awaited write was lost, so its changes must not be sent again (R10).
     Unknown,
 }
 
-/// What a ticket says of the moment before the password was checked.
+/// The state of an identity at the moment when a ticket was issued, before the password was checked (R28).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TicketProof {
     pub(crate) generation: Generation,
-    /// By the configuration's clock.
+    /// When the ticket was issued, by the clock of the configuration.
     pub(crate) given: Duration,
 }
 
 impl TicketProof {
-    /// Much shorter than the time after which a store may forget a generation.
+    /// Much shorter than the time for which a store keeps a generation. After that time, a ticket from before it was raised
+    /// would fit again.
     const LIFETIME: Duration = Duration::from_secs(3600);
 
     pub(crate) fn is_void(self, now: Duration) -> bool {
@@ -36,38 +37,41 @@ impl TicketProof {
     }
 }
 
-/// The changes of one request.
+/// The pending changes of one request.
 #[derive(Clone)]
 pub(crate) struct Pending {
-    /// The record's fields, without those that a change of identity clears.
+    /// The fields of the record, without those that a change of identity in this request clears.
     pub(crate) base: Fields,
+    /// The base with the changes of the request.
     pub(crate) fields: Fields,
-    /// The fields whose value differs from the base.
+    /// The fields whose values may differ from the base.
     pub(crate) touched: SmallVec<[&'static Field; 4]>,
     /// Required fields that were never stored. The next write stores them too.
     pub(crate) fillers: Vec<(&'static Field, Vec<u8>)>,
     pub(crate) identity: Option<RawJson>,
     pub(crate) sign: Sign,
-    /// Which fields the changes of identity of this request clear. Not derived from `sign`: a visitor who becomes A and then
-    /// B loses the fields that only the first sign-in would keep.
+    /// Which fields the changes of identity in this request clear. It cannot be derived from `sign`: a visitor who becomes
+    /// A and then B loses the fields that the first sign-in alone would keep.
     pub(crate) clear: Clear,
     /// The ticket of this request's sign-in (R28).
     pub(crate) ticket: Option<TicketProof>,
     pub(crate) cookie: Option<RawJson>,
-    /// The store does not have these cookie attributes yet.
+    /// The store does not have these cookie attributes yet, so they go into the next patch.
     pub(crate) cookie_changed: bool,
-    /// The browser does not have these cookie attributes yet.
+    /// The browser does not have these cookie attributes yet. Apart from `cookie_changed`, because an awaited save stores
+    /// them and sends nothing.
     pub(crate) cookie_unsent: bool,
-    /// The id under which the next insert will store the session. Chosen when somebody asks for it.
+    /// The id under which the next insert will store the session. Chosen as soon as the handler asks for it.
     pub(crate) new_id: Option<SessionId>,
     pub(crate) intent: Intent,
-    /// The session differs from what it was when the request began (express: a changed hash).
+    /// The session differs from what it was when the request began. It stays true after a save, as in express, where the hash
+    /// has changed.
     pub(crate) modified: bool,
     pub(crate) flaw: Option<Flaw>,
 }
 
 impl Pending {
-    /// Nothing is pending on this record.
+    /// The pending changes of a request that has changed nothing of this record yet.
     pub(super) fn on(record: &Record) -> Self {
         Self {
             base: record.fields.clone(),
@@ -88,24 +92,24 @@ impl Pending {
         }
     }
 
-    /// Whether fields wait to be written.
+    /// Whether changes of fields wait to be written.
     pub(crate) fn has_fields(&self) -> bool {
         self.touched.iter().any(|field| self.base.read(field) != self.fields.read(field))
     }
 
-    /// Raises the intent; the strongest wins.
+    /// Asks for an intent. The strongest that the request has asked for wins.
     pub(crate) fn ask(&mut self, intent: Intent) {
         self.intent = self.intent.max(intent);
     }
 
-    /// The session was ended, and now something is to be kept again.
+    /// The handler has ended the session, and then stores something again: a new session begins.
     pub(super) fn begin_again(&mut self) {
         if self.intent == Intent::Destroy {
             self.intent = Intent::Keep;
         }
     }
 
-    /// These fields take the place of the pending ones; `changed` names those that differ.
+    /// Replaces the pending fields. `changed` names the fields that differ from them.
     pub(super) fn replace_fields(&mut self, fields: Fields, changed: &[&'static Field]) {
         for &field in changed {
             if !self.touched.iter().any(|touched| touched.name == field.name) {
@@ -116,15 +120,16 @@ impl Pending {
         self.forget_unchanged();
     }
 
-    /// A field that is back at its base has not changed.
+    /// Forgets fields that are back at their base: they are not a change. Also forgets required fields that the base has by
+    /// now.
     pub(super) fn forget_unchanged(&mut self) {
         let (base, now) = (&self.base, &self.fields);
         self.touched.retain(|field| base.read(field) != now.read(field));
         self.fillers.retain(|(field, _)| base.read(field).is_none());
     }
 
-    /// Drops the fields that this change of identity does not keep. When an anonymous visitor signs in, what this request
-    /// changed stays too.
+    /// Drops the fields that a change of identity does not keep (R5). If a visitor signs in, what this request has changed
+    /// stays too.
     pub(super) fn clear_fields(&mut self, clear: Clear) {
         let stays = |field: &StoredField<'_>| {
             clear.keeps(field.keep)
@@ -132,7 +137,8 @@ impl Pending {
         };
         self.fields = self.fields.iter().filter(stays).collect();
         self.base = self.base.iter().filter(|field| clear.keeps(field.keep)).collect();
-        // The mark in the record may differ from the mark in this program: such a field goes from the record too.
+        // A field may be marked `keep` in the record but not in this program, or the other way round. If it was dropped from
+        // `fields` but is in the base, it stays in `touched`, so that the patch removes it from the record.
         let (base, now) = (&self.base, &self.fields);
         self.touched.retain(|field| now.find(field.name).is_some() || base.read(field).is_some());
         self.fillers.retain(|(field, _)| clear.keeps(field.keep) || clear == Clear::SignIn);
@@ -145,14 +151,14 @@ impl Pending {
         self.cookie = cookie;
     }
 
-    /// Goes back to the cookie attributes in the store. Attributes that the store has are still to be sent.
+    /// Goes back to the cookie attributes in the store. If those are still to be sent, they stay so.
     pub(super) fn forget_cookie(&mut self, stored: Option<&RawJson>) {
         self.cookie = stored.cloned();
         self.cookie_unsent &= !self.cookie_changed;
         self.cookie_changed = false;
     }
 
-    /// The fields as they would be written, required ones included.
+    /// The fields as an insert or a patch would write them, absent required fields included.
     pub(crate) fn with_fillers(&self) -> Fields {
         if self.fillers.is_empty() {
             return self.fields.clone();
@@ -161,7 +167,7 @@ impl Pending {
         self.fields.iter().chain(filled).collect()
     }
 
-    /// The required fields that the session does not have.
+    /// The required fields that the session lacks, with their values.
     pub(super) fn absent(&self) -> impl Iterator<Item = &(&'static Field, Vec<u8>)> {
         self.fillers.iter().filter(|(field, _)| self.fields.read(field).is_none())
     }

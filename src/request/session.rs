@@ -1,17 +1,19 @@
 //! The session of one request: what was loaded, what is pending, what is done. Pure: no clock, no randomness, no IO.
 
-use http_session_store::record::{Clear, Field, Fields, IdentityChange, Patch, RawJson, Record};
+use std::mem;
 
 use super::done::Done;
 use super::ending::{Ended, Ending};
 use super::loaded::Loaded;
 use super::pending::Pending;
 use crate::decide::{Intent, Origin, Sign};
+use http_session_store::record::{Clear, Field, Fields, IdentityChange, Patch, RawJson, Record};
 
 /// The session of one request, in four parts: what the store answered, what the request changed, what awaited calls have
 /// already done, and two facts of the request itself.
 ///
-/// A change of identity shows in several of them. [`Pending::sign`] and [`Pending::clear`] are remembered; the rest follows:
+/// A change of identity sets [`Pending::sign`], [`Pending::clear`] and the intent. The change of the record follows from
+/// them:
 ///
 /// | the handler | `sign` | `clear` | [`identity_change`](Self::identity_change) | intent |
 /// |---|---|---|---|---|
@@ -22,7 +24,8 @@ use crate::decide::{Intent, Origin, Sign};
 /// | signs out, then in | `OutIn` | `Identity` | `Set` | `Rotate` |
 /// | signs in a visitor, then out | `Unchanged` | `Identity` | `Unchanged` | `Rotate` |
 ///
-/// The decision turns intent, sign and the response's status into a store action. Only the commit draws the new verifier.
+/// The decision turns intent, sign and the status of the response into a store action. The new verifier is not drawn before
+/// the commit.
 #[derive(Clone)]
 pub(crate) struct RequestSession {
     pub(crate) loaded: Loaded,
@@ -30,12 +33,12 @@ pub(crate) struct RequestSession {
     pub(crate) done: Done,
     /// The request does not count as activity.
     pub(crate) passive: bool,
-    /// The handler asks for a touch, due or not.
+    /// The handler asks for a touch, whether one is due or not.
     pub(crate) touch: bool,
 }
 
 impl RequestSession {
-    /// An anonymous session that is not stored.
+    /// A session with this record and nothing pending.
     pub(crate) fn new(origin: Origin, record: Record) -> Self {
         Self {
             pending: Pending::on(&record),
@@ -46,34 +49,35 @@ impl RequestSession {
         }
     }
 
-    /// A stored session takes the place of a new one.
+    /// Turns a new session into the stored session that was found.
     pub(crate) fn found(&mut self, record: Record) {
         self.pending = Pending::on(&record);
         self.loaded.origin = Origin::Found;
         self.loaded.record = record;
     }
 
-    /// Whether the session is in the store.
+    /// Whether the session has a record in the store.
     pub(crate) fn is_stored(&self) -> bool {
         self.loaded.origin == Origin::Found || self.done.saved
     }
 
-    /// Whether the record is in the store, and stays this session's record under this identity.
+    /// Whether the session has a record in the store, and keeps this record and its identity.
     pub(crate) fn is_settled(&self) -> bool {
         self.is_stored() && self.pending.sign == Sign::Unchanged && self.pending.intent <= Intent::Rotate
     }
 
-    /// Whether the handler works on a session that has no record yet: a new one, also beside or after the one presented.
+    /// Whether the session that the handler works on has no record yet. The request may have presented another session.
     pub(crate) fn begins_record(&self) -> bool {
         self.pending.intent == Intent::Regenerate || !self.is_stored()
     }
 
-    /// Whether the response gives the record a new verifier, or the session a new record, if it commits.
+    /// Whether the commit rotates the session: it gives the record a new verifier or, in the express format, the session a
+    /// new record.
     pub(crate) fn rotates(&self) -> bool {
         self.pending.intent == Intent::Rotate
     }
 
-    /// Takes the fields that a handle changed, joined with what other handles changed meanwhile.
+    /// Takes the fields that a handle changed, already merged with the changes of other handles.
     pub(crate) fn take_fields(&mut self, fields: Fields, changed: &[&'static Field]) {
         self.pending.replace_fields(fields, changed);
         if !self.pending.touched.is_empty() {
@@ -84,24 +88,27 @@ impl RequestSession {
         }
     }
 
-    /// Another identity, the first, or nobody: the session rotates and the other fields start afresh (R5).
+    /// Changes the identity: to the first, to another, or to nobody. The session rotates, and the other fields start afresh
+    /// (R5).
     pub(crate) fn change_identity(&mut self, identity: Option<RawJson>) {
         let pending = &mut self.pending;
         let clear = match (&pending.identity, &identity) {
             (None, Some(_)) => Clear::SignIn,
             _ => Clear::Identity,
         };
+        // Never back to a weaker clearing: a second change of identity in this request must not bring fields back.
         pending.clear = pending.clear.max(clear);
         pending.clear_fields(clear);
         if clear == Clear::Identity {
-            // A "remember me" goes with the user who asked for it.
+            // "Remember me" belongs to the user who asked for it.
             pending.set_cookie(self.loaded.fresh_cookie.clone());
         }
         pending.sign = match (&identity, pending.sign) {
+            // The sign-out is remembered, because it is committed even if the sign-in is not (R11).
             (Some(_), Sign::Out | Sign::OutIn) => Sign::OutIn,
             (Some(_), Sign::Unchanged | Sign::In) => Sign::In,
             (None, _) if self.loaded.record.identity.is_some() => Sign::Out,
-            // A sign-in of this request that was taken back.
+            // The record has no identity: a sign-in of this request was taken back.
             (None, _) => Sign::Unchanged,
         };
         pending.modified = pending.sign != Sign::Unchanged || pending.fields != pending.base;
@@ -109,35 +116,37 @@ impl RequestSession {
             pending.begin_again();
         }
         pending.identity = identity;
+        // A ticket is for one sign-in. `sign_in_with` sets its own after this.
         pending.ticket = None;
         pending.ask(Intent::Rotate);
         self.done.begin_view();
     }
 
-    /// The same identity again: a new verifier, a new age, the same fields.
+    /// Signs the same identity in again: a new verifier and a new age, with the same fields.
     pub(crate) fn affirm_identity(&mut self) {
+        // A pending sign-out or switch to another user stays what it is.
         if self.pending.sign == Sign::Unchanged {
             self.pending.sign = Sign::In;
         }
         self.pending.ask(Intent::Rotate);
     }
 
-    /// What the next write of everything does to the record's identity.
+    /// What a write of all pending changes does to the identity of the record.
     pub(crate) fn identity_change(&self) -> IdentityChange {
         let Pending { sign, identity, clear, intent, .. } = &self.pending;
         match (sign, identity) {
-            // The fields were not cleared, so it is the user who was signed in before.
+            // The fields were not cleared, so this user was signed in before. After A, B and A again it is `Set`.
             (Sign::In, Some(_)) if *clear == Clear::Nothing && *identity == self.loaded.record.identity => {
                 IdentityChange::Affirmed
             }
             (Sign::In | Sign::OutIn, Some(identity)) => IdentityChange::Set(identity.clone()),
-            // A regenerated session begins without an identity; the sign-out concerns the record that it leaves.
+            // A regenerated session begins without an identity. The sign-out concerns the record that it leaves.
             (Sign::Out, _) if *intent != Intent::Regenerate => IdentityChange::Removed,
             (Sign::Unchanged | Sign::In | Sign::Out | Sign::OutIn, _) => IdentityChange::Unchanged,
         }
     }
 
-    /// The identity with which this session's next record is written, if that is a sign-in (R28).
+    /// The identity that signs in with the next write, if any (R28).
     pub(crate) fn entering(&self) -> Option<&RawJson> {
         match self.pending.sign {
             Sign::In | Sign::OutIn => self.pending.identity.as_ref(),
@@ -145,21 +154,23 @@ impl RequestSession {
         }
     }
 
-    /// Nothing is pending: the session is as its record.
+    /// Drops everything that is pending, so that the session is as its record.
     pub(super) fn reset(&mut self) {
         let Pending { cookie_changed, cookie_unsent, modified, new_id, .. } = &self.pending;
         self.pending = Pending {
-            // The browser does not have attributes yet that an awaited call has stored.
+            // Attributes that an awaited call has stored are still to be sent to the browser.
             cookie_unsent: *cookie_unsent && !*cookie_changed,
             modified: *modified && self.done.saved,
             new_id: new_id.clone(),
             ..Pending::on(&self.loaded.record)
         };
         self.done.begin_view();
+        // Not a change of the handler, so it is not dropped.
         self.secure();
     }
 
-    /// The first use over https: Secure from now on, and a verifier that was never sent in the clear (R19).
+    /// Secures the session at its first use over https: Secure from now on, and a verifier that was never sent in the clear
+    /// (R19).
     pub(crate) fn secure(&mut self) {
         if let Some(cookie) = &self.loaded.secured {
             self.pending.cookie = Some(cookie.clone());
@@ -168,7 +179,7 @@ impl RequestSession {
         }
     }
 
-    /// Forgets what this request changed and nobody wrote yet, but for a sign-out or an end: those are not taken back (R11).
+    /// Forgets the pending changes, except a sign-out or the end of the session: those do not wait for the rest (R11).
     pub(crate) fn discard(&mut self) {
         let (intent, sign) = (self.pending.intent, self.pending.sign);
         self.reset();
@@ -179,7 +190,7 @@ impl RequestSession {
         }
     }
 
-    /// Begins afresh in a new record (R17). A sign-out that was asked for is done whatever becomes of this (R11).
+    /// Begins afresh, in a new record without fields or identity (R17). A sign-out that was asked for stays pending (R11).
     pub(crate) fn regenerate(&mut self, cookie: Option<RawJson>) {
         let sign = self.pending.sign;
         self.reset();
@@ -196,27 +207,29 @@ impl RequestSession {
         self.pending.modified = true;
     }
 
-    /// Ends the session: what is there now is noted down, and the request goes on with none (R11).
+    /// Ends the session: notes the presented session, and goes on with a session that is not stored (R11).
     pub(crate) fn end(&mut self, cookie: Option<RawJson>) {
         self.done.endings.extend(self.endable());
-        self.done.endings.extend(self.claim());
+        self.done.endings.extend(self.superseded());
         self.begin_afresh(cookie);
         self.pending.intent = Intent::Destroy;
     }
 
-    /// Signs out with a superseded cookie: what it may end is noted down; the request itself has no part in that session.
-    pub(crate) fn end_claim(&mut self) {
-        let claim = self.claim();
-        self.done.endings.extend(claim);
-        self.loaded.claim = None;
+    /// Signs out with a superseded cookie: notes the session that the cookie may end (R6). The request goes on with its own.
+    pub(crate) fn end_superseded(&mut self) {
+        let superseded = self.superseded();
+        self.done.endings.extend(superseded);
+        // So that a second sign-out does not note it again.
+        self.loaded.superseded = None;
     }
 
-    fn claim(&self) -> Option<Ending> {
-        let (id, claimed) = self.loaded.claim.clone()?;
-        Some(Ending { origin: Origin::Late, id, claimed, loaded: None, identity: false, cookie: None, done: None })
+    /// The session of a superseded cookie, to end it.
+    fn superseded(&self) -> Option<Ending> {
+        let (id, claimed) = self.loaded.superseded.clone()?;
+        Some(Ending { origin: Origin::Late, id, claimed, loaded: None, was_signed_in: false, cookie: None, done: None })
     }
 
-    /// The record that this request has, to end it.
+    /// The record of this session, to end it. `None` if it is not stored.
     pub(crate) fn endable(&self) -> Option<Ending> {
         let id = self.loaded.id.clone().filter(|_| self.is_stored())?;
         Some(Ending {
@@ -224,54 +237,61 @@ impl RequestSession {
             id,
             claimed: self.loaded.record.epoch,
             loaded: Some(self.loaded.record.epoch),
-            identity: self.loaded.record.identity.is_some(),
+            was_signed_in: self.loaded.record.identity.is_some(),
             cookie: self.loaded.record.cookie.clone(),
             done: None,
         })
     }
 
-    /// The record is left behind; the request goes on with a session that is not stored.
+    /// Leaves the record, and goes on with a session that is not stored and has nothing pending.
     fn begin_afresh(&mut self, cookie: Option<RawJson>) {
         self.leave_record(cookie);
         self.reset();
     }
 
+    /// Leaves the record. What is pending stays, except the chosen id: an insert that is still under way may be using it.
     fn leave_record(&mut self, cookie: Option<RawJson>) {
         self.loaded.leave(cookie);
         self.done.leave_record();
         self.pending.new_id = None;
     }
 
-    /// An awaited sign-out has ended the record. What it keeps, or what began while it was under way, goes on in a new one.
+    /// An awaited sign-out has ended the record. What it keeps, or what began while it was under way, goes on in a new
+    /// record.
     pub(crate) fn ended(&mut self, view: u32, ended: Ended, cookie: Option<RawJson>) {
         self.done.endings.extend(self.endable().map(|ending| Ending { done: Some(ended), ..ending }));
         if self.done.view == view {
-            let fields = std::mem::take(&mut self.pending.fields);
+            // Nothing has begun since. The intent is to destroy, unless the sign-out keeps fields.
+            let fields = mem::take(&mut self.pending.fields);
             self.begin_afresh(cookie);
             self.pending.intent = Intent::Destroy;
+            // Of a session that another request has ended or taken over, nothing is kept: the fields may be another user's
+            // (R4).
             if ended == Ended::Destroyed && !fields.is_empty() {
                 self.pending.fields = fields;
                 self.pending.modified = true;
                 self.pending.begin_again();
             }
         } else {
+            // The handler has changed the identity since. Its changes stay, and become those of a new record.
             self.leave_record(cookie);
             self.pending.base = Fields::EMPTY;
             self.pending.clear = Clear::Nothing;
+            // The sign-out part is done.
             if self.pending.sign == Sign::OutIn {
                 self.pending.sign = Sign::In;
             }
         }
     }
 
-    /// Forgets the cookie attributes that nobody wrote yet.
+    /// Forgets cookie attributes that are not stored yet. A session that is not stored has no others.
     pub(crate) fn discard_cookie(&mut self) {
         if self.is_stored() {
             self.pending.forget_cookie(self.loaded.record.cookie.as_ref());
         }
     }
 
-    /// The pending patch, without its new verifier.
+    /// The patch of all pending changes, without a new verifier.
     pub(crate) fn patch(&self) -> Patch {
         let mut patch = Patch::unchanged(&self.loaded.record);
         patch.result = self.pending.with_fillers();
@@ -283,7 +303,7 @@ impl RequestSession {
         patch
     }
 
-    /// The patch of a sign-out alone: the identity and what goes with it, none of the request's other changes.
+    /// The patch of a sign-out alone: it removes the identity and clears fields, and contains no other change of the request.
     pub(crate) fn sign_out_patch(&self) -> Patch {
         let kept: Fields = self.loaded.record.fields.iter().filter(|field| Clear::Identity.keeps(field.keep)).collect();
         let mut patch = Patch::unchanged(&self.loaded.record);
@@ -296,10 +316,10 @@ impl RequestSession {
         patch
     }
 
-    /// Leaves only the fields that this request wrote, for a new session in the place of one that is gone (R11).
+    /// Keeps only the fields that this request has changed, for a new session in place of a session that is gone (R11).
     pub(crate) fn keep_own_fields(&mut self, cookie: Option<RawJson>) {
         self.loaded.id = None;
-        // What the handler gave it ("remember me") goes along.
+        // Attributes that the handler has set ("remember me") go along.
         if !self.pending.cookie_unsent {
             self.pending.cookie = cookie;
         }

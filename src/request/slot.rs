@@ -1,4 +1,4 @@
-//! What the middleware puts into a request: one untyped slot, on which every handle is a typed window.
+//! What the middleware puts into a request: one untyped slot. Every handle is a typed window on it.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -21,14 +21,14 @@ use crate::telemetry;
 use http_session_store::SessionId;
 use http_session_store::record::{Fields, RawJson};
 
-/// A cookie value of our name, as it was sent. A native token fits in place.
+/// The value of a cookie with our name, as it was sent. A native token fits without an allocation.
 pub(crate) type Candidate = SmallVec<[u8; 96]>;
 
-/// The slot that handlers see, as it travels in the request.
+/// The slot that handlers see, as an extension of the request.
 #[derive(Clone, Debug)]
 pub(crate) struct CurrentSlot {
     pub(crate) slot: Arc<Slot>,
-    /// The slot that was made last, where that is another one: the way to all that are around.
+    /// The slot that was made last, if it is a different one. All other slots of the request are reached from it.
     innermost: Option<Arc<Slot>>,
 }
 
@@ -38,7 +38,7 @@ impl CurrentSlot {
         Self { slot, innermost: None }
     }
 
-    /// A slot of an outer layer, which serves an inner one of the same configuration.
+    /// The slot of an outer layer, which also serves an inner layer of the same configuration.
     #[cfg(feature = "tower")]
     pub(crate) fn served(slot: Arc<Slot>, before: Option<&Self>) -> Self {
         Self { slot, innermost: before.map(|before| Arc::clone(before.innermost())) }
@@ -52,41 +52,42 @@ impl CurrentSlot {
 /// What the middleware saw of the request.
 pub(crate) struct Received {
     pub(crate) candidates: SmallVec<[Candidate; 1]>,
+    /// By the clock of the configuration.
     pub(crate) arrived: Duration,
     pub(crate) transport: Option<Transport>,
     pub(crate) sender: Sender,
     pub(crate) fingerprint: Option<Vec<u8>>,
-    /// Kept only for an id generator or cookie rules that look at the request.
+    /// Kept only if the configuration has an id generator, cookie rules or a fingerprint.
     pub(crate) parts: Option<Box<Parts>>,
 }
 
-/// Where the session stands.
+/// How far the request has come with its session.
 pub(crate) enum State {
-    /// Nobody has asked for it.
+    /// Nobody has asked for the session.
     Unloaded,
-    /// Outside of the cookie's path, or ignored: there is none here.
+    /// The path is outside of the cookie's path, or ignored: there is no session.
     Outside,
-    /// The store failed.
+    /// The store failed to load the session.
     Failed,
-    /// Loaded, or begun.
+    /// The session was loaded, or a new one has begun.
     Loaded(Box<RequestSession>),
-    /// Committed: what a handle changes from here on is lost.
+    /// The session is committed. What a handle changes from here on is lost.
     Closed,
 }
 
-/// One request's session.
+/// The session of one request, with what is needed to load and commit it.
 pub(crate) struct Slot {
     pub(crate) config: Arc<ErasedConfig>,
     pub(crate) received: Received,
-    /// The slot of another configuration around this one.
+    /// The slot of the next outer layer, which has another configuration.
     pub(crate) outer: Option<Arc<Self>>,
     handles: AtomicUsize,
-    /// One awaited write at a time: each begins with what the one before has stored.
+    /// One permit: awaited writes take turns, so that each starts from what the one before it has stored.
     writes: Semaphore,
     state: Mutex<State>,
 }
 
-/// What a handle was decoded from.
+/// What a handle was decoded from, so that its changes can be found and merged.
 #[derive(Clone)]
 pub(crate) struct Window {
     pub(crate) fields: Fields,
@@ -111,7 +112,7 @@ impl Slot {
         })
     }
 
-    /// The slot of this configuration, here or around.
+    /// The slot of this configuration: this one or one around it.
     pub(crate) fn of(self: &Arc<Self>, config: &Arc<ErasedConfig>) -> Option<Arc<Self>> {
         let mut slot = Some(self);
         while let Some(candidate) = slot {
@@ -123,14 +124,15 @@ impl Slot {
         None
     }
 
-    /// The state. Held for moments only: never over an await, never while the user's code runs, and a subscriber that hears
-    /// of an event is the user's code too.
+    /// Locks the state. The lock must not be held across an await, and not while the user's code runs, which could open the
+    /// session and wait for the same lock. Merge functions, cookie rules, id generators and subscribers of events are the
+    /// user's code.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // No invariant spans a panic here: every change is one assignment or made by code that does not panic.
+        // A poisoned lock is still usable: a change is either one assignment, or made by code that does not panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at, or changes, the live session; `None` where there is none.
+    /// Reads or changes the session. `None` if it is not loaded, or committed already.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&mut RequestSession) -> R) -> Option<R> {
         match &mut *self.lock() {
             State::Loaded(session) => Some(look(session)),
@@ -138,12 +140,13 @@ impl Slot {
         }
     }
 
-    /// Waits until no other awaited write is under way. One that its handler has given up still runs to its end.
+    /// Waits until no other awaited write is under way. A write whose future the handler has dropped still runs to its end,
+    /// and keeps its turn until then.
     pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         match self.writes.try_acquire() {
             Ok(permit) => Some(permit),
-            // Not tried first: waiting counts against the task's budget even where there is nothing to wait for. The
-            // semaphore is never closed.
+            // Only now, because `acquire` counts against the task's cooperative budget even if it does not have to wait. An
+            // error cannot happen, since the semaphore is never closed.
             Err(_) => self.writes.acquire().await.ok(),
         }
     }
@@ -153,7 +156,7 @@ impl Slot {
         self.writes.available_permits() == 0
     }
 
-    /// Whether the commit has nothing to look at: nobody asked for the session, and nothing else needs it.
+    /// Whether there is nothing to commit: nobody asked for the session, and the configuration does not load it anyway.
     pub(crate) fn is_untouched(&self) -> bool {
         match &*self.lock() {
             State::Unloaded => !self.config.loads_always(),
@@ -162,7 +165,7 @@ impl Slot {
         }
     }
 
-    /// How many handles are alive.
+    /// The number of handles that are alive.
     pub(crate) fn handles(&self) -> usize {
         self.handles.load(Ordering::Relaxed)
     }
@@ -189,7 +192,8 @@ impl Slot {
         }
     }
 
-    /// Takes what a handle changed. The user's merge functions run outside of the lock.
+    /// Takes what a handle changed since its window. Merge functions run without the lock, so the merge starts again if
+    /// another handle has changed the session meanwhile.
     pub(crate) fn take(&self, window: &Window, changes: &mut ChangeList) {
         loop {
             let current = {
@@ -198,7 +202,10 @@ impl Slot {
                     drop(state);
                     return telemetry::handle_outlived();
                 };
+                // The identity or the session has changed since the handle was decoded: its values are another session's
+                // (R4).
                 if session.done.view != window.view {
+                    // Defaults of required fields are no loss, so they cause no event.
                     if changes.is_filler() {
                         return;
                     }
@@ -206,9 +213,10 @@ impl Slot {
                     drop(state);
                     return telemetry::handle_stale(&self.config.tags, id.as_ref());
                 }
+                // No other handle has changed anything: nothing to merge.
                 if session.pending.fields.same_block(&window.fields) {
                     let fields = changes.apply_to(&window.fields);
-                    Self::settle(session, fields, changes);
+                    Self::record_changes(session, fields, changes);
                     return;
                 }
                 session.pending.fields.clone()
@@ -220,14 +228,15 @@ impl Slot {
                 continue;
             }
             match merged {
-                Ok(fields) => Self::settle(session, fields, changes),
+                Ok(fields) => Self::record_changes(session, fields, changes),
                 Err(_) => session.pending.flaw = Some(Flaw::Conflict),
             }
             return;
         }
     }
 
-    fn settle(session: &mut RequestSession, fields: Fields, changes: &mut ChangeList) {
+    /// Records changes, with `fields` as the pending fields that they result in.
+    fn record_changes(session: &mut RequestSession, fields: Fields, changes: &mut ChangeList) {
         if changes.unencodable {
             session.pending.flaw = Some(Flaw::Unencodable);
         }
@@ -237,12 +246,13 @@ impl Slot {
                 session.pending.fillers.push(filler);
             }
         }
+        // Last, because a change of identity clears fields, and a visitor who signs in keeps what was changed before (R5).
         if let Some(identity) = changes.identity.take() {
             session.change_identity(identity);
         }
     }
 
-    /// The session's id; of a new or regenerated session it is chosen now.
+    /// The id of the session. That of a new or regenerated session is chosen now.
     pub(crate) fn id(&self) -> Option<SessionId> {
         match self.with(|session| session.loaded.id.clone().filter(|_| !session.begins_record()))? {
             Some(id) => Some(id),
@@ -250,13 +260,13 @@ impl Slot {
         }
     }
 
-    /// The id of the record that the next insert will make, chosen now.
+    /// The id under which the next insert will store the session, chosen now.
     pub(crate) fn new_id(&self) -> Option<SessionId> {
         loop {
             if let Some(id) = self.with(|session| session.pending.new_id.clone())? {
                 return Some(id);
             }
-            // The user's generator may be called here: outside of the lock.
+            // Calls the user's generator, so without the lock. If two handles ask at once, the first id counts.
             let id = self.config.generate_id(self.received.parts.as_deref())?;
             self.with(|session| {
                 session.pending.new_id.get_or_insert(id);
@@ -264,12 +274,12 @@ impl Slot {
         }
     }
 
-    /// The id of the session's record, if it has one.
+    /// The id of the session's record, if it has a record.
     pub(crate) fn record_id(&self) -> Option<SessionId> {
         self.with(|session| session.loaded.id.clone()).flatten()
     }
 
-    /// Whether the slot asks for work when its response never came: a sign-out does not wait (R11).
+    /// Whether there is something to commit even if no response ever comes: a sign-out or the end of a session (R11).
     pub(crate) fn must_sign_out(&self) -> bool {
         self.with(|session| !session.done.endings.is_empty() || matches!(session.pending.sign, Sign::Out | Sign::OutIn))
             .unwrap_or(false)

@@ -1,4 +1,4 @@
-//! Stage 8: the cookie of the response, its attributes, its value and its lifetime.
+//! Stage 8: the cookie of the response, with its attributes, its value and its lifetime.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::token::{CookieKeys, Format, Token, TokenText, Verifier};
 use http_session_store::SessionId;
 use http_session_store::record::{Epoch, IdentityChange, RawJson};
 
-/// The cookie that the store's answer leaves.
+/// Which cookie the response carries, after the answer of the store.
 pub(super) enum CookieOutcome {
     Nothing,
-    /// None: the session was ended or rotated elsewhere, and this request's changes are dropped (R11).
+    /// No cookie, and the changes of this request are dropped: the session was ended or rotated elsewhere (R11).
     Dropped,
     /// The verifier, and the epoch of its record.
     Set(Verifier, Epoch),
     Remove,
 }
 
-/// Time left, by what was loaded or written last.
+/// Time left, as of the last load or write.
 pub(crate) fn time_left(config: &ErasedConfig, session: &RequestSession) -> Duration {
     match session.loaded.origin {
         Origin::Found => session.loaded.record.expires_in,
@@ -38,11 +38,12 @@ pub(crate) fn time_left(config: &ErasedConfig, session: &RequestSession) -> Dura
     }
 }
 
+/// The configured attributes, with Secure decided by the transport where the configuration says so.
 fn resolved(config: &ErasedConfig, slot: &Slot) -> Resolved {
     config.settings.attributes.resolve(slot.received.transport)
 }
 
-/// The attributes of a session: the configured ones, or its own.
+/// The attributes of a session: its own, or the configured ones if it has none.
 fn own_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<&RawJson>) -> SessionCookie {
     let configured = SessionCookie::configured(&resolved(config, slot));
     match cookie {
@@ -56,13 +57,14 @@ pub(crate) fn session_cookie(config: &ErasedConfig, slot: &Slot) -> SessionCooki
     own_cookie(config, slot, cookie.as_ref())
 }
 
-/// What a record keeps of these attributes.
+/// What a record stores of these attributes: the differences from the configured ones.
 fn cookie_json(config: &ErasedConfig, slot: &Slot, cookie: &SessionCookie) -> Option<RawJson> {
     cookie.to_json(&SessionCookie::implied(&config.settings.attributes, slot.received.transport))
 }
 
-/// Takes the attributes that a handler gave its session.
+/// Records the attributes that a handler gave to its session.
 pub(crate) fn take_cookie(config: &ErasedConfig, slot: &Slot, mut cookie: SessionCookie, before: &SessionCookie) {
+    // A session that once had Secure keeps it (R19).
     let narrows = config.settings.stored_attributes == StoredAttributes::Narrow;
     if narrows && config.settings.attributes.secure == SecureRule::Auto && before.secure && !cookie.secure {
         telemetry::cookie_refused(&config.tags, slot.record_id().as_ref());
@@ -76,19 +78,21 @@ pub(crate) fn take_cookie(config: &ErasedConfig, slot: &Slot, mut cookie: Sessio
     });
 }
 
-/// The attributes with which a new session begins: those of the rules for this request, and Secure where it follows the
-/// transport.
+/// The attributes with which a new session begins: the configured ones, changed by the application's cookie rules, and with
+/// Secure if it follows the transport and the request came over https.
 pub(crate) fn first_cookie(config: &ErasedConfig, slot: &Slot) -> Option<RawJson> {
     cookie_json(config, slot, &begun_cookie(config, slot))
 }
 
-/// The attributes with which the session of another identity begins in the same record: it keeps Secure where it had it.
+/// The attributes with which the session of another identity begins in the same record. Secure stays if the record has it
+/// (R19).
 pub(crate) fn fresh_cookie(config: &ErasedConfig, slot: &Slot, cookie: &RawJson) -> Option<RawJson> {
     let mut fresh = begun_cookie(config, slot);
     fresh.secure |= own_cookie(config, slot, Some(cookie)).secure;
     cookie_json(config, slot, &fresh)
 }
 
+/// Runs the application's cookie rules, so the slot must not be locked here.
 fn begun_cookie(config: &ErasedConfig, slot: &Slot) -> SessionCookie {
     let mut cookie = SessionCookie::configured(&resolved(config, slot));
     if let (Some(rules), Some(parts)) = (&config.settings.cookie_rules, slot.received.parts.as_deref()) {
@@ -99,7 +103,8 @@ fn begun_cookie(config: &ErasedConfig, slot: &Slot) -> SessionCookie {
     cookie
 }
 
-/// The JSON of a session that was born on http and is used over https now: it gets Secure, and a new verifier (R19).
+/// The attributes, as JSON, of a session that was born on http and is now used over https: they gain Secure. The caller also
+/// rotates the session (R19). `None` if Secure is there already, or does not follow the transport.
 pub(crate) fn secured_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<&RawJson>) -> Option<RawJson> {
     let is_auto = config.settings.attributes.secure == SecureRule::Auto;
     if !is_auto || slot.received.transport != Some(Transport::Secure) {
@@ -114,14 +119,14 @@ pub(crate) fn secured_cookie(config: &ErasedConfig, slot: &Slot, cookie: Option<
     own.to_json(&implied)
 }
 
-/// What a handler sees of them.
+/// The lifetimes that apply to the session, as a handler sees them.
 pub(crate) fn session_lifetimes(config: &ErasedConfig, slot: &Slot) -> Lifetimes {
     let cookie = slot.with(|session| session.pending.cookie.clone()).flatten();
     config.lifetimes(config.own_lifetimes(cookie.as_ref()))
 }
 
-/// Whether the cookie may travel on this connection. In the express format a Secure cookie is not sent over http; ours
-/// is, and it is the browser that refuses it.
+/// Whether the cookie may be sent on this connection. The express format does not send a Secure cookie over http. The native
+/// format does, and leaves it to the browser to refuse the cookie.
 pub(crate) fn sendable(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> bool {
     match config.settings.format {
         Format::Native => true,
@@ -139,7 +144,7 @@ pub(crate) fn expires(config: &ErasedConfig, slot: &Slot, session: &RequestSessi
     }
 }
 
-/// The attributes of the response's cookie, and whether the session's own were taken (R21).
+/// The attributes of the response's cookie, and whether any of the session's own attributes were refused (R21).
 fn response_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> (Resolved, Refused) {
     let configured = resolved(config, slot);
     let Some(json) = &session.pending.cookie else {
@@ -153,7 +158,7 @@ fn response_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSess
     (resolved, unreadable.or(refused))
 }
 
-/// The same for a cookie that goes out now: what is refused is reported.
+/// The attributes of a cookie that is sent now. Reports attributes that are refused.
 fn sent_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession) -> Resolved {
     let (attributes, refused) = response_attributes(config, slot, session);
     if refused == Refused::Something {
@@ -162,7 +167,7 @@ fn sent_attributes(config: &ErasedConfig, slot: &Slot, session: &RequestSession)
     attributes
 }
 
-/// The value of a session's cookie.
+/// The value of a session's cookie. `None` if the id does not have the shape of the format.
 fn cookie_value(
     config: &ErasedConfig,
     slot: &Slot,
@@ -185,6 +190,7 @@ fn cookie_expiry(config: &ErasedConfig, session: &RequestSession, max_age: Optio
     let Some(max_age) = max_age else {
         return Expiry::BrowserSession;
     };
+    // A change of identity in this request restarts the absolute lifetime; a session that is not stored has no age yet.
     let age = if session.identity_change() == IdentityChange::Unchanged && session.is_stored() {
         session.loaded.record.absolute_age()
     } else {
@@ -198,7 +204,7 @@ fn cookie_expiry(config: &ErasedConfig, session: &RequestSession, max_age: Optio
     }
 }
 
-/// The `Set-Cookie` of a session. `None` when id or attributes make no cookie.
+/// The `Set-Cookie` of a session. `None` if the id or the attributes do not make a valid cookie.
 pub(crate) fn set_cookie(
     config: &ErasedConfig,
     slot: &Slot,

@@ -1,17 +1,17 @@
-//! The end of a user's other sessions (R28).
+//! Ends all other sessions of the user who is signed in (R28).
 
-use super::{cookie, index, store_call};
 use std::sync::Arc;
 
 use super::write::{self, Written};
+use super::{cookie, index, store_call};
 use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreErrorKind};
 use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
-use http_session_store::Destroyed;
-use http_session_store::SessionId;
 use http_session_store::record::{Patch, Record, VerifierChange};
+use http_session_store::{Destroyed, SessionId};
 
+/// Rotates the request's own session, then ends all others. Returns how many it ended.
 pub(crate) async fn destroy_others(slot: Arc<Slot>) -> Result<usize, SaveError> {
     let _turn = slot.turn().await;
     let session = slot.with(|session| session.clone()).ok_or(SaveError::NoSession)?;
@@ -26,6 +26,8 @@ pub(crate) async fn destroy_others(slot: Arc<Slot>) -> Result<usize, SaveError> 
     if !cookie::sendable(&slot.config, &slot, &session) {
         return Err(SaveError::Unsendable);
     }
+    // Rotated first, so that a stolen copy of this session's cookie ends too. If that fails because the session is
+    // superseded, the request may be the thief's, and the others stay.
     let own = if slot.config.settings.format.rotates_into_new_record() {
         move_now(&slot, &session, id).await?
     } else {
@@ -35,7 +37,7 @@ pub(crate) async fn destroy_others(slot: Arc<Slot>) -> Result<usize, SaveError> 
     Ok(index::end_all(&slot.config, identity, Some(&own)).await?)
 }
 
-/// A new verifier now, and nothing else of the request's changes.
+/// Writes a new verifier, and none of the request's changes.
 async fn rotate_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Result<(), SaveError> {
     let (verifier, hash) = write::draw_verifier(&slot.config);
     let mut patch = Patch::unchanged(&session.loaded.record);
@@ -58,7 +60,7 @@ async fn rotate_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Re
     }
 }
 
-/// The record under a new id now, as it is stored; the old one is destroyed.
+/// Moves the record, as it is stored, to a new id: inserts a copy, then destroys the old record.
 async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Result<SessionId, SaveError> {
     let config = &*slot.config;
     let stored = store_call::load(config, id).await?;
@@ -67,10 +69,13 @@ async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Resu
         Some(record) if record.epoch != session.loaded.record.epoch => return Err(SaveError::Superseded),
         Some(record) => record,
     };
+    // The copy keeps the absolute end of the record (R7).
     let age = record.absolute_age();
     let mut moved = RequestSession::new(Origin::New, Record { ages: session.loaded.record.ages, ..record });
     let verifier = write::insert_session(config, slot, &mut moved, age).await?;
-    let left = match store_call::destroy(config, id, Some(session.loaded.record.epoch)).await {
+    // In this order, so that no moment is without the session, and so that `destroy_all_of` finds one of the two (see
+    // `index`).
+    let destroyed = match store_call::destroy(config, id, Some(session.loaded.record.epoch)).await {
         Ok(Destroyed::Destroyed) => Ok(()),
         Ok(Destroyed::Missing | Destroyed::Superseded) => Err(SaveError::Superseded),
         Err(error) if error.kind() == StoreErrorKind::Unknown => match write::is_gone(config, id).await {
@@ -80,12 +85,13 @@ async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Resu
         Err(error) => Err(error.into()),
     };
     let new = moved.loaded.id.clone().ok_or(SaveError::NoSession)?;
-    match left {
+    match destroyed {
         Ok(()) => {
             slot.with(|now| now.moved(session, &moved, verifier));
             Ok(new)
         }
         Err(error) => {
+            // The request stays with its old record, so the copy goes, as far as that can be done. Nobody has its cookie.
             let _ = store_call::destroy(config, &new, None).await;
             Err(error)
         }

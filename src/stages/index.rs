@@ -1,82 +1,88 @@
-//! Stage 7, towards the index (R28): a sign-in that races with the end of all sessions of its identity does not survive it.
+//! Stage 7, towards the index (R28). A sign-in does not survive if all sessions of its identity are ended while it is under
+//! way.
 //!
-//! | sign-in | `destroy_all_of` |
-//! |---|---|
-//! | 1. notes the record in the index, and reads the generation | 1. raises the generation |
-//! | 2. writes the record | 2. lists the identity's records |
-//! | 3. reads the generation again; if it moved, destroys the record | 3. destroys each that is still of the identity |
+//! | | a sign-in | `destroy_all_of` |
+//! |---|---|---|
+//! | 1 | adds the record to the index and reads the generation | raises the generation |
+//! | 2 | writes the record | lists the identity's records |
+//! | 3 | reads the generation again, and destroys its record if the generation has changed | destroys each record that still has the identity |
 //!
-//! Either the generation is raised before the sign-in reads it for the second time, or the record was written before it was raised
-//! and is listed.
+//! Neither order of steps may change. Suppose that the generation is raised after step 1 of a sign-in. If it is raised before
+//! step 3, step 3 sees it. If it is raised after step 3, the record has been written already, so the list contains it.
 
-use super::store_call;
 use std::collections::HashSet;
 
-use super::write::{self, Failure};
+use super::store_call;
+use super::write::{self, WriteFailure};
 use crate::config::ErasedConfig;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::request::pending::TicketProof;
 use crate::request::session::RequestSession;
 use crate::store::ErasedIndex;
 use crate::telemetry;
-use http_session_store::SessionId;
 use http_session_store::record::{RawJson, Record};
-use http_session_store::{Destroyed, Generation};
+use http_session_store::{Destroyed, Generation, SessionId};
 
-/// A sign-in between its two looks at the generation.
+/// A sign-in between its two reads of the generation.
 pub(crate) struct IndexedSignIn {
     identity: RawJson,
     generation: Generation,
 }
 
-/// Before a record is written with this identity.
-pub(crate) async fn enter(
+/// Step 1 of a sign-in, before its record is written. `None` if the write is not a sign-in, or if the configuration has no
+/// index.
+pub(crate) async fn begin_sign_in(
     config: &ErasedConfig,
     session: &RequestSession,
     identity: Option<&RawJson>,
     id: &SessionId,
-) -> Result<Option<IndexedSignIn>, Failure> {
+) -> Result<Option<IndexedSignIn>, WriteFailure> {
     let Some(identity) = identity else {
         return Ok(None);
     };
     let Some(index) = config.index() else {
-        // A ticket that nobody can look at is void.
-        return if session.pending.ticket.is_some() { Err(Failure::Revoked) } else { Ok(None) };
+        // Without an index, nobody can tell whether the ticket has been revoked.
+        return if session.pending.ticket.is_some() { Err(WriteFailure::Revoked) } else { Ok(None) };
     };
     let lifetime = write::lifetime(config, session).absolute;
     let generation = store_call::link(config, index, identity, id, lifetime).await?;
     match session.pending.ticket {
-        Some(pass) if pass.generation != generation || pass.is_void(config.elapsed()) => {
+        // The ticket carries the generation from before the password check, so its sign-in is revoked by anything since then.
+        Some(proof) if proof.generation != generation || proof.is_void(config.elapsed()) => {
             telemetry::sign_in_revoked(&config.tags, id);
-            Err(Failure::Revoked)
+            Err(WriteFailure::Revoked)
         }
         Some(_) | None => Ok(Some(IndexedSignIn { identity: identity.clone(), generation })),
     }
 }
 
-/// After the record was written. Where the sign-in may not stay, its record is destroyed: nobody has its verifier.
-pub(crate) async fn confirm(
+/// Step 3 of a sign-in, after its record was written. If the sign-in must not stay, the record is destroyed. Nobody can use
+/// it until then, because its verifier has not been sent.
+pub(crate) async fn confirm_sign_in(
     config: &ErasedConfig,
-    entry: Option<IndexedSignIn>,
+    sign_in: Option<IndexedSignIn>,
     id: &SessionId,
-) -> Result<(), Failure> {
-    let Some(IndexedSignIn { identity, generation }) = entry else {
+) -> Result<(), WriteFailure> {
+    let Some(IndexedSignIn { identity, generation }) = sign_in else {
         return Ok(());
     };
     let failure = match store_call::generation(config, &identity).await {
         Ok(now) if now == generation => return Ok(()),
         Ok(_) => {
             telemetry::sign_in_revoked(&config.tags, id);
-            Failure::Revoked
+            WriteFailure::Revoked
         }
-        Err(error) => Failure::Store(error),
+        // Without an answer we cannot know, so the sign-in does not stay.
+        Err(error) => WriteFailure::Store(error),
     };
     let _ = store_call::destroy(config, id, None).await?;
     Err(failure)
 }
 
-/// Before a record is written whose lifetimes changed: its entry in the index must not end before it does.
+/// Before a write that changes the lifetimes of a signed-in session: prolongs its link in the index. A link that ends
+/// before its record would hide the session from `destroy_all_of`.
 pub(crate) async fn relink(config: &ErasedConfig, session: &RequestSession, id: &SessionId) -> Result<(), StoreError> {
+    // A sign-in links with its new lifetime by itself.
     let (Some(index), Some(identity), None, true) =
         (config.index(), &session.pending.identity, session.entering(), session.pending.cookie_changed)
     else {
@@ -91,13 +97,14 @@ pub(crate) async fn relink(config: &ErasedConfig, session: &RequestSession, id: 
     Ok(())
 }
 
-/// A ticket for an identity.
+/// What a ticket for an identity proves: its generation at this moment (R28).
 pub(crate) async fn pass(config: &ErasedConfig, identity: &RawJson) -> Result<TicketProof, StoreError> {
+    // Before the call: the ticket must not count as younger than its generation.
     let given = config.elapsed();
     Ok(TicketProof { generation: store_call::generation(config, identity).await?, given })
 }
 
-/// Ends all sessions of an identity but one. Answers how many.
+/// Ends all sessions of an identity, with the exception of `except`. Returns how many it ended.
 pub(crate) async fn end_all(
     config: &ErasedConfig,
     identity: &RawJson,
@@ -108,13 +115,14 @@ pub(crate) async fn end_all(
     };
     let mut generation = [0; 8];
     config.random(&mut generation);
-    // Never the one that stands for none.
+    // Odd, so never `Generation::NONE`.
     let generation = Generation(u64::from_le_bytes(generation) | 1);
     store_call::raise_generation(config, index, identity, generation).await?;
     let mut ended = 0;
     let mut unreadable = None;
-    // Where a rotation is a move, a session may have left its record for one that the list did not have yet. It is in the next
-    // one, because it is written before the old record is destroyed; so the end is a list in which nothing is new.
+    // In a format that rotates into a new record, a session may move while we walk through the list, to a record that the
+    // list did not contain yet. The next list contains it, because the new record is written before the old one is
+    // destroyed. So we are done when a list contains nothing new.
     let mut seen: HashSet<SessionId> = except.cloned().into_iter().collect();
     loop {
         let before = seen.len();
@@ -123,9 +131,9 @@ pub(crate) async fn end_all(
             if seen.contains(&id) {
                 continue;
             }
-            match end_of(config, &id, identity).await {
+            match end_session_of(config, &id, identity).await {
                 Ok(is_ended) => ended += usize::from(is_ended),
-                // Nobody can use it; the others end all the same.
+                // A record that cannot be read cannot be used either. The other sessions must end all the same.
                 Err(error) if error.kind() == StoreErrorKind::Corrupt => unreadable = Some(error),
                 Err(error) => return Err(error),
             }
@@ -137,13 +145,14 @@ pub(crate) async fn end_all(
     }
 }
 
-/// Ends a session while it is of this identity, however it moves.
-async fn end_of(config: &ErasedConfig, id: &SessionId, identity: &RawJson) -> Result<bool, StoreError> {
+/// Ends a session as long as it has this identity, even if it is written to at the same time.
+async fn end_session_of(config: &ErasedConfig, id: &SessionId, identity: &RawJson) -> Result<bool, StoreError> {
     const ATTEMPTS: usize = 16;
     for _ in 0..ATTEMPTS {
         let Some(record) = record_of(config, id, identity).await? else {
             return Ok(false);
         };
+        // With the epoch: if the identity has changed since the load, the session is another user's (R4).
         match store_call::destroy(config, id, Some(record.epoch)).await? {
             Destroyed::Destroyed => return Ok(true),
             Destroyed::Missing => return Ok(false),
@@ -153,13 +162,13 @@ async fn end_of(config: &ErasedConfig, id: &SessionId, identity: &RawJson) -> Re
     Err(StoreError::new(StoreErrorKind::Unavailable))
 }
 
-/// The record, if it is of this identity; if not, the index may forget it.
+/// The record, if it has this identity. Otherwise its link is removed from the index.
 async fn record_of(config: &ErasedConfig, id: &SessionId, identity: &RawJson) -> Result<Option<Record>, StoreError> {
     let record = store_call::load(config, id).await?;
     match (record, config.index()) {
         (Some(record), _) if record.identity.as_ref() == Some(identity) => Ok(Some(record)),
         (_, Some(index)) => {
-            // Only an entry too many, whatever comes of it.
+            // Ignored: a link too many does no harm, since every record is looked at.
             let _ = store_call::unlink(config, index, identity, id).await;
             Ok(None)
         }
@@ -167,7 +176,7 @@ async fn record_of(config: &ErasedConfig, id: &SessionId, identity: &RawJson) ->
     }
 }
 
-/// The records of an identity.
+/// The records of an identity, with their ids.
 pub(crate) async fn records_of(
     config: &ErasedConfig,
     identity: &RawJson,
@@ -185,7 +194,7 @@ pub(crate) async fn records_of(
     Ok(records)
 }
 
-/// Walks through the ids of an identity.
+/// Walks through the ids that the index links to an identity, page by page.
 struct LinkedIds<'a> {
     index: &'a dyn ErasedIndex,
     identity: &'a RawJson,
@@ -199,9 +208,9 @@ impl<'a> LinkedIds<'a> {
     }
 
     async fn next(&mut self, config: &ErasedConfig) -> Result<Option<SessionId>, StoreError> {
-        const SIZE: usize = 100;
+        const PAGE_SIZE: usize = 100;
         if self.ids.len() == 0 {
-            let ids = store_call::linked(config, self.index, self.identity, self.last.as_ref(), SIZE).await?;
+            let ids = store_call::linked(config, self.index, self.identity, self.last.as_ref(), PAGE_SIZE).await?;
             self.ids = ids.into_iter();
         }
         let next = self.ids.next();

@@ -1,4 +1,4 @@
-//! Work that has begun runs to its end, even if nobody waits for it.
+//! Work that has begun runs to its end, even if nobody waits for it any more.
 
 use std::fmt;
 use std::future::Future;
@@ -12,15 +12,17 @@ use tokio::task::JoinHandle;
 
 use crate::telemetry;
 
-/// A future that runs to its end even if nobody waits for it any more: a write that has been sent is not cut off (R11).
+/// A future that, once it has been polled, runs to its end even if it is dropped. A write that has been sent must not be
+/// cut off (R11).
 pub(crate) struct RunToEnd<T: Send + 'static>(Work<T>);
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type BoxedFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 enum Work<T: Send + 'static> {
-    New(Boxed<T>),
-    /// Begun, and driven by who polls it. Goes on in a task when it is dropped.
-    Begun(Boxed<T>),
+    /// Not polled yet. If it is dropped, it never begins.
+    New(BoxedFuture<T>),
+    /// Driven by whoever polls it. If it is dropped, a task takes over.
+    Begun(BoxedFuture<T>),
     /// Driven by a task.
     Task(JoinHandle<T>),
     Done,
@@ -36,7 +38,7 @@ impl<T: Send + 'static> Future for RunToEnd<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        // Taken out while it runs: if it panics, nobody resumes it.
+        // Taken out while it is polled: if it panics, `drop` must not poll it again in a task.
         match mem::replace(&mut self.0, Work::Done) {
             Work::New(mut work) | Work::Begun(mut work) => {
                 let poll = work.as_mut().poll(context);
@@ -49,7 +51,7 @@ impl<T: Send + 'static> Future for RunToEnd<T> {
                 Poll::Ready(Ok(output)) => Poll::Ready(output),
                 Poll::Ready(Err(error)) => match error.try_into_panic() {
                     Ok(panic) => resume_unwind(panic),
-                    // The runtime is going down.
+                    // The runtime is shutting down, and nobody will poll this again.
                     Err(_) => Poll::Pending,
                 },
                 Poll::Pending => {
@@ -70,7 +72,8 @@ impl<T: Send + 'static> Drop for RunToEnd<T> {
     }
 }
 
-/// A call of a handler. Once it waits, a task drives it: others wait for it, so it must not depend on being polled.
+/// A call that a handler awaits. Once it has to wait, a task drives it. Other calls and the commit wait for their turn
+/// behind it, so it must go on even if the handler stops polling it.
 pub(crate) struct AwaitedCall<T: Send + 'static>(RunToEnd<T>);
 
 impl<T: Send + 'static> AwaitedCall<T> {
@@ -106,7 +109,7 @@ impl<T: Send + 'static> fmt::Debug for RunToEnd<T> {
     }
 }
 
-/// Spawns work that nobody waits for any more; outside of a runtime there is nobody to do it.
+/// Spawns work that nobody waits for any more. Without a runtime, it is abandoned with an event.
 pub(crate) fn finish_in_background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(work)),

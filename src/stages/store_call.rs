@@ -1,4 +1,4 @@
-//! Every call to the store: it has a time limit (R18), and operators hear of it.
+//! One function for each call to the store. Each call has a time limit (R18), and is reported to operators.
 
 use std::time::Duration;
 
@@ -8,9 +8,8 @@ use crate::config::ErasedConfig;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::{ErasedIndex, ErasedStore, StoreCall};
 use crate::telemetry::{self, Stopwatch, StoreMethod};
-use http_session_store::SessionId;
 use http_session_store::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use http_session_store::{Destroyed, Generation, Inserted, Touched, Updated};
+use http_session_store::{Destroyed, Generation, Inserted, SessionId, Touched, Updated};
 
 async fn run<T>(
     config: &ErasedConfig,
@@ -19,6 +18,7 @@ async fn run<T>(
 ) -> Result<T, StoreError> {
     let stopwatch = Stopwatch::start(&*config.settings.clock);
     let span = telemetry::store_span(method);
+    // An instant store answers here, without a box and without a timer.
     let answer = match span.in_scope(call) {
         StoreCall::Answered(answer) => answer,
         waiting => waiting.within(config.settings.store_timeout).instrument(span).await,
@@ -27,7 +27,7 @@ async fn run<T>(
     answer
 }
 
-/// A call that writes a record.
+/// A call that writes a record. Reports if its answer was lost.
 async fn write<T>(
     config: &ErasedConfig,
     method: StoreMethod,
@@ -70,7 +70,7 @@ pub(crate) async fn update(
     answer
 }
 
-/// Prolongs a record's life.
+/// Prolongs the life of a record.
 pub(crate) async fn touch(
     config: &ErasedConfig,
     id: &SessionId,
@@ -84,7 +84,7 @@ pub(crate) async fn touch(
     answer
 }
 
-/// Destroys a record, of an epoch if one is given.
+/// Destroys a record, if it has the given epoch. Without an epoch, destroys it in any case.
 pub(crate) async fn destroy(
     config: &ErasedConfig,
     id: &SessionId,
@@ -97,7 +97,7 @@ pub(crate) async fn destroy(
     answer
 }
 
-/// The identity's generation; without an index there is but one.
+/// The generation of an identity. Without an index it never changes.
 pub(crate) async fn generation(config: &ErasedConfig, identity: &RawJson) -> Result<Generation, StoreError> {
     match config.index() {
         Some(index) => run(config, StoreMethod::Generation, || index.generation(identity)).await,

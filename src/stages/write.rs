@@ -1,9 +1,9 @@
-//! Stage 7, towards the store: each kind of write, and what its answers mean. For the end of a request as for the calls that
-//! a handler awaits.
+//! Stage 7, towards the store: each kind of write, and what its answers mean. Used by the commit, by the calls that a handler
+//! awaits, and by detached sessions.
 
-use super::{index, store_call};
 use std::time::Duration;
 
+use super::{index, store_call};
 use crate::config::{ErasedConfig, OwnLifetimes};
 use crate::decide::Origin;
 use crate::error::{SaveError, StoreError, StoreErrorKind};
@@ -13,27 +13,26 @@ use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
 use crate::telemetry;
 use crate::token::Verifier;
-use http_session_store::SessionId;
 use http_session_store::record::{Epoch, Extent, Fields, Lifetime, Patch, Record, VerifierChange, VerifierHash};
-use http_session_store::{Destroyed, Inserted, Updated};
+use http_session_store::{Destroyed, Inserted, SessionId, Updated};
 
-/// Why the handler's response is replaced (R12).
+/// Why a write failed. If it was the commit, the handler's response is replaced (R12).
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// Another request was first.
+pub(crate) enum WriteFailure {
+    /// Another request has changed the session first.
     Conflict,
     /// The session is larger than the limit (R14).
     TooLarge,
-    /// A field does not serialise.
+    /// A field cannot be serialised.
     Unencodable,
-    /// The cookie's attributes, or the generated id, make no cookie.
+    /// The attributes of the cookie or the generated id do not make a valid cookie.
     Cookie,
     /// All sessions of the identity were ended while it signed in (R28).
     Revoked,
     Store(StoreError),
 }
 
-impl From<Flaw> for Failure {
+impl From<Flaw> for WriteFailure {
     fn from(flaw: Flaw) -> Self {
         match flaw {
             Flaw::Unencodable => Self::Unencodable,
@@ -43,26 +42,26 @@ impl From<Flaw> for Failure {
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for WriteFailure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Failure> for SaveError {
-    fn from(failure: Failure) -> Self {
+impl From<WriteFailure> for SaveError {
+    fn from(failure: WriteFailure) -> Self {
         match failure {
-            Failure::Conflict | Failure::Revoked => Self::Conflict,
-            Failure::TooLarge => Self::TooLarge,
-            Failure::Unencodable => Self::Unencodable,
-            Failure::Cookie => Self::NoSession,
-            Failure::Store(error) => Self::Store(error),
+            WriteFailure::Conflict | WriteFailure::Revoked => Self::Conflict,
+            WriteFailure::TooLarge => Self::TooLarge,
+            WriteFailure::Unencodable => Self::Unencodable,
+            WriteFailure::Cookie => Self::NoSession,
+            WriteFailure::Store(error) => Self::Store(error),
         }
     }
 }
 
-impl Failure {
-    /// The failure in a word, for metrics.
+impl WriteFailure {
+    /// The failure as one word, for metrics.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Conflict => "conflict",
@@ -75,9 +74,9 @@ impl Failure {
     }
 }
 
-/// Answer to an update.
+/// The outcome of an update.
 pub(crate) enum Written {
-    /// Written; the fields as this request knows them now.
+    /// The record is written. `fields` are its fields, as far as this request knows them.
     Applied {
         renewed: bool,
         fields: Fields,
@@ -86,17 +85,18 @@ pub(crate) enum Written {
     Superseded,
 }
 
-/// How long the session may live after this write (R7, R14).
+/// How long the session lives after this write (R7, R14).
 pub(crate) fn lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
     let lifetime = match session.loaded.origin {
-        // What this request has stored itself: its cookie never came back.
+        // This request has stored the session itself, so its cookie has not come back yet.
         Origin::New => first_lifetime(config, session),
         Origin::Found | Origin::Late | Origin::Ambiguous => whole_lifetime(config, session),
     };
     if session.passive && session.is_stored() { lifetime.unchanged() } else { lifetime }
 }
 
-/// The same for a write that leaves the session's own lifetimes as they are stored, whatever this request gave it.
+/// How long the session lives after a write that does not store the pending cookie attributes. It must not apply the
+/// session's own lifetimes that are among them.
 pub(crate) fn stored_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
     if !session.pending.cookie_changed {
         return lifetime(config, session);
@@ -108,13 +108,14 @@ pub(crate) fn stored_lifetime(config: &ErasedConfig, session: &RequestSession) -
 
 fn whole_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
     let own = config.own_lifetimes(session.pending.cookie.as_ref());
-    // Given some of its own, or no longer: then the end may move closer too.
-    let set = session.pending.cookie_changed
+    // If this request gave the session its own lifetimes, or took them away, the end may also move closer. Otherwise a write
+    // never shortens a life (R7).
+    let changed = session.pending.cookie_changed
         && (own != OwnLifetimes::default() || own != config.own_lifetimes(session.loaded.record.cookie.as_ref()));
-    config.lifetimes(own).lifetime(if set { Extent::Set } else { Extent::Extend })
+    config.lifetimes(own).lifetime(if changed { Extent::Set } else { Extent::Extend })
 }
 
-/// How long a session lives whose cookie has not come back yet (R14).
+/// How long a session lives until its cookie has come back for the first time (R14).
 pub(crate) fn first_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
     let lifetime = whole_lifetime(config, session);
     match session.pending.identity {
@@ -123,22 +124,23 @@ pub(crate) fn first_lifetime(config: &ErasedConfig, session: &RequestSession) ->
     }
 }
 
-/// A new verifier and what the record keeps of it.
+/// A new verifier, and the hash that the record keeps.
 pub(crate) fn draw_verifier(config: &ErasedConfig) -> (Verifier, VerifierHash) {
     let mut verifier = Verifier::default();
     config.random(&mut verifier);
     (verifier, config.settings.format.verifier_hash(&verifier))
 }
 
-/// Stores a new session: draws until an id is free. Sets the live session's id and record.
+/// Stores a new session under an id that is free. Sets the id and the record of `session`.
 ///
-/// `age` is what the session has behind it already: a record that carries on another does not move the absolute end (R7).
+/// `age` is the part of its absolute lifetime that is over already: a record that continues another session must not move the
+/// absolute end (R7).
 pub(crate) async fn insert_session(
     config: &ErasedConfig,
     slot: &Slot,
     session: &mut RequestSession,
     age: Duration,
-) -> Result<Verifier, Failure> {
+) -> Result<Verifier, WriteFailure> {
     const ATTEMPTS: usize = 3;
     let lifetime = first_lifetime(config, session);
     let lifetime = Lifetime { absolute: lifetime.absolute.saturating_sub(age), ..lifetime };
@@ -146,7 +148,7 @@ pub(crate) async fn insert_session(
     for _ in 0..ATTEMPTS {
         let id = match session.pending.new_id.take() {
             Some(id) => id,
-            None => config.generate_id(slot.received.parts.as_deref()).ok_or(Failure::Cookie)?,
+            None => config.generate_id(slot.received.parts.as_deref()).ok_or(WriteFailure::Cookie)?,
         };
         let (verifier, hash) = draw_verifier(config);
         let record = Record {
@@ -156,31 +158,35 @@ pub(crate) async fn insert_session(
             ..Record::new(hash)
         };
         if record.size() > config.settings.record_limit {
-            return Err(Failure::TooLarge);
+            return Err(WriteFailure::TooLarge);
         }
-        let entry = index::enter(config, session, session.pending.identity.as_ref(), &id).await?;
+        // The index first, then the record, then the generation again: see the table in `index` (R28).
+        let sign_in = index::begin_sign_in(config, session, session.pending.identity.as_ref(), &id).await?;
         let answer = match store_call::insert(config, &id, &record, lifetime).await {
             Err(error) if error.kind() == StoreErrorKind::Unknown => {
-                settle(config, &id, hash, error).await.map(|()| Inserted::Inserted)
+                settle_lost_answer(config, &id, hash, error).await.map(|()| Inserted::Inserted)
             }
             answer => answer,
         };
         match answer? {
             Inserted::Inserted => {
-                index::confirm(config, entry, &id).await?;
+                index::confirm_sign_in(config, sign_in, &id).await?;
                 telemetry::created(&config.tags, &id, &session.identity_change());
                 session.loaded.id = Some(id);
                 session.loaded.record = record;
                 return Ok(verifier);
             }
+            // Never overwritten (R8). The next attempt draws another id.
             Inserted::Taken => {}
         }
     }
     Err(StoreError::new(StoreErrorKind::Refused).into())
 }
 
-/// A write with a new verifier whose answer was lost is settled by one load: our hash there means applied (R10).
-async fn settle(
+/// Finds out by one load whether a write was applied whose answer was lost (R10). Only this request knows the new verifier
+/// or, in the express format, the new id. So finding its hash proves the write. Otherwise the outcome stays unknown,
+/// because the write may still be on its way.
+async fn settle_lost_answer(
     config: &ErasedConfig,
     id: &SessionId,
     hash: VerifierHash,
@@ -191,27 +197,31 @@ async fn settle(
     if applied { Ok(()) } else { Err(error) }
 }
 
-/// Whether a record with this patch is within the limit. One that does not grow may be written even if it is not: a
-/// lower limit must not keep anybody signed in.
+/// Whether a record with this patch is within the limit (R14). A patch that does not make the record larger always fits:
+/// otherwise a limit that was lowered would make a sign-out impossible.
 pub(crate) fn fits(config: &ErasedConfig, patch: &Patch, record: &Record) -> bool {
     let size = patch.size(record);
     size <= config.settings.record_limit || size <= record.size()
 }
 
-/// Writes a patch of a record. After a definite conflict it is merged anew from the original and tried again (R10).
+/// Writes a patch of a record. After a definite conflict, the patch is merged with the stored record and tried again, until
+/// the time limit of the store is over (R9, R10).
 pub(crate) async fn apply_patch(
     config: &ErasedConfig,
     id: &SessionId,
     record: &Record,
     mut patch: Patch,
     lifetime: Lifetime,
-) -> Result<Written, Failure> {
+) -> Result<Written, WriteFailure> {
     if !fits(config, &patch, record) {
-        return Err(Failure::TooLarge);
+        return Err(WriteFailure::TooLarge);
     }
+    // A limit of time, not of attempts: many requests that change one field at the same moment must all succeed (R9).
     let deadline = config.elapsed().saturating_add(config.settings.store_timeout);
     patch.limit = config.settings.record_limit;
     let patch = &patch;
+    // Each attempt merges the original patch with what is stored now. Merging the last attempt instead would treat what it
+    // took from the store as this request's own: a value that another request removes in the meantime could come back.
     let mut rebased;
     let mut attempt = patch;
     loop {
@@ -223,23 +233,25 @@ pub(crate) async fn apply_patch(
             Ok(Updated::Missing) => return Ok(Written::Missing),
             Ok(Updated::Superseded) => return Ok(Written::Superseded),
             Ok(Updated::Conflict(record)) => {
-                rebased = patch.rebase(&record.fields).map_err(|_| Failure::Conflict)?;
+                rebased = patch.rebase(&record.fields).map_err(|_| WriteFailure::Conflict)?;
                 attempt = &rebased;
                 telemetry::merged(&config.tags, id);
                 if config.elapsed() >= deadline {
-                    return Err(Failure::Conflict);
+                    return Err(WriteFailure::Conflict);
                 }
+                // The commit to an instant store is polled only once, so it must not wait.
                 if !config.store().is_instant() {
                     tokio::time::sleep(jitter(config)).await;
                 }
             }
             Err(error) => {
-                let fresh = match patch.verifier {
+                let new_hash = match patch.verifier {
                     VerifierChange::Rotate(hash) | VerifierChange::Renew { new: hash, .. } => Some(hash),
                     VerifierChange::Unchanged => None,
                 };
-                match (error.kind(), fresh) {
-                    (StoreErrorKind::Unknown, Some(hash)) => settle(config, id, hash, error).await?,
+                match (error.kind(), new_hash) {
+                    (StoreErrorKind::Unknown, Some(hash)) => settle_lost_answer(config, id, hash, error).await?,
+                    // Without a new verifier nothing tells our write from another request's. It is not sent again (R10).
                     _ => return Err(error.into()),
                 }
                 telemetry::updated(&config.tags, id, attempt, true);
@@ -249,22 +261,22 @@ pub(crate) async fn apply_patch(
     }
 }
 
-/// Between two tries after a conflict.
+/// How long to wait after a conflict, at random, so that two processes do not collide again and again.
 fn jitter(config: &ErasedConfig) -> Duration {
     let mut byte = [0];
     config.random(&mut byte);
     Duration::from_micros(500 + 30 * u64::from(byte[0]))
 }
 
-/// Whether a record that was to be destroyed is gone. Settles an answer that was lost, where a new verifier depends on it
-/// (R10).
+/// Whether a record is gone, after a `destroy` whose answer was lost. Asked where a new verifier may only go out if the old
+/// record is destroyed (R10).
 pub(crate) async fn is_gone(config: &ErasedConfig, id: &SessionId) -> Result<bool, StoreError> {
     let record = store_call::load(config, id).await?;
     Ok(record.is_none_or(|record| record.is_tombstone()))
 }
 
-/// Ends a session for a cookie of the `claimed` epoch, superseded or not, as long as the identity in the record is still
-/// the one that this epoch had (R6). `loaded` is the record's epoch, if the cookie fitted it.
+/// Ends a session on behalf of a cookie of the `claimed` epoch, superseded or not, as long as the record still has the
+/// identity of that epoch (R6). `loaded` is the epoch of the record if this request has loaded it.
 pub(crate) async fn end_session(
     config: &ErasedConfig,
     id: &SessionId,
@@ -275,6 +287,8 @@ pub(crate) async fn end_session(
     let mut loaded = loaded;
     for _ in 0..ATTEMPTS {
         let epoch = match loaded.take() {
+            // The first attempt needs no load: at this epoch the record has the identity that the request loaded. After
+            // that it has moved on, and its identity must be checked.
             Some(epoch) => epoch,
             None => match store_call::load(config, id).await? {
                 Some(record) if record.identity.is_none() => return Ok(Ended::Already),
@@ -286,6 +300,7 @@ pub(crate) async fn end_session(
         match store_call::destroy(config, id, Some(epoch)).await? {
             Destroyed::Destroyed => return Ok(Ended::Destroyed),
             Destroyed::Missing => return Ok(Ended::Already),
+            // Rotated or changed between load and destroy.
             Destroyed::Superseded => {}
         }
     }

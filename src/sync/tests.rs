@@ -1,11 +1,11 @@
-//! Every lock and atomic of ours under orders of the threads that a machine seldom shows: the slot of a request that several
-//! threads work on, the memory store's shards, the clock.
+//! Tests of our locks and atomics under orders of the threads that rarely occur on a real machine. They cover the slot of a
+//! request on which several threads work, the shards of the memory store, and the clock.
 //!
 //! ```text
 //! RUSTFLAGS='--cfg shuttle' cargo test --lib sync:: --target-dir target/shuttle
 //! ```
 //!
-//! A failure prints a schedule, which [`shuttle::replay`] takes.
+//! A failure prints a schedule, which [`shuttle::replay`] runs again.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::{MemoryStore, Secret, Session, SessionConfig, SessionStore as _};
 use http_session_store::EnumerateSessions as _;
 use http_session_store::clock::{Clock as _, ManualClock};
 
-/// Orders that each test tries.
+/// How many orders each test tries.
 const ORDERS: usize = 3_000;
 
 #[derive(Session)]
@@ -37,7 +37,7 @@ struct Visit {
     nonce: Option<u32>,
 }
 
-/// At random, and with few but well-placed changes of the thread.
+/// Half of the orders are random. The other half switch threads at few but well-chosen moments.
 fn try_orders(test: fn()) {
     let mut config = Config::new();
     config.stack_size = 1 << 20;
@@ -53,14 +53,15 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        // One shard: a choice of shards is random.
+        // Few enough sessions for a single shard: which shard a session goes to is random, and a schedule could not be
+        // replayed.
         let store = MemoryStore::new().max_sessions(100).clock(ManualClock::new());
         let sessions =
             SessionConfig::builder().secret(Secret::random()).store(store.clone()).clock(ManualClock::new()).build();
         Self { store, sessions }
     }
 
-    /// One request, and the cookie that comes of it.
+    /// One request. Returns the cookie of its response, if there is one.
     fn ask(&self, cookie: Option<&str>, work: impl Fn(&Extensions) + Clone) -> Option<String> {
         let service = tower::service_fn(move |request: Request<Empty<Bytes>>| {
             work(request.extensions());
@@ -80,7 +81,7 @@ impl Rig {
         self.ask(None, |extensions| handle(extensions).sign_in(7)).unwrap()
     }
 
-    /// What the only session holds; `None` when it is gone.
+    /// Whether the only session is signed in, and its hits. `None` if there is no session.
     fn fields(&self) -> Option<(bool, Option<Vec<u8>>)> {
         let id = block_on(self.store.ids(None, 9)).unwrap().ids.pop()?;
         let record = block_on(self.store.load(&id)).unwrap().unwrap();
@@ -97,7 +98,7 @@ fn together(works: Vec<Box<dyn FnOnce() + Send>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Requests in threads of their own, all with one cookie.
+/// Requests in threads of their own, all with the same cookie.
 fn requests(rig: &Rig, cookie: &str, works: &[fn(&Extensions)]) {
     let works = works.iter().map(|work| {
         let (rig, cookie, work) = (rig.clone(), cookie.to_owned(), *work);
@@ -106,7 +107,7 @@ fn requests(rig: &Rig, cookie: &str, works: &[fn(&Extensions)]) {
     together(works.collect());
 }
 
-/// Threads within one request, each with what it does to a handle of its own.
+/// Threads within one request, each with a handle of its own.
 fn handles(rig: &Rig, cookie: &str, works: &'static [fn(&Extensions)]) -> Option<String> {
     rig.ask(Some(cookie), move |extensions| {
         let works = works.iter().map(|work| {
@@ -139,7 +140,7 @@ fn end(extensions: &Extensions) {
 }
 
 #[test]
-fn r9_threads_of_one_request_lose_nothing() {
+fn r9_no_change_of_threads_of_one_request_is_lost() {
     try_orders(|| {
         let rig = Rig::new();
         let cookie = rig.signed_in();
@@ -149,7 +150,7 @@ fn r9_threads_of_one_request_lose_nothing() {
 }
 
 #[test]
-fn r9_saves_and_changes_of_one_request_add_up() {
+fn r9_saves_and_changes_of_threads_of_one_request_add_up() {
     try_orders(|| {
         let rig = Rig::new();
         let cookie = rig.signed_in();
@@ -159,19 +160,19 @@ fn r9_saves_and_changes_of_one_request_add_up() {
 }
 
 #[test]
-fn r4_what_was_counted_for_a_user_is_not_there_after_the_sign_out() {
+fn r4_hits_of_a_user_are_gone_after_the_sign_out() {
     try_orders(|| {
         let rig = Rig::new();
         let cookie = rig.signed_in();
         assert!(handles(&rig, &cookie, &[count, leave]).is_some());
         let (is_signed_in, hits) = rig.fields().unwrap();
-        // Counted before the sign-out, it is gone; counted after it, it is the visitor's.
+        // A hit from before the sign-out is gone. A hit from after it belongs to the visitor.
         assert!(!is_signed_in && hits.is_none_or(|hits| hits == b"1"));
     });
 }
 
 #[test]
-fn r13_one_of_two_threads_takes_the_nonce() {
+fn r13_only_one_of_two_threads_takes_the_nonce() {
     static TAKEN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     fn take(extensions: &Extensions) {
         if let Ok(Some(_)) = block_on(handle(extensions).take(|visit| visit.nonce.take())) {
@@ -188,7 +189,7 @@ fn r13_one_of_two_threads_takes_the_nonce() {
 }
 
 #[test]
-fn r9_requests_at_the_same_moment_add_up() {
+fn r9_changes_of_simultaneous_requests_add_up() {
     try_orders(|| {
         let rig = Rig::new();
         let cookie = rig.signed_in();
@@ -208,18 +209,18 @@ fn r8_no_request_brings_a_destroyed_session_back() {
 }
 
 #[test]
-fn r11_no_request_signs_in_again_who_signed_out() {
+fn r11_no_request_undoes_a_sign_out() {
     try_orders(|| {
         let rig = Rig::new();
         let cookie = rig.signed_in();
         requests(&rig, &cookie, &[count, leave, |extensions| handle(extensions).rotate()]);
-        // Signed out by a cookie that the rotation has superseded, the session is gone.
+        // If the rotation came first, the sign-out came with a superseded cookie, and the session is gone.
         assert!(rig.fields().is_none_or(|(is_signed_in, hits)| !is_signed_in && hits.is_none()));
     });
 }
 
 #[test]
-fn a_clock_of_several_threads_goes_forward_and_misses_nothing() {
+fn a_clock_that_several_threads_advance_goes_forward_and_misses_nothing() {
     try_orders(|| {
         let clock = ManualClock::new();
         let before = clock.elapsed();

@@ -1,4 +1,4 @@
-//! The events. One function for each thing that can happen.
+//! The events: one function for each.
 
 use std::fmt::Debug;
 
@@ -8,7 +8,7 @@ use crate::error::{SaveError, StoreError};
 use http_session_store::SessionId;
 use http_session_store::record::{IdentityChange, Patch, VerifierChange};
 
-/// Says an event, and counts it.
+/// Emits an event and counts it.
 macro_rules! event {
     ($level:ident, $name:literal, $message:literal $(, $($field:tt)+)?) => {{
         tracing::$level!(name: $name, target: "http_session", $($($field)+,)? $message);
@@ -17,12 +17,12 @@ macro_rules! event {
     }};
 }
 
-/// A session as a field of an event.
+/// A session, as a field of an event.
 fn tag(tags: &TagKey, id: &SessionId) -> impl tracing::Value + use<> {
     tracing::field::display(tags.tag(id))
 }
 
-/// The same, where it may have none yet.
+/// The same, for a session that may not have an id yet.
 fn tag_of(tags: &TagKey, id: Option<&SessionId>) -> Option<impl tracing::Value + use<>> {
     id.map(|id| tag(tags, id))
 }
@@ -34,7 +34,12 @@ pub(crate) fn loaded(tags: &TagKey, id: &SessionId) {
 }
 
 pub(crate) fn missing(tags: &TagKey, id: &SessionId) {
-    event!(debug, "session.missing", "a cookie's session has expired, or has ended long ago", session = tag(tags, id));
+    event!(
+        debug,
+        "session.missing",
+        "the session of a cookie does not exist: it has expired, or was destroyed a while ago",
+        session = tag(tags, id)
+    );
 }
 
 pub(crate) fn superseded(tags: &TagKey, id: &SessionId, late: bool) {
@@ -46,7 +51,7 @@ pub(crate) fn outdated(tags: &TagKey, id: &SessionId) {
     event!(
         warn,
         "session.verifier.outdated",
-        "a cookie came from before the last two renewals; it may be stolen",
+        "a cookie from before the last two renewals was presented; it may be stolen",
         session = tag(tags, id)
     );
 }
@@ -56,7 +61,7 @@ pub(crate) fn tossed(tags: &TagKey, id: &SessionId) {
     event!(
         warn,
         "session.tossed",
-        "two or more live sessions were presented together; this one, like the others, is not used",
+        "several live sessions were presented together; none of them is used, this one included",
         session = tag(tags, id)
     );
 }
@@ -68,14 +73,14 @@ pub(crate) fn load_failed(error: &StoreError) {
 
 #[cold]
 pub(crate) fn undecodable(field: &'static str) {
-    event!(warn, "session.field.undecodable", "a stored field does not decode", field);
+    event!(warn, "session.field.undecodable", "a stored field cannot be decoded", field);
 }
 
 // Handler
 
 #[cold]
 pub(crate) fn unencodable(field: &'static str) {
-    event!(error, "session.field.unencodable", "a session field does not serialise", field);
+    event!(error, "session.field.unencodable", "a session field cannot be serialised", field);
 }
 
 #[cold]
@@ -83,7 +88,7 @@ pub(crate) fn handle_stale(tags: &TagKey, id: Option<&SessionId>) {
     event!(
         warn,
         "session.handle.stale",
-        "the session changed hands within the request; an older handle's changes are lost",
+        "the identity or session has changed within the request; the changes of an older handle are lost",
         session = tag_of(tags, id)
     );
 }
@@ -93,7 +98,7 @@ pub(crate) fn handle_alive(tags: &TagKey, id: Option<&SessionId>, handles: usize
     event!(
         warn,
         "session.handle.alive",
-        "session handles are alive at the commit; what they change is lost",
+        "session handles are still alive at the commit; what they change from now on is lost",
         session = tag_of(tags, id),
         handles
     );
@@ -108,7 +113,7 @@ pub(crate) fn save_failed(tags: &TagKey, id: Option<&SessionId>, error: &SaveErr
     event!(
         info,
         "session.save.failed",
-        "an awaited save did not happen; the handler was told",
+        "an awaited save did not happen; the handler has received the error",
         session = tag_of(tags, id),
         %error
     );
@@ -143,12 +148,12 @@ pub(crate) fn updated(tags: &TagKey, id: &SessionId, patch: &Patch, renewed: boo
     }
 }
 
-/// A session goes on in the record of another: rotation, where the id is the credential.
+/// A new record has taken the place of an old one: after `regenerate`, and after any rotation in the express format.
 pub(crate) fn replaced(tags: &TagKey, id: &SessionId, left: &SessionId, sign: Sign) {
     event!(
         debug,
         "session.replaced",
-        "a session took the place of another",
+        "a session has taken the place of another",
         session = tag(tags, id),
         before = tag(tags, left)
     );
@@ -177,7 +182,7 @@ pub(crate) fn merged(tags: &TagKey, id: &SessionId) {
     event!(
         debug,
         "session.merged",
-        "another request wrote the same field; the write is merged with it and tried again",
+        "another request has written the same field; the write is merged with it and tried again",
         session = tag(tags, id)
     );
 }
@@ -192,28 +197,39 @@ pub(crate) fn commit_superseded(tags: &TagKey, id: Option<&SessionId>) {
     event!(
         warn,
         "session.commit.superseded",
-        "the session was ended or rotated elsewhere; this request's changes are dropped",
+        "the session was ended or rotated by another request; the changes of this request are dropped",
         session = tag_of(tags, id)
     );
 }
 
 #[cold]
 pub(crate) fn commit_unknown(tags: &TagKey, id: &SessionId) {
-    event!(warn, "session.commit.unknown", "a write's answer was lost", session = tag(tags, id));
+    event!(
+        warn,
+        "session.commit.unknown",
+        "the answer to a write was lost; the write may have been applied",
+        session = tag(tags, id)
+    );
 }
 
 #[cold]
 pub(crate) fn commit_settled(tags: &TagKey, id: &SessionId, applied: bool) {
-    event!(info, "session.commit.settled", "a lost answer was looked up", session = tag(tags, id), applied);
+    event!(
+        info,
+        "session.commit.settled",
+        "a load has told whether the write of a lost answer was applied",
+        session = tag(tags, id),
+        applied
+    );
 }
 
-/// Another request was first, and the response is replaced (R12).
+/// The commit met another request's change, and the response is replaced (R12).
 #[cold]
 pub(crate) fn commit_conflict(tags: &TagKey, id: Option<&SessionId>) {
     event!(
         info,
         "session.commit.conflict",
-        "another request was first; the response is replaced",
+        "another request has changed the session first; the response is replaced",
         session = tag_of(tags, id)
     );
 }
@@ -232,47 +248,51 @@ pub(crate) fn commit_failed(tags: &TagKey, id: Option<&SessionId>, failure: &dyn
 
 #[cold]
 pub(crate) fn commit_abandoned() {
-    event!(error, "session.commit.abandoned", "no runtime is left to finish a session's commit");
+    event!(
+        error,
+        "session.commit.abandoned",
+        "a commit or an awaited call was abandoned, because no runtime is left to finish it"
+    );
 }
 
-/// All sessions of the identity were ended while it signed in, or its ticket was void (R28).
+/// All sessions of the identity were ended during the sign-in or since its ticket was issued, or the ticket has expired
+/// (R28).
 #[cold]
 pub(crate) fn sign_in_revoked(tags: &TagKey, id: &SessionId) {
     event!(
         warn,
         "session.sign_in.revoked",
-        "a sign-in was revoked: all sessions of its identity were ended meanwhile, or its ticket is too old",
+        "a sign-in was revoked: all sessions of its identity were ended in the meantime, or its ticket is too old",
         session = tag(tags, id)
     );
 }
 
-// Csrf
+// CSRF
 
 #[cold]
 pub(crate) fn csrf_refused(reason: &'static str) {
-    event!(warn, "session.csrf.refused", "a request was refused: it may come from another site", reason);
+    event!(warn, "session.csrf.refused", "a request was refused, because it may come from another site", reason);
 }
 
 // Cookie
 
 #[cold]
 pub(crate) fn cookie_refused(tags: &TagKey, id: Option<&SessionId>) {
-    event!(
-        warn,
-        "session.cookie.refused",
-        "a session's own cookie attributes were not taken",
-        session = tag_of(tags, id)
-    );
+    event!(warn, "session.cookie.refused", "cookie attributes of a session were refused", session = tag_of(tags, id));
 }
 
 #[cold]
 pub(crate) fn cookie_unsendable() {
-    event!(warn, "session.cookie.unsendable", "a session was not stored: its cookie cannot travel on this connection");
+    event!(
+        warn,
+        "session.cookie.unsendable",
+        "a session was not stored, because its cookie cannot be sent on this connection"
+    );
 }
 
 #[cold]
 pub(crate) fn invalid_id() {
-    event!(error, "session.id.invalid", "the application's id generator gave an id of another shape");
+    event!(error, "session.id.invalid", "the id generator of the application returned an id of an invalid shape");
 }
 
 #[cold]
@@ -284,15 +304,14 @@ pub(crate) fn headers_full() {
 
 #[cold]
 pub(crate) fn store_waited() {
-    event!(error, "session.store.waited", "a store that promised to be instant did not answer at once");
+    event!(error, "session.store.waited", "a store that promised to be instant has not answered at once");
 }
 
 #[cold]
 pub(crate) fn store_timed_out() {
-    event!(error, "session.store.timed_out", "the session store did not answer in time");
+    event!(error, "session.store.timed_out", "the session store did not answer within its time limit");
 }
 
-/// Of a sweep that nobody awaits.
 #[cold]
 pub(crate) fn store_panicked() {
     event!(error, "session.store.panicked", "the session store panicked");

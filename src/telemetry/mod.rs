@@ -1,11 +1,12 @@
-//! All that operators see, in one place: `tracing` events and spans, and with the feature `metrics` the same in numbers.
+//! Everything that operators see, in one place: `tracing` events and spans and, with the feature `metrics`, the same as
+//! numbers.
 //!
-//! The stages say what happened, as in `telemetry::created(config, id)`; names, levels, fields and labels are decided here.
-//! Every event is a record of the manual's table ([`guide::events`](crate::guide::events)); a test compares the two.
+//! The stages report what happened, as in `telemetry::touched(tags, id)`. Names, levels, fields and labels are decided here.
+//! Every event is a row of the table in the manual ([`guide::events`](crate::guide::events)), and a test compares the two.
 //!
-//! - Nothing here is called while the slot's lock is held: a subscriber is the user's code, and may open the session.
-//! - Nothing is computed unless somebody listens: without a subscriber an event costs a load and a branch.
-//! - Nothing holds an id, a cookie, a verifier, a secret or a field's value (R26). A session appears as its [`tag`].
+//! - Nothing here may be called while the slot is locked: a subscriber is the user's code, and may open the session.
+//! - Nothing is computed unless somebody listens. Without a subscriber, an event costs a load and a branch.
+//! - Nothing contains an id, a cookie, a verifier, a secret or the value of a field (R26). A session appears as its [`tag`].
 
 mod events;
 #[cfg_attr(not(feature = "metrics"), path = "no_numbers.rs")]
@@ -53,7 +54,7 @@ impl StoreMethod {
     }
 }
 
-/// A span, or none: even a span that is disabled costs something each time it is entered.
+/// A span, or none if it is disabled: even a disabled span costs something each time it is entered.
 macro_rules! span {
     ($($span:tt)+) => {
         if tracing::span_enabled!(target: "http_session", Level::DEBUG) {
@@ -64,22 +65,22 @@ macro_rules! span {
     };
 }
 
-/// The time in which a session is looked for.
+/// Covers the time in which a session is loaded.
 pub(crate) fn load_span() -> Span {
     span!("session.load")
 }
 
-/// The time in which a request's changes are written.
+/// Covers the time in which the changes of a request are written.
 pub(crate) fn commit_span(status: Status) -> Span {
     span!("session.commit", ?status)
 }
 
-/// The time of one call to the store.
+/// Covers the time of one call to the store.
 pub(crate) fn store_span(call: StoreMethod) -> Span {
     span!("session.store", call = call.name())
 }
 
-/// How a load ended, as far as the request's session goes.
+/// Counts a load by its outcome.
 pub(crate) fn load_ended(loaded: Result<Origin, &StoreError>) {
     numbers::load(match loaded {
         Ok(Origin::New) => "new",
@@ -94,13 +95,13 @@ pub(crate) fn load_ended(loaded: Result<Origin, &StoreError>) {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CommitOutcome {
     Done,
-    /// The session was gone or superseded: the changes were dropped.
+    /// The session was gone or superseded, so the changes were dropped.
     Dropped,
-    /// It failed, for the reason that this word names.
+    /// The commit failed. The word names the reason.
     Failed(&'static str),
 }
 
-/// What a commit was to do, and how it ended.
+/// Counts a commit by its action and its outcome.
 pub(crate) fn commit_ended(action: StoreAction, outcome: CommitOutcome) {
     let action = match action {
         StoreAction::Nothing => "nothing",
@@ -118,7 +119,7 @@ pub(crate) fn commit_ended(action: StoreAction, outcome: CommitOutcome) {
     numbers::commit(action, outcome);
 }
 
-/// How a call to the store ended.
+/// Counts a call to the store by its outcome, and records its time.
 pub(crate) fn store_answered<T>(call: StoreMethod, answer: &Result<T, StoreError>, stopwatch: &Stopwatch<'_>) {
     let outcome = answer.as_ref().map_or_else(|error| error.kind().name(), |_| "done");
     numbers::store(call.name(), outcome, stopwatch);

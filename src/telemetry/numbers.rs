@@ -1,4 +1,4 @@
-//! Metrics, with the feature `metrics`. Labels are words of this crate, from closed sets.
+//! The metrics of the feature `metrics`. The values of labels are words of this crate, and there are few of them.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
 use http_session_store::clock::Clock;
 
-/// Tells a recorder what the numbers mean, if it is installed already.
+/// Describes the metrics to the recorder, if one is installed already.
 pub(crate) fn describe() {
     describe_counter!("session_events_total", "events of the session middleware, by name");
-    describe_counter!("session_loads_total", "sessions asked for, by what was found");
-    describe_counter!("session_commits_total", "commits, by what was to be done and how it ended");
-    describe_histogram!("session_store_seconds", Unit::Seconds, "time of a call to the session store");
+    describe_counter!("session_loads_total", "loads of a session, by outcome");
+    describe_counter!("session_commits_total", "commits, by action and outcome");
+    describe_histogram!("session_store_seconds", Unit::Seconds, "duration of a call to the session store");
 }
 
 pub(super) fn load(outcome: &'static str) {
@@ -27,7 +27,7 @@ pub(super) fn store(call: &'static str, outcome: &'static str, stopwatch: &Stopw
     histogram!("session_store_seconds", "call" => call, "outcome" => outcome).record(seconds);
 }
 
-/// Measures a call to the store, by the configuration's clock.
+/// Measures a call to the store, by the clock of the configuration.
 pub(crate) struct Stopwatch<'a> {
     clock: &'a dyn Clock,
     started: Duration,

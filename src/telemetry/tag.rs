@@ -1,4 +1,4 @@
-//! The name of a session in a log.
+//! How a session is named in a log.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use crate::token::Secret;
 use crate::token::{HmacSha256, derived};
 use http_session_store::SessionId;
 
-/// Names the purpose of the key.
+/// Names the purpose of the key (R2).
 const LOG: &[u8] = b"http-session 1 log";
 
-/// The key of the tags. Another secret, cookie name or scope gives other tags.
+/// The key of the tags. Another secret, cookie name or scope gives different tags.
 pub(crate) struct TagKey(HmacSha256);
 
 impl TagKey {
@@ -19,7 +19,7 @@ impl TagKey {
         Self(derived(secret, [LOG, cookie_name.as_bytes(), scope.as_bytes()]))
     }
 
-    /// The tag of a session: who has the log can join its events, and learns nothing of the id.
+    /// The tag of a session. It joins the events of one session in a log, and reveals nothing of the id (R26).
     pub(super) fn tag(&self, id: &SessionId) -> Tag {
         let mac = self.0.clone().chain_update(id.as_bytes()).finalize().into_bytes();
         Tag(mac.first_chunk().copied().unwrap_or_default())
@@ -48,7 +48,7 @@ mod tests {
     const OTHER: &str = "another secret for tests, as long as that";
 
     #[test]
-    fn r26_a_tag_depends_on_secret_name_scope_and_session_alone() {
+    fn r26_a_tag_depends_only_on_secret_name_scope_and_session() {
         let first = tag(ONE, "sid", "", "a");
         assert_eq!(first, tag(ONE, "sid", "", "a"));
         assert!(first.len() == 8 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");

@@ -17,7 +17,7 @@ fn json(raw: &[u8]) -> Option<RawJson> {
     Some(RawJson::new(raw))
 }
 
-/// A session that was found in the store, of somebody or of a visitor.
+/// A session that was found in the store, of a user or of a visitor.
 fn found(identity: Option<&str>) -> RequestSession {
     let record = Record {
         epoch: Epoch(5),
@@ -42,7 +42,7 @@ fn sign_in(session: &mut RequestSession, user: &str) {
 }
 
 #[test]
-fn r9_what_is_changed_back_is_no_change() {
+fn r9_a_field_that_is_changed_back_is_not_a_change() {
     let mut session = found(None);
     change(&mut session, &VIEWS, "2");
     assert!(session.pending.modified && session.pending.has_fields());
@@ -53,7 +53,7 @@ fn r9_what_is_changed_back_is_no_change() {
 }
 
 #[test]
-fn what_was_saved_or_signed_out_stays_modified_when_a_field_is_changed_back() {
+fn a_session_stays_modified_after_a_save_or_sign_out_even_if_a_field_is_changed_back() {
     let mut session = found(None);
     (session.done.saved, session.pending.modified) = (true, true);
     change(&mut session, &VIEWS, "2");
@@ -75,7 +75,7 @@ fn r5_a_change_of_identity_is_a_modification() {
     sign_in(&mut session, "1");
     assert!(session.pending.modified && session.pending.fields == session.pending.base);
 
-    // The sign-in is taken back, a field that was changed meanwhile is not.
+    // The sign-in is taken back, but the change of a field since then is not.
     change(&mut session, &THEME, "1");
     session.change_identity(None);
     assert!(session.pending.sign == Sign::Unchanged && session.pending.modified);
@@ -87,7 +87,7 @@ fn r5_a_change_of_identity_is_a_modification() {
 }
 
 #[test]
-fn r5_another_identity_does_not_inherit_the_cookies_attributes() {
+fn r5_another_identity_does_not_inherit_the_cookie_attributes() {
     let mut session = found(Some("1"));
     sign_in(&mut session, "2");
     assert!(!session.pending.cookie_changed && !session.pending.cookie_unsent, "nothing to inherit");
@@ -98,11 +98,11 @@ fn r5_another_identity_does_not_inherit_the_cookies_attributes() {
     sign_in(&mut session, "2");
     assert!(session.pending.cookie_changed && session.pending.cookie_unsent);
     assert_eq!(session.pending.cookie, None);
-    // The browser does not know it yet, whoever signs in after that.
+    // The browser does not know of the change yet, whoever signs in after that.
     sign_in(&mut session, "3");
     assert!(session.pending.cookie_changed && session.pending.cookie_unsent);
 
-    // A visitor's own attributes stay when he signs in.
+    // The attributes of a visitor's session stay when the visitor signs in.
     let mut session = found(None);
     session.pending.cookie = json(COOKIE);
     sign_in(&mut session, "1");
@@ -110,7 +110,7 @@ fn r5_another_identity_does_not_inherit_the_cookies_attributes() {
 }
 
 #[test]
-fn r5_signing_in_again_is_a_sign_in() {
+fn r5_signing_in_the_same_identity_again_is_a_sign_in() {
     let mut session = found(Some("1"));
     assert_eq!(session.entering(), None);
     session.affirm_identity();
@@ -121,7 +121,7 @@ fn r5_signing_in_again_is_a_sign_in() {
 }
 
 #[test]
-fn r11_affirming_does_not_take_a_sign_out_back() {
+fn r11_signing_in_the_same_identity_again_does_not_undo_a_sign_out() {
     let mut session = found(Some("1"));
     session.change_identity(None);
     assert_eq!(session.entering(), None);
@@ -133,7 +133,7 @@ fn r11_affirming_does_not_take_a_sign_out_back() {
 }
 
 #[test]
-fn r16_required_fields_go_along_with_a_sign_in_and_as_marked_with_a_sign_out() {
+fn r16_a_sign_in_keeps_all_absent_required_fields_and_a_sign_out_those_marked_keep() {
     let filled = |identity: Option<&str>, then: Option<&str>| {
         let mut session = found(identity);
         (session.loaded.record.fields, session.pending.base, session.pending.fields) =
@@ -148,7 +148,7 @@ fn r16_required_fields_go_along_with_a_sign_in_and_as_marked_with_a_sign_out() {
 }
 
 #[test]
-fn r5_the_patch_of_a_sign_out_has_what_is_kept_and_nothing_of_the_request() {
+fn r5_the_patch_of_a_sign_out_has_the_kept_fields_and_no_change_of_the_request() {
     let mut session = found(Some("1"));
     session.loaded.record.cookie = json(COOKIE);
     change(&mut session, &THEME, "1");
@@ -165,7 +165,7 @@ fn r5_the_patch_of_a_sign_out_has_what_is_kept_and_nothing_of_the_request() {
 }
 
 #[test]
-fn r11_what_follows_an_end_begins_with_the_first_cookie() {
+fn r11_a_session_that_follows_a_destroyed_one_begins_with_the_first_cookie() {
     let mut session = found(Some("1"));
     session.end(json(COOKIE));
     assert_eq!(session.pending.cookie, json(COOKIE));
@@ -174,7 +174,7 @@ fn r11_what_follows_an_end_begins_with_the_first_cookie() {
 }
 
 #[test]
-fn r11_what_an_awaited_sign_out_keeps_goes_on_in_a_new_record() {
+fn r11_fields_that_an_awaited_sign_out_keeps_go_on_in_a_new_record() {
     let after = |ended: Ended, kept: Fields| {
         let mut session = found(Some("1"));
         session.change_identity(None);
@@ -196,7 +196,7 @@ fn r11_what_an_awaited_sign_out_keeps_goes_on_in_a_new_record() {
     assert!(
         session.pending.fields.is_empty() && !session.pending.modified && session.pending.intent == Intent::Destroy
     );
-    // Somebody else ended it, or has it now: nothing of it is this request's.
+    // Another request ended the session, or another user has it now, so this request keeps no field of it.
     for ended in [Ended::Already, Ended::Superseded] {
         let session = after(ended, kept());
         assert!(
@@ -206,7 +206,7 @@ fn r11_what_an_awaited_sign_out_keeps_goes_on_in_a_new_record() {
 }
 
 #[test]
-fn r4_what_began_while_a_sign_out_was_awaited_goes_on() {
+fn r4_a_sign_in_during_an_awaited_sign_out_goes_on() {
     let mut session = found(Some("1"));
     session.change_identity(None);
     let before = session.done.view;
@@ -220,7 +220,7 @@ fn r4_what_began_while_a_sign_out_was_awaited_goes_on() {
     assert!(session.pending.base.is_empty() && session.pending.clear == Clear::Nothing);
     assert_eq!(session.done.endings.len(), 1);
 
-    // A sign-out that is still to be done stays one.
+    // A sign-out that was recorded since stays pending.
     let mut session = found(Some("1"));
     let before = session.done.view;
     session.change_identity(None);

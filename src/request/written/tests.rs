@@ -20,7 +20,7 @@ fn found(views: &str, theme: &str) -> RequestSession {
 }
 
 #[test]
-fn r5_what_others_wrote_before_a_change_of_identity_does_not_come_back_with_a_rebase() {
+fn r5_fields_that_a_change_of_identity_clears_do_not_come_back_with_a_rebase() {
     let mut session = found("1", "0");
     session.change_identity(Some(RawJson::new(b"2")));
     assert_eq!(session.pending.fields.find("views"), None);
@@ -34,12 +34,12 @@ fn r5_what_others_wrote_before_a_change_of_identity_does_not_come_back_with_a_re
 }
 
 #[test]
-fn r9_only_what_changed_since_stays_pending_after_an_awaited_write() {
+fn r9_after_an_awaited_write_only_later_changes_stay_pending() {
     let mut sent = found("1", "0");
     sent.take_fields(fields("2", "1"), &[&VIEWS, &THEME]);
     let mut session = sent.clone();
     session.take_fields(fields("3", "1"), &[&VIEWS]);
-    // A merge rule of the store joined the theme with somebody else's.
+    // The store has merged the theme with that of another request.
     session.written(&sent, fields("2", "8"));
     assert_eq!(session.pending.fields, fields("3", "8"));
     assert_eq!(session.pending.base, fields("2", "8"));
@@ -47,7 +47,7 @@ fn r9_only_what_changed_since_stays_pending_after_an_awaited_write() {
 }
 
 #[test]
-fn r9_what_was_changed_back_during_an_awaited_write_is_a_change_now() {
+fn r9_a_field_that_is_changed_back_during_an_awaited_write_is_a_change() {
     let mut sent = found("1", "0");
     sent.take_fields(fields("2", "0"), &[&VIEWS]);
     let mut session = sent.clone();
@@ -59,7 +59,7 @@ fn r9_what_was_changed_back_during_an_awaited_write_is_a_change_now() {
 }
 
 #[test]
-fn r9_the_cookies_attributes_are_pending_until_these_are_written() {
+fn r9_cookie_attributes_stay_pending_until_exactly_they_are_written() {
     let cookie = |raw: &str| Some(RawJson::new(raw.as_bytes()));
     let mut sent = found("1", "0");
     (sent.pending.cookie, sent.pending.cookie_changed, sent.pending.cookie_unsent) = (cookie("{}"), true, true);
@@ -77,7 +77,7 @@ fn r9_the_cookies_attributes_are_pending_until_these_are_written() {
 }
 
 #[test]
-fn r11_what_was_ended_while_it_was_being_stored_is_noted_down_to_end() {
+fn r11_a_session_that_is_destroyed_during_its_insert_still_ends() {
     let mut stored = RequestSession::new(Origin::New, record("1", "0"));
     stored.loaded.id = SessionId::try_from("0123456789abcdefghijkl").ok();
     let mut session = RequestSession::new(Origin::New, record("1", "0"));
@@ -90,7 +90,7 @@ fn r11_what_was_ended_while_it_was_being_stored_is_noted_down_to_end() {
     assert_eq!(endings, [(stored.loaded.id.as_ref(), Epoch(5), Some(Epoch(5)))]);
 }
 
-/// What is known of each session that this request ends.
+/// Id, epoch of the cookie and epoch of the record, for each session that this request ends.
 fn endings(session: &RequestSession) -> Vec<(SessionId, Epoch, Option<Epoch>)> {
     session.done.endings.iter().map(|ending| (ending.id.clone(), ending.claimed, ending.loaded)).collect()
 }
@@ -99,7 +99,8 @@ fn id(text: &str) -> SessionId {
     SessionId::try_from(text).unwrap()
 }
 
-/// A session that was ended, after another one, while a write of it was under way, and the one that was written.
+/// A session that was ended while a write of it was under way, and the clone with which the write was made. The request had
+/// ended another session before.
 fn ended_meanwhile() -> (RequestSession, RequestSession) {
     let (mut other, mut sent) = (found("1", "0"), found("1", "0"));
     (other.loaded.id, sent.loaded.id) = (Some(id("other")), Some(id("sent")));
@@ -110,7 +111,7 @@ fn ended_meanwhile() -> (RequestSession, RequestSession) {
 }
 
 #[test]
-fn r11_the_end_of_a_session_that_was_rotated_meanwhile_names_the_new_epoch() {
+fn r11_the_end_of_a_session_that_is_rotated_meanwhile_names_the_new_epoch() {
     let (mut session, sent) = ended_meanwhile();
     session.rotated(&sent, [1; 16], VerifierHash([2; 32]));
     assert!(session.done.verifier.is_none() && session.loaded.record.verifier == VerifierHash::NONE);
@@ -119,7 +120,7 @@ fn r11_the_end_of_a_session_that_was_rotated_meanwhile_names_the_new_epoch() {
 }
 
 #[test]
-fn r11_the_end_of_a_session_that_moved_meanwhile_names_the_new_record() {
+fn r11_the_end_of_a_session_that_moves_meanwhile_names_the_new_record() {
     let (mut session, sent) = ended_meanwhile();
     let mut moved = sent.clone();
     (moved.loaded.id, moved.loaded.record.epoch) = (Some(id("moved")), Epoch(9));
@@ -149,7 +150,7 @@ fn r7_a_record_that_moved_keeps_its_ages() {
     assert_eq!((session.pending.fields, session.pending.base), (fields("2", "0"), fields("2", "0")));
 }
 
-/// A session that an awaited call has signed out, after what else happened to it in the meantime.
+/// A session that an awaited call has signed out, with something that happened to it in the meantime.
 fn signed_out(meanwhile: impl FnOnce(&mut RequestSession)) -> RequestSession {
     let mut session = found("1", "0");
     session.loaded.record.cookie = Some(RawJson::new(b"{}"));
@@ -186,7 +187,7 @@ fn r11_after_an_awaited_sign_out_an_anonymous_session_goes_on() {
 }
 
 #[test]
-fn r4_what_became_of_the_identity_while_a_sign_out_was_awaited_stays_pending() {
+fn r4_a_change_of_identity_during_an_awaited_sign_out_stays_pending() {
     let user = || Some(RawJson::new(b"2"));
     let session = signed_out(|session| session.change_identity(user()));
     assert!(session.pending.sign == Sign::In && session.pending.intent == Intent::Rotate);
