@@ -6,9 +6,9 @@
 //! Why not a ready-made cluster client? Two were tried against real servers:
 //!
 //! - `redis` 1.8.1 (`cluster-async`) counts redirections and lost answers as the same kind of retry. With `retries(3)` it sent a
-//!   write again after the answer to it was lost. With `retries(0)` it follows neither `MOVED` nor `ASK`. It also kept a
-//!   connection that hung, and one silent server could stop the calls to all other slots. When one command of a pipeline is
-//!   redirected, it drops the answers to the whole pipeline, although the other commands were executed.
+//!   write again after the answer was lost. With `retries(0)` it follows neither `MOVED` nor `ASK`, it keeps a connection that
+//!   hangs, and one silent server can stop the calls to all other slots. When one command of a pipeline is redirected, it drops
+//!   the answers to the whole pipeline, although another command was executed.
 //! - `fred` 10.1.0 with `max_command_attempts = 1` does not follow `MOVED`, because the redirected command counts as a second
 //!   attempt. With more attempts and `fail_fast` it follows `MOVED`, but a write ran twice when its server became a replica. It
 //!   did not follow `ASK` in any setting tried: it sends the command to the old server again. It reported `CLUSTERDOWN` for a

@@ -192,7 +192,7 @@ async fn a_hanging_connection_is_replaced_after_its_call_was_dropped() {
     bench.proxy.half_open();
     let connections = bench.proxy.counts().connections;
     let touch = bench.store.touch(&bench.id, record.epoch, LONG);
-    assert!(tokio::time::timeout(LIMIT * 2 / 3, touch).await.is_err(), "nobody answers");
+    assert!(tokio::time::timeout(LIMIT * 2 / 3, touch).await.is_err(), "no answer comes");
     assert!(bench.store.load(&bench.id).await.unwrap().is_some());
     assert_eq!(bench.proxy.counts().connections - connections, 1);
 }
