@@ -87,11 +87,11 @@ impl Core {
 
     /// How long a session lives whose cookie has not come back yet (R14).
     pub(crate) fn first_lifetime(&self, live: &Live) -> Lifetime {
-        let lifetime = self.whole_lifetime(live);
-        match live.identity {
-            Some(_) => lifetime,
-            None => Lifetime { idle: lifetime.idle.min(self.settings.unconfirmed()), ..lifetime },
+        let mut lifetime = self.whole_lifetime(live);
+        if live.identity.is_none() {
+            lifetime.idle = lifetime.idle.min(self.settings.unconfirmed());
         }
+        lifetime
     }
 
     /// A new verifier and what the record keeps of it.
@@ -106,8 +106,8 @@ impl Core {
     /// `age` is what the session has behind it already: a record that carries on another does not move the absolute end (R7).
     pub(crate) async fn insert(&self, slot: &Slot, live: &mut Live, age: Duration) -> Result<Verifier, Failure> {
         const ATTEMPTS: usize = 3;
-        let lifetime = self.first_lifetime(live);
-        let lifetime = Lifetime { absolute: lifetime.absolute.saturating_sub(age), ..lifetime };
+        let mut lifetime = self.first_lifetime(live);
+        lifetime.absolute = lifetime.absolute.saturating_sub(age);
         let fields = live.with_fillers();
         for _ in 0..ATTEMPTS {
             let id = match live.new_id.take() {
@@ -115,12 +115,10 @@ impl Core {
                 None => self.generate_id(slot.received.parts.as_deref()).ok_or(Failure::Cookie)?,
             };
             let (verifier, hash) = self.draw_verifier();
-            let record = Record {
-                identity: live.identity.clone(),
-                cookie: live.cookie.clone(),
-                fields: fields.clone(),
-                ..Record::new(hash)
-            };
+            let mut record = Record::new(hash);
+            record.identity = live.identity.clone();
+            record.cookie = live.cookie.clone();
+            record.fields = fields.clone();
             if record.size() > self.settings.record_limit {
                 return Err(Failure::TooLarge);
             }

@@ -404,7 +404,8 @@ impl Live {
         self.resign = false;
         self.stored_verifier = None;
         self.secured = None;
-        self.record = Record { cookie, ..Record::new(VerifierHash::NONE) };
+        self.record = Record::new(VerifierHash::NONE);
+        self.record.cookie = cookie;
     }
 
     /// An awaited sign-out has ended the record. What it keeps, or what began while it was under way, goes on in a new one.
@@ -447,8 +448,8 @@ impl Live {
     pub(crate) fn patch(&self) -> Patch {
         let mut patch = Patch::unchanged(&self.record);
         patch.result = self.with_fillers();
-        patch.touched.clone_from(&self.touched);
-        patch.filled = self.absent().map(|(field, _)| *field).collect();
+        self.touched.iter().for_each(|field| patch.write(field));
+        self.absent().for_each(|(field, _)| patch.fill(field));
         patch.clear = self.clear;
         patch.identity = self.identity_change.clone();
         patch.cookie = self.cookie_changed.then(|| self.cookie.clone());

@@ -137,7 +137,7 @@ impl<T: SessionData> DetachedSession<T> {
         }
         let mut patch = Patch::unchanged(&self.record);
         patch.result = changes.apply_to(&self.record.fields);
-        patch.touched = changes.changed();
+        changes.changed().iter().for_each(|field| patch.write(field));
         let (core, id, record) = (Arc::clone(&self.core), self.id.clone(), self.record.clone());
         let lifetime = core.lifetimes(core.own_lifetimes(record.cookie.as_ref())).lifetime(Extent::Extend).unchanged();
         match Call::new(async move { core.update(&id, &record, patch, lifetime).await }).await? {

@@ -264,7 +264,7 @@ impl Slot {
         };
         let mut patch = Patch::unchanged(&live.record);
         patch.result = changes.apply_to(&live.record.fields);
-        patch.touched = changes.changed();
+        changes.changed().iter().for_each(|field| patch.write(field));
         patch.on_conflict = OnConflict::Refuse;
         if !self.core.fits(&patch, &live.record) {
             return Err(SaveError::TooLarge);

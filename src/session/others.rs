@@ -10,7 +10,7 @@ use super::slot::Slot;
 use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreErrorKind};
 use crate::middleware::write::Written;
-use crate::record::{Patch, Record, VerifierChange};
+use crate::record::{Patch, VerifierChange};
 use crate::store::Destroyed;
 use crate::store::SessionId;
 
@@ -68,13 +68,14 @@ impl Slot {
     async fn move_now(&self, live: &Live, id: &SessionId) -> Result<SessionId, SaveError> {
         let core = &*self.core;
         let stored = core.load_record(id).await?;
-        let record = match stored {
+        let mut record = match stored {
             None => return Err(SaveError::Missing),
             Some(record) if record.epoch != live.record.epoch => return Err(SaveError::Superseded),
             Some(record) => record,
         };
         let age = record.absolute_age();
-        let mut moved = Live::new(Origin::New, Record { ages: live.record.ages, ..record });
+        record.ages = live.record.ages;
+        let mut moved = Live::new(Origin::New, record);
         let verifier = core.insert(self, &mut moved, age).await?;
         let left = match core.destroy_record(id, Some(live.record.epoch)).await {
             Ok(Destroyed::Destroyed) => Ok(()),

@@ -125,7 +125,9 @@ impl Live {
             return;
         }
         self.id.clone_from(&moved.id);
-        self.record = Record { ages: self.record.ages, expires_in: self.record.expires_in, ..moved.record.clone() };
+        let (ages, expires_in) = (self.record.ages, self.record.expires_in);
+        self.record = moved.record.clone();
+        (self.record.ages, self.record.expires_in) = (ages, expires_in);
         self.stored_verifier = Some(verifier);
         self.rebase(moved.record.fields.clone());
     }

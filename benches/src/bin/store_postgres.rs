@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session::store::postgres::driver::tokio_postgres::types::{ToSql, Type};
 use http_session::store::postgres::driver::{Client, Config, Pool, PoolConfig, Runtime, tokio_postgres::NoTls};
 use http_session::store::{Sweep, Updated};
@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 5;
 const TABLE: &str = "http_session_bench";
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 
 static VIEWS: Field = Field::new("views");
 
@@ -85,7 +85,7 @@ fn record() -> Record {
         ("locale", Keep::Always, b"\"en-GB\""),
         ("cart", Keep::Always, b"[\"apples\",\"pears\"]"),
     ];
-    Record { fields: fields.into_iter().collect(), ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(fields.into_iter().collect())
 }
 
 impl Bench {
@@ -141,7 +141,7 @@ impl Bench {
             let others = loaded.fields.iter().filter(|field| field.name != "views");
             let others = others.map(|field| (field.name, field.keep, field.value));
             patch.result = others.chain([("views", Keep::No, value.as_bytes())]).collect::<Fields>();
-            patch.touched.push(&VIEWS);
+            patch.write(&VIEWS);
             patch.limit = 64 << 10;
             let updated = self.store.update(id, &patch, LIFETIME).await.expect("an answer");
             assert_eq!(updated, Updated::Applied { renewed: true });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session::store::redis::driver::{self, AsyncConnectionConfig, aio::MultiplexedConnection};
 use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
@@ -24,7 +24,7 @@ const ROUNDS: usize = 7;
 /// In milliseconds.
 const DAY: u64 = 24 * 3600 * 1000;
 const LIFETIME: Lifetime =
-    Lifetime { idle: Duration::from_millis(DAY), absolute: Duration::from_millis(30 * DAY), extent: Extent::Extend };
+    Lifetime::new(Duration::from_millis(DAY), Duration::from_millis(30 * DAY));
 const ROUND: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
@@ -186,7 +186,7 @@ fn record() -> Record {
         ("name", Keep::No, b"\"Ada Lovelace\""),
         ("cart", Keep::SignIn, b"[\"apple\",\"pear\"]"),
     ];
-    Record { identity: Some(RawJson::new(b"42")), fields: fields.into_iter().collect(), ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(fields.into_iter().collect()).with_identity(RawJson::new(b"42"))
 }
 
 fn patch(record: &Record, views: usize) -> Patch {
@@ -195,7 +195,7 @@ fn patch(record: &Record, views: usize) -> Patch {
     let others =
         record.fields.iter().filter(|field| field.name != "views").map(|field| (field.name, field.keep, field.value));
     patch.result = others.chain([("views", Keep::No, views.as_bytes())]).collect::<Fields>();
-    patch.touched.push(&VIEWS);
+    patch.write(&VIEWS);
     patch.limit = 64 << 10;
     patch
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use http_body_util::Full;
-use http_session::record::{Extent, Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
+use http_session::record::{Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session::store::sqlite::Synchronous;
 use http_session::store::sqlite::driver::{Connection, params};
 use http_session::{Secret, Session, SessionConfig, SessionId, SessionStore};
@@ -132,7 +132,7 @@ impl Drop for Folder {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 static VIEWS: Field = Field::new("views").keep(Keep::Always);
 
 /// As random as real ones, and the same in each round.
@@ -160,11 +160,8 @@ fn record(number: u64) -> Record {
         ("locale", Keep::Always, b"\"en-GB\""),
         ("cart", Keep::Always, b"[\"apples\",\"pears\"]"),
     ];
-    Record {
-        identity: Some(RawJson::new(number.to_string().as_bytes())),
-        fields: Fields::from_iter(fields),
-        ..Record::new(VerifierHash([7; 32]))
-    }
+    let identity = RawJson::new(number.to_string().as_bytes());
+    Record::new(VerifierHash([7; 32])).with_fields(Fields::from_iter(fields)).with_identity(identity)
 }
 
 fn counted(record: &Record) -> Patch {
@@ -175,7 +172,7 @@ fn counted(record: &Record) -> Patch {
             .map(|field| (field.name, field.keep, if field.name == "views" { b"2".as_slice() } else { field.value })),
     );
     patch.identity = IdentityChange::Unchanged;
-    patch.touched.push(&VIEWS);
+    patch.write(&VIEWS);
     patch
 }
 

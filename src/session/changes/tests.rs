@@ -19,12 +19,10 @@ fn json(raw: &[u8]) -> Option<RawJson> {
 
 /// A session that was found in the store, of somebody or of a visitor.
 fn found(identity: Option<&str>) -> Live {
-    let record = Record {
-        epoch: Epoch(5),
-        identity: identity.map(|user| RawJson::new(user.as_bytes())),
-        fields: fields(&[(&VIEWS, "1"), (&CART, "[]"), (&THEME, "0")]),
-        ..Record::new(VerifierHash([1; 32]))
-    };
+    let mut record = Record::new(VerifierHash([1; 32]));
+    record.epoch = Epoch(5);
+    record.identity = identity.map(|user| RawJson::new(user.as_bytes()));
+    record.fields = fields(&[(&VIEWS, "1"), (&CART, "[]"), (&THEME, "0")]);
     let mut live = Live::new(Origin::Found, record);
     live.id = SessionId::try_from("0123456789abcdefghijkl").ok();
     live
@@ -46,10 +44,10 @@ fn r9_what_is_changed_back_is_no_change() {
     let mut live = found(None);
     change(&mut live, &VIEWS, "2");
     assert!(live.modified && live.is_pending());
-    assert_eq!(live.patch().touched.len(), 1);
+    assert_eq!(live.patch().written_fields().len(), 1);
     change(&mut live, &VIEWS, "1");
     assert!(!live.modified && !live.is_pending());
-    assert!(live.patch().touched.is_empty());
+    assert!(live.patch().written_fields().is_empty());
 }
 
 #[test]
@@ -157,7 +155,7 @@ fn r5_the_patch_of_a_sign_out_has_what_is_kept_and_nothing_of_the_request() {
     assert_eq!(patch.identity, IdentityChange::Removed);
     assert_eq!(patch.base, fields(&[(&THEME, "0")]));
     assert_eq!(patch.result, fields(&[(&THEME, "0")]));
-    assert!(patch.touched.is_empty());
+    assert!(patch.written_fields().is_empty());
     assert_eq!(patch.cookie, Some(None));
     live.record.cookie = None;
     assert_eq!(live.sign_out_patch().cookie, None);

@@ -7,7 +7,7 @@ use deadpool_postgres::PoolError;
 use deadpool_postgres::tokio_postgres::Error;
 use deadpool_postgres::tokio_postgres::error::{DbError, Severity, SqlState};
 
-use http_session_store::error::{NO_TLS, StoreError, StoreErrorKind, system_reason};
+use http_session_store::error::{StoreError, StoreErrorKind};
 
 /// What is lost when an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +154,8 @@ pub(super) fn explained(error: StoreError) -> StoreError {
         None if is("authentication error") => {
             "the server asks for another kind of proof, or cannot prove itself".into()
         }
-        None if is("error performing TLS handshake") => NO_TLS.into(),
-        None => match system_reason(first) {
+        None if is("error performing TLS handshake") => StoreError::TLS_FAILED.into(),
+        None => match StoreError::system_reason(first) {
             Some(reason) => reason.into_owned(),
             None => return error,
         },

@@ -284,7 +284,7 @@ impl EnumerateSessions for PostgresStore {
         let rows = self.read(&self.0.statements.ids, &values).await?;
         // As it stands in the table, so that what is no id is passed by.
         let last: Option<&str> = rows.last().filter(|_| rows.len() >= limit).map(|row| column(row, 0)).transpose()?;
-        Ok(Page { next: last.map(Cursor::new), ids: ids(&rows)? })
+        Ok(Page::new(ids(&rows)?, last.map(Cursor::new)))
     }
 
     async fn clear(&self) -> Result<(), StoreError> {

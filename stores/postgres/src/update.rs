@@ -176,7 +176,7 @@ impl<'a> Writer<'a> {
             self.condition(&change, kept.as_deref());
         }
         let written: Vec<_> = patch.written().filter_map(|change| stored(change.field, change.value)).collect();
-        let names = || patch.touched.iter().flat_map(|field| names(field));
+        let names = || patch.written_fields().iter().flat_map(|field| names(field));
         let is_marked = |name: &&str| written.iter().any(|field| field.keep != Keep::No && field.name == *name);
         let is_written = |name: &&str| written.iter().any(|field| field.name == *name);
         fields = self.without(fields, names().filter(|name| !is_written(name)));
@@ -190,7 +190,7 @@ impl<'a> Writer<'a> {
             keep = format!("{keep} || {marks}");
         }
         let filled: Vec<_> = patch
-            .filled
+            .filled_fields()
             .iter()
             .copied()
             .filter_map(|field| stored(field, patch.result.find(field.name)).map(|value| (field, value)))

@@ -159,24 +159,16 @@ pub(super) fn row(found: &SqlRow, before: usize) -> Result<Option<Record>, Store
     let cookie = columns.raw()?;
     let (Json(fields), Json(keep)) = (columns.next()?, columns.next()?);
     let fields = text::parse(fields, keep)?;
-    let ages = Ages {
-        created: now.since(columns.next()?),
-        identity: now.since(columns.next()?),
-        verifier: now.since(columns.next()?),
-        touched: now.since(columns.next()?),
-    };
-    Ok(Some(Record {
-        epoch,
-        identity_epoch,
-        verifier,
-        previous,
-        identity,
-        cookie,
-        fields,
-        ages,
-        expires_in,
-        revision: 0,
-    }))
+    let mut ages = Ages::default();
+    ages.created = now.since(columns.next()?);
+    ages.identity = now.since(columns.next()?);
+    ages.verifier = now.since(columns.next()?);
+    ages.touched = now.since(columns.next()?);
+    let mut record = Record::new(verifier);
+    (record.epoch, record.identity_epoch, record.previous) = (epoch, identity_epoch, previous);
+    (record.identity, record.cookie, record.fields) = (identity, cookie, fields);
+    (record.ages, record.expires_in) = (ages, expires_in);
+    Ok(Some(record))
 }
 
 pub(super) const fn epoch(number: i64) -> Epoch {

@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use ::redis::{ErrorKind, RedisError};
 
-use http_session_store::error::{StoreError, StoreErrorKind, system_reason};
+use http_session_store::error::{StoreError, StoreErrorKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -92,7 +92,7 @@ pub(super) fn explained(error: StoreError) -> StoreError {
         None if source.kind() == ErrorKind::MasterNameNotFoundBySentinel => {
             Some(Cow::Borrowed("the sentinels do not know the service"))
         }
-        None => system_reason(source),
+        None => StoreError::system_reason(source),
     });
     match reason {
         Some(reason) => error.with_reason(reason),

@@ -58,7 +58,7 @@ impl RedisStore {
             None => None,
         };
         let Found { ids, next, .. } = self.scan(from, limit).await?;
-        Ok(Page { ids, next: next.map(|place| place.cursor()) })
+        Ok(Page::new(ids, next.map(|place| place.cursor())))
     }
 
     pub(super) async fn count(&self) -> Result<usize, StoreError> {

@@ -174,7 +174,7 @@ impl Table {
         let after = after.ok_or_else(|| StoreError::new(StoreErrorKind::Refused))?;
         let keys = self.keys(&self.statements.ids, params![after, milliseconds(self.now()), count(limit)])?;
         let next = keys.last().filter(|_| keys.len() >= limit).map(|last| Cursor::new(text::encode(last)));
-        Ok(Page { ids: keys.iter().filter_map(|key| id(key)).collect(), next })
+        Ok(Page::new(keys.iter().filter_map(|key| id(key)).collect(), next))
     }
 
     /// Goes on behind keys that are no ids: nobody shall take these for the end.

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use http_session::Session;
 use http_session::SessionStore as _;
 use http_session::config::Builder;
-use http_session::record::{Extent, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
+use http_session::record::{Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::sync::oneshot;
@@ -192,7 +192,7 @@ impl Play {
         let record = self.rig.record(&id).await.unwrap();
         let mut patch = Patch::unchanged(&record);
         change(&mut patch);
-        let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+        let lifetime = Lifetime::new(minutes(60), minutes(600));
         let _ = self.rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
         self.stored = self.rig.record(&id).await.as_ref().map(Stored::from);
     }

@@ -65,7 +65,7 @@ async fn no_call_scans_the_table() {
     table.sql(&format!("select pg_stat_reset_single_table_counters('{name}'::regclass)"));
     let store = table.open().await;
     let id = id();
-    inserted(&store, &id, &Record { identity: Some(RawJson::new(b"4711")), ..row(b"0") }).await;
+    inserted(&store, &id, &row(b"0").with_identity(RawJson::new(b"4711"))).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
     for patch in [noting(&loaded, b"1"), with(noting(&loaded, b"2"), |patch| patch.clear = Clear::Identity)] {
         assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
@@ -189,8 +189,8 @@ async fn r14_an_update_that_grows_over_the_limit_beside_another_one_is_a_conflic
     assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
     static OTHER: http_session::record::Field = http_session::record::Field::new("other");
     let mut theirs = noting(&loaded, b"0");
-    theirs.touched = [&OTHER].into_iter().collect();
     theirs.result = Fields::from_iter([("other", Keep::No, [b'x'; 20].as_slice())]);
+    theirs.write(&OTHER);
     assert_eq!(store.update(&id, &theirs, LIFETIME).await.unwrap(), APPLIED);
     let Updated::Conflict(now) = store.update(&id, &patch, LIFETIME).await.unwrap() else { panic!("over the limit") };
     assert!(patch.rebase(&now.fields).is_ok(), "it was as large before");
@@ -215,7 +215,7 @@ async fn r28_an_identity_of_any_length_is_found() {
     };
     let longest_id = SessionId::try_from("\0".repeat(1024).as_str()).unwrap();
     for (identity, id) in [(long(1), longest_id), (long(2), id())] {
-        inserted(&store, &id, &Record { identity: Some(identity.clone()), ..row(b"0") }).await;
+        inserted(&store, &id, &row(b"0").with_identity(identity.clone())).await;
         assert_eq!(store.linked(&identity, None, 10).await.unwrap(), [id]);
         store.raise_generation(&identity, http_session::store::Generation(u64::MAX)).await.unwrap();
         assert_eq!(store.generation(&identity).await.unwrap(), http_session::store::Generation(u64::MAX));
@@ -231,7 +231,7 @@ async fn r28_rows_whose_ids_cannot_be_read_hide_no_other() {
     let table = Table::new(&server);
     let store = table.open().await;
     let ada = RawJson::new(b"7");
-    let row = Record { identity: Some(ada.clone()), ..row(b"0") };
+    let row = row(b"0").with_identity(ada.clone());
     let mut ours: Vec<SessionId> = Vec::new();
     for letter in ["0", "A", "z"] {
         ours.push(SessionId::try_from(letter.repeat(22).as_str()).unwrap());
@@ -278,7 +278,7 @@ async fn r16_rows_that_cannot_be_read_are_said_to_be_so_and_left_alone() {
         "fields = '{\"cookie\": {\"originalMaxAge\": 60000}, \"user\": 7}'",
     ] {
         let id = id();
-        inserted(&store, &id, &Record { identity: Some(RawJson::new(b"8")), ..row(b"0") }).await;
+        inserted(&store, &id, &row(b"0").with_identity(RawJson::new(b"8"))).await;
         let loaded = store.load(&id).await.unwrap().unwrap();
         table.sql(&format!("update {} set {damage} where id = '{}'", table.0, id.as_str()));
         let dump = || table.sql(&format!("select * from {} where id = '{}'", table.0, id.as_str()));

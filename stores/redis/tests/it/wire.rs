@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_session::SessionStore as _;
-use http_session::record::{IdentityChange, Keep, RawJson, Record, VerifierChange, VerifierHash};
+use http_session::record::{IdentityChange, Keep, RawJson, VerifierChange, VerifierHash};
 use http_session::store::{Destroyed, IndexSessions as _, Inserted, Touched, Updated};
 use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
@@ -100,7 +100,7 @@ async fn rows_are_as_they_are_documented() {
     let id = new_id();
     let fields =
         [("views", Keep::No, b"3".as_slice()), ("cart", Keep::SignIn, b"[]"), ("theme", Keep::Always, b"\"d\"")];
-    let row = Record { fields: fields.into_iter().collect(), cookie: Some(RawJson::new(b"{}")), ..row() };
+    let row = row().with_fields(fields.into_iter().collect()).with_cookie(RawJson::new(b"{}"));
     let _ = store.insert(&id, &row, LONG).await.unwrap();
     let key = format!("session:s:{}", id.as_str());
     let get = |name: &str| redis.command(&["HGET", &key, name]).text();

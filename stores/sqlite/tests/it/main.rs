@@ -11,7 +11,7 @@ mod suite;
 use std::time::Duration;
 
 use http_session::SessionId;
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session_sqlite::driver::Connection;
 use http_session_sqlite::{SqliteOptions, SqliteStore};
 use http_session_test_kit::Folder;
@@ -41,7 +41,7 @@ impl Files for Folder {
 }
 
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
-pub const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+pub const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 
 pub static NOTE: Field = Field::new("note");
 
@@ -50,13 +50,13 @@ pub fn id(number: u64) -> SessionId {
 }
 
 pub fn row(note: &[u8]) -> Record {
-    Record { fields: Fields::from_iter([("note", Keep::No, note)]), ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(Fields::from_iter([("note", Keep::No, note)]))
 }
 
 /// A patch of a row that writes its note.
 pub fn noting(row: &Record, note: &[u8]) -> Patch {
     let mut patch = Patch::unchanged(row);
     patch.result = Fields::from_iter([("note", Keep::No, note)]);
-    patch.touched.push(&NOTE);
+    patch.write(&NOTE);
     patch
 }
