@@ -224,13 +224,13 @@ async fn lifetimes<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, id) = (somebody(), t.id());
     let lifetime = t.lifetime(20, 20);
     for _ in 0..2 {
-        let _ = t.store().link(&ada, &id, t.ticks(3)).await?; // the second begins anew
+        let _ = t.store().link(&ada, &id, t.ticks(3)).await?; // the second link restarts the time
         t.pass(2).await;
     }
     let (inserted, born) = t.at(t.store().insert(&id, &of(&ada), lifetime)).await?;
     equal(&inserted, &Inserted::Inserted, "the insert of a new session answered")?;
     t.alive(&id, born.plus(lifetime.idle)).await?;
-    t.finds(&ada, &id, "although it was linked anew").await?;
+    t.finds(&ada, &id, "although it was linked again").await?;
 
     let _ = t.store().link(&ada, &id, lifetime.absolute).await?;
     t.pass(4).await;
