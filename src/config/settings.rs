@@ -35,7 +35,11 @@ pub struct Lifetimes {
 
 impl Lifetimes {
     pub(crate) const fn lifetime(self, extent: Extent) -> Lifetime {
-        Lifetime { idle: self.idle, absolute: self.absolute, extent }
+        let lifetime = Lifetime::new(self.idle, self.absolute);
+        match extent {
+            Extent::Extend => lifetime,
+            Extent::Set => lifetime.set(),
+        }
     }
 
     /// A session with a lifetime of zero would get a cookie, but have no record (R12).

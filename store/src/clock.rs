@@ -1,4 +1,4 @@
-//! Time, from outside: the pure stages take it as a value, and tests set it by hand.
+//! Where a program takes the time from. Tests set it by hand.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// A source of time, for [`Builder::clock`](crate::config::Builder::clock) and `MemoryStore::clock`.
+/// A source of time, for a configuration and for stores that have no clock of their own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,32 +26,15 @@ use crate::sync::{AtomicU64, Ordering};
 /// }
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// Time since some moment in the past that stays the same; never goes back. For lifetimes and lateness.
-    ///
-    /// ```
-    /// # use http_session_store::clock::{Clock, SystemClock};
-    /// let clock = SystemClock::new();
-    /// assert!(clock.elapsed() <= clock.elapsed());
-    /// ```
+    /// Time since some moment in the past that stays the same. It never goes back. For whatever ends with the process.
     fn elapsed(&self) -> Duration;
 
-    /// Time since the Unix epoch, for dates in cookies (express format: `Expires`).
-    ///
-    /// ```
-    /// # use http_session_store::clock::{Clock, ManualClock};
-    /// assert_eq!(ManualClock::new().unix().as_secs(), 1_704_067_200);
-    /// ```
+    /// Time since the Unix epoch, for dates in cookies and for stores that outlive the process.
     fn unix(&self) -> Duration;
 }
 
-/// The machine's clock: monotonic for [`elapsed`](Clock::elapsed), the system's time for [`unix`](Clock::unix). The default
-/// everywhere.
-///
-/// ```
-/// # use http_session_store::clock::SystemClock;
-/// # use http_session_store::MemoryStore;
-/// let store = MemoryStore::new().clock(SystemClock::new());
-/// ```
+/// The machine's clock, and the default everywhere: monotonic for [`elapsed`](Clock::elapsed), the system's time for
+/// [`unix`](Clock::unix).
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     start: Instant,
@@ -59,11 +42,6 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// Starts counting now.
-    ///
-    /// ```
-    /// # use http_session_store::clock::{Clock, SystemClock};
-    /// assert!(SystemClock::new().elapsed().as_secs() < 60);
-    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { start: Instant::now() }
@@ -93,21 +71,15 @@ impl Clock for SystemClock {
 /// use http_session_store::clock::{Clock, ManualClock};
 ///
 /// let clock = ManualClock::new();
-/// let before = clock.elapsed();
+/// let (shared, before) = (clock.clone(), clock.elapsed());
 /// clock.advance(Duration::from_secs(90));
-/// assert_eq!(clock.elapsed() - before, Duration::from_secs(90));
+/// assert_eq!(shared.elapsed() - before, Duration::from_secs(90));
 /// ```
 #[derive(Clone, Default)]
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock at 2024-01-01 00:00:00 UTC. (`ManualClock::default()` is one at the Unix epoch.)
-    ///
-    /// ```
-    /// # use http_session_store::clock::{Clock, ManualClock};
-    /// let (clock, other) = (ManualClock::new(), ManualClock::new());
-    /// assert_eq!(clock.unix(), other.unix());
-    /// ```
+    /// A clock at 2024-01-01 00:00:00 UTC. (`ManualClock::default()` is at the Unix epoch.)
     #[must_use]
     pub fn new() -> Self {
         let clock = Self::default();
@@ -116,15 +88,6 @@ impl ManualClock {
     }
 
     /// Moves the time on, for all clones.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::clock::{Clock, ManualClock};
-    /// let clock = ManualClock::new();
-    /// let (shared, before) = (clock.clone(), clock.unix());
-    /// clock.advance(Duration::from_millis(1500));
-    /// assert_eq!(shared.unix() - before, Duration::from_millis(1500));
-    /// ```
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.0.fetch_add(nanos, Ordering::SeqCst);
@@ -147,8 +110,10 @@ impl fmt::Debug for ManualClock {
     }
 }
 
-/// Milliseconds, for storages that count in them. More than three centuries are three centuries, so that sums stay in range.
+/// Whole milliseconds, for storages that count in them. A duration over 300 years counts as about 300 years, so that a sum with
+/// the current time stays in range.
+#[must_use]
 pub fn milliseconds(duration: Duration) -> i64 {
-    const MOST: i64 = 10_000_000_000_000;
-    i64::try_from(duration.as_millis()).map_or(MOST, |milliseconds| milliseconds.min(MOST))
+    const LONGEST: i64 = 10_000_000_000_000;
+    i64::try_from(duration.as_millis()).map_or(LONGEST, |milliseconds| milliseconds.min(LONGEST))
 }

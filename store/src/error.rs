@@ -1,12 +1,12 @@
-//! What can go wrong with a store. Messages are lower case and never hold a secret, a session id, a field's value or a
-//! driver's message.
+//! What can go wrong with a store. No message holds a secret, a session id, a field's value, a URL or a driver's message.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Makes an error that says which rule was broken, and nothing of the value that broke it.
+/// Makes an error that says which rule was broken, and nothing of the value that broke it. Hidden: `http-session` makes its own
+/// errors with it too.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! rule_error {
@@ -40,32 +40,24 @@ macro_rules! rule_error {
 }
 
 rule_error!(
-    /// A text that cannot be a session id. Given by `SessionId::try_from`.
-    ///
-    /// ```
-    /// # use http_session_store::SessionId;
-    /// assert_eq!(SessionId::try_from("").unwrap_err().to_string(), "a session id has 1 to 1024 bytes");
-    /// ```
+    /// A text that cannot be a session id. Returned by `SessionId::try_from`.
     InvalidSessionId,
     "a session id has 1 to 1024 bytes"
 );
 rule_error!(
-    /// Bytes that are no block of fields ([`Fields::from_bytes`](crate::record::Fields::from_bytes)).
-    ///
-    /// ```
-    /// # use http_session_store::{error::InvalidFields, record::Fields};
-    /// let error: InvalidFields = Fields::from_bytes(b"cut off").unwrap_err();
-    /// ```
+    /// Bytes that are not a block of fields. Returned by [`Fields::from_bytes`](crate::record::Fields::from_bytes).
     InvalidFields,
     "the stored fields are cut off or malformed"
 );
-/// Bytes that are no [`Entry`](crate::Entry), given by [`Entry::from_bytes`](crate::Entry::from_bytes). As a
-/// [`StoreError`] it is [`Corrupt`](StoreErrorKind::Corrupt), so that a store passes it on with `?`.
+/// Bytes that are not an [`Entry`](crate::Entry). Returned by [`Entry::from_bytes`](crate::Entry::from_bytes). It converts to a
+/// [`StoreError`] of the kind [`Corrupt`](StoreErrorKind::Corrupt), so a store passes it on with `?`.
 ///
 /// ```
-/// # use http_session_store::{error::InvalidEntry, Entry};
-/// let error: InvalidEntry = Entry::from_bytes(b"cut off").unwrap_err();
+/// use http_session_store::Entry;
+///
+/// let error = Entry::from_bytes(b"cut off").unwrap_err();
 /// assert_eq!(error.to_string(), "the stored record is cut off or malformed");
+/// assert!(Entry::from_bytes(b"hsr\xff").unwrap_err().is_unknown_version());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidEntry {
@@ -73,16 +65,11 @@ pub struct InvalidEntry {
 }
 
 impl InvalidEntry {
-    /// The record is cut off or malformed, for a store with an encoding of its own.
+    /// The record is cut off or malformed. For a store with an encoding of its own.
     pub const MALFORMED: Self = Self { unknown_version: false };
     pub(crate) const UNKNOWN_VERSION: Self = Self { unknown_version: true };
 
-    /// Whether a later version of this crate wrote it: the bytes are as they should be, and not to be removed.
-    ///
-    /// ```
-    /// # use http_session_store::Entry;
-    /// assert!(Entry::from_bytes(b"hsr\xff").unwrap_err().is_unknown_version());
-    /// ```
+    /// Whether a later version of this crate wrote it. Then the bytes are as they should be, and must not be removed.
     #[must_use]
     pub const fn is_unknown_version(self) -> bool {
         self.unknown_version
@@ -102,18 +89,14 @@ impl fmt::Display for InvalidEntry {
 impl StdError for InvalidEntry {}
 
 rule_error!(
-    /// A merge rule that refuses to join two changes, as `merge = "reject"` always does. The response is a 409.
-    ///
-    /// ```
-    /// # use http_session_store::error::MergeConflict;
-    /// assert_eq!(MergeConflict::refuse().to_string(), "another request changed the same field");
-    /// ```
+    /// Two requests changed the same field, and their changes cannot be joined: the merge rule refuses, as `merge = "reject"`
+    /// always does, or the patch is a gate. The response is a 409.
     MergeConflict,
     "another request changed the same field"
 );
 
 impl MergeConflict {
-    /// Refuses to join two changes: the commit fails as a whole, and the response is a 409. For a [`MergeFn`] of your own.
+    /// Refuses to join two changes. The commit fails as a whole, and the response is a 409. For a [`MergeFn`] of your own.
     ///
     /// [`MergeFn`]: crate::record::MergeFn
     ///
@@ -135,33 +118,28 @@ impl MergeConflict {
 /// ```
 /// use http_session_store::error::{StoreError, StoreErrorKind};
 ///
-/// fn try_again(error: &StoreError) -> bool {
-///     // Of `Unknown` nobody can tell whether the write happened.
+/// fn may_try_again(error: &StoreError) -> bool {
+///     // With `Unknown`, the write may have happened.
 ///     error.kind() == StoreErrorKind::Unavailable
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// A record that this store cannot read, or a session that does not decode.
+    /// The store holds a record that it cannot read, or a session that does not decode.
     Corrupt,
-    /// No room that the session may take (R14).
+    /// There is no room that the session may take.
     Full,
-    /// The call was refused for another reason; nothing was written.
+    /// The call was refused for another reason. Nothing was written.
     Refused,
-    /// The store did not take the call; nothing was written.
+    /// The store could not be reached. Nothing was written.
     Unavailable,
-    /// The answer was lost: the write may have happened or not (R10). Never retried blindly.
+    /// The answer was lost: the write may have happened or not. It is never retried blindly.
     Unknown,
 }
 
 impl StoreErrorKind {
-    /// The kind in a word, for labels of metrics.
-    ///
-    /// ```
-    /// # use http_session_store::error::StoreErrorKind;
-    /// assert_eq!(StoreErrorKind::Full.name(), "full");
-    /// ```
+    /// The kind as one word, for labels of metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -176,15 +154,19 @@ impl StoreErrorKind {
 
 /// A failed call to a store.
 ///
-/// `Display` tells the kind alone: a driver's message may hold a URL with a password (R26). The driver's error is the
+/// `Display` shows only the kind, because a driver's message may hold a URL with a password. The driver's error is the
 /// [`source`](StdError::source), for code that knows what it logs. With the feature `axum` it is a 503 that says the same.
 ///
 /// ```
-/// use http_session_store::error::{StoreError, StoreErrorKind};
+/// use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
 ///
 /// let driver = std::io::Error::other("postgres://app:hunter2@db refused the connection");
 /// let error = StoreError::new(StoreErrorKind::Unavailable).with_source(driver);
 /// assert_eq!(error.to_string(), "the session store is unavailable");
+///
+/// // Whoever opens a store learns the reason too.
+/// let error = ConnectError::from(error.with_reason("there is no such database"));
+/// assert_eq!(error.to_string(), "the session store is unavailable: there is no such database");
 /// ```
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -194,72 +176,54 @@ pub struct StoreError {
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The system's error behind a driver's, in words that hold nothing of what the driver was told (R26).
-pub fn system_reason<'a>(error: &'a (dyn StdError + 'static)) -> Option<Cow<'static, str>> {
-    use std::io::{Error, ErrorKind};
-    let system = |error: &'a (dyn StdError + 'static)| {
-        // As the driver for Redis has it.
-        let shared = || error.downcast_ref::<Arc<dyn StdError + Send + Sync>>()?.downcast_ref::<Error>();
-        error.downcast_ref::<Error>().or_else(shared)
-    };
-    let error = std::iter::successors(Some(error), |&error| error.source()).filter_map(system).last()?;
-    match error.kind() {
-        ErrorKind::InvalidData => Some(NO_TLS.into()),
-        // The system's resolver has no kind for it.
-        _ if error.to_string().starts_with("failed to lookup address") => Some("the host's name is not known".into()),
-        ErrorKind::Other => None,
-        kind => Some(kind.to_string().into()).filter(|text| text != "uncategorized error"),
-    }
-}
-
-/// The reason of a [`StoreError`] where TLS failed.
-pub const NO_TLS: &str = "tls did not come about: the server has none, or a certificate that is not trusted";
-
 impl StoreError {
+    /// The [reason](Self::with_reason) if TLS failed. A store says the same whichever driver and library it uses.
+    pub const TLS_FAILED: &'static str = "TLS failed: the server does not offer it, or its certificate is not trusted";
+
     /// An error of a kind, for authors of stores.
-    ///
-    /// ```
-    /// # use http_session_store::error::{StoreError, StoreErrorKind};
-    /// let error = StoreError::new(StoreErrorKind::Full);
-    /// ```
     #[cold]
     #[must_use]
     pub const fn new(kind: StoreErrorKind) -> Self {
         Self { kind, reason: None, source: None }
     }
 
-    /// With the driver's error. It is neither logged nor shown to the client.
-    ///
-    /// ```
-    /// # use http_session_store::error::{StoreError, StoreErrorKind};
-    /// let timeout = std::io::Error::from(std::io::ErrorKind::TimedOut);
-    /// let error = StoreError::new(StoreErrorKind::Unknown).with_source(timeout);
-    /// ```
+    /// With the driver's error. It is neither logged nor shown to a client.
     #[cold]
     #[must_use]
     pub fn with_source(self, source: impl Into<BoxError>) -> Self {
         Self { source: Some(source.into()), ..self }
     }
 
-    /// With a reason: whoever opens a store reads it in the [`ConnectError`]. It holds nothing of a driver's message (R26).
-    ///
-    /// ```
-    /// # use http_session_store::error::{ConnectError, StoreError, StoreErrorKind};
-    /// let error = StoreError::new(StoreErrorKind::Refused).with_reason("there is no such bucket");
-    /// assert_eq!(ConnectError::from(error).to_string(), "the session store refused the call: there is no such bucket");
-    /// ```
+    /// With a reason, which a [`ConnectError`] shows to whoever opens the store. It must not hold any of a driver's message.
     #[cold]
     #[must_use]
     pub fn with_reason(self, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { reason: Some(reason.into()), ..self }
     }
 
+    /// A reason from the system's error behind a driver's, such as "connection refused". It holds nothing of what the driver was
+    /// told. `None` if there is no such error, or the system gives it no name.
+    #[must_use]
+    pub fn system_reason<'a>(driver: &'a (dyn StdError + 'static)) -> Option<Cow<'static, str>> {
+        use std::io::{Error, ErrorKind};
+        let system = |error: &'a (dyn StdError + 'static)| {
+            // The driver for Redis shares its errors.
+            let shared = || error.downcast_ref::<Arc<dyn StdError + Send + Sync>>()?.downcast_ref::<Error>();
+            error.downcast_ref::<Error>().or_else(shared)
+        };
+        let error = std::iter::successors(Some(driver), |&error| error.source()).filter_map(system).last()?;
+        match error.kind() {
+            ErrorKind::InvalidData => Some(Self::TLS_FAILED.into()),
+            // The system's resolver has no kind for it.
+            _ if error.to_string().starts_with("failed to lookup address") => {
+                Some("the host's name is not known".into())
+            }
+            ErrorKind::Other => None,
+            kind => Some(kind.to_string().into()).filter(|text| text != "uncategorized error"),
+        }
+    }
+
     /// The kind.
-    ///
-    /// ```
-    /// # use http_session_store::error::{StoreError, StoreErrorKind};
-    /// assert_eq!(StoreError::new(StoreErrorKind::Full).kind(), StoreErrorKind::Full);
-    /// ```
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -296,15 +260,17 @@ impl From<InvalidEntry> for StoreError {
     }
 }
 
-/// Why a store could not be opened, with the reason where it is known. It never holds the URL, which may hold a password, and
-/// nothing of a driver's message, which may hold it too (R26). That is the [`source`](StdError::source), for code that knows
-/// what it prints.
+/// Why a store could not be opened, with the reason if it is known.
+///
+/// It holds neither the URL, which may contain a password, nor a driver's message, which may contain the URL. The driver's error
+/// is the [`source`](StdError::source), for code that knows what it prints. `Debug` shows the sentence too, since a `main` that
+/// returns the error prints that.
 ///
 /// ```
 /// use http_session_store::error::ConnectError;
 ///
-/// let error = ConnectError::InvalidUrl("a file of its own has no name");
-/// assert_eq!(error.to_string(), "the URL of the session store is not valid: a file of its own has no name");
+/// let error = ConnectError::InvalidUrl("the path is missing");
+/// assert_eq!(error.to_string(), "the URL of the session store is not valid: the path is missing");
 /// ```
 #[non_exhaustive]
 pub enum ConnectError {
@@ -315,11 +281,12 @@ pub enum ConnectError {
         /// The crate features that would add others.
         features: &'static [&'static str],
     },
-    /// What is wrong with the URL.
+    /// The URL is not valid. Says what is wrong with it.
     InvalidUrl(&'static str),
-    /// What is wrong with the options.
+    /// The options are not valid. Says what is wrong with them.
     InvalidOptions(&'static str),
-    /// The database has no table of the store's name and may not make one, or has another one; what to do about it.
+    /// The database has no table of the store's name and the store may not make one, or the table is a different one. Says what
+    /// to do about it.
     Schema(&'static str),
     /// The storage cannot be reached, or refuses.
     Store(StoreError),
@@ -333,8 +300,8 @@ impl fmt::Display for ConnectError {
                 if known.is_empty() {
                     f.write_str(" none")?;
                 }
-                for (place, scheme) in known.iter().enumerate() {
-                    write!(f, "{} `{scheme}`", if place == 0 { "" } else { "," })?;
+                for (number, scheme) in known.iter().enumerate() {
+                    write!(f, "{} `{scheme}`", if number == 0 { "" } else { "," })?;
                 }
                 if !features.is_empty() {
                     write!(f, "; others come with the crate features {}", features.join(", "))?;
@@ -352,7 +319,6 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// The sentence, since a `main` that returns the error shows this.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -369,7 +335,8 @@ impl StdError for ConnectError {
 }
 
 impl ConnectError {
-    /// The same error with another [`StoreError`] inside, where it has one.
+    /// The same error, with the [`StoreError`] in it changed if there is one: for a store that adds a
+    /// [reason](StoreError::with_reason) to its driver's errors.
     #[must_use]
     pub fn map_store(self, map: impl FnOnce(StoreError) -> StoreError) -> Self {
         match self {
@@ -385,7 +352,7 @@ impl From<StoreError> for ConnectError {
     }
 }
 
-/// 503 with the message, which names no details.
+/// A 503 with the message, which names no details.
 #[cfg(feature = "axum")]
 impl axum_core::response::IntoResponse for StoreError {
     fn into_response(self) -> axum_core::response::Response {

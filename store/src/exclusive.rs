@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
 use crate::clock::{Clock, SystemClock};
+use crate::entry::Entry;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, Record};
-use crate::{Destroyed, Entry, Inserted, SessionId, SessionStore, Touched, Updated};
+use crate::session_store::SessionStore;
 
-/// Bytes under a key: the three methods that express-session demands of a store. [`Exclusive`] makes a complete store of
-/// them.
+/// Bytes under a key: the three methods that express-session demands of a store. [`Exclusive`] makes a complete store of them.
 ///
 /// Each method must be atomic: a reader sees the bytes of one `set` as a whole.
 ///
@@ -64,7 +66,7 @@ pub trait Blobs: Send + Sync + 'static {
     /// does not have to.
     ///
     /// # Errors
-    /// The back-end failed, or has no room. Where nobody can tell whether it happened, the kind is
+    /// The back-end failed, or has no room. If nobody can tell whether it happened, the kind is
     /// [`Unknown`](StoreErrorKind::Unknown).
     fn set(
         &self,
@@ -73,8 +75,8 @@ pub trait Blobs: Send + Sync + 'static {
         time_to_live: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Removes the bytes. A session that is destroyed is first [`set`](Self::set) to its tombstone, which stays for a minute;
-    /// this call removes what has expired, and bytes that cannot be read.
+    /// Removes the bytes. To destroy a session, the store [sets](Self::set) its tombstone, which stays for a minute. This call
+    /// removes bytes that have expired or cannot be read.
     ///
     /// # Errors
     /// The back-end failed.
@@ -88,27 +90,15 @@ pub trait Blobs: Send + Sync + 'static {
 /// process is the only writer** of the bytes: no second server, and no overlap of the old and the new process during a
 /// deployment. A back-end that compares and swaps does not need this: it implements [`SessionStore`] with [`Entry`].
 ///
-/// A write runs to its end in a task of its own, also where its caller gives up: the next write of the session waits for it.
+/// A write runs to its end in a task of its own, even if its caller gives up, and the next write of the session waits for it.
 /// So a call needs a tokio runtime. Times are those of this machine's clock.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use http_session_store::{Blobs, Exclusive, SessionId, error::StoreError};
-/// # struct Shelf;
-/// # impl Blobs for Shelf {
-/// #     async fn get(&self, _: &SessionId) -> Result<Option<Vec<u8>>, StoreError> { Ok(None) }
-/// #     async fn set(&self, _: &SessionId, _: Vec<u8>, _: Duration) -> Result<(), StoreError> { Ok(()) }
-/// #     async fn destroy(&self, _: &SessionId) -> Result<(), StoreError> { Ok(()) }
-/// # }
-/// let store = Exclusive::new(Shelf);
-/// ```
 pub struct Exclusive<B>(Arc<Shared<B>>);
 
 struct Shared<B> {
     blobs: B,
     clock: Box<dyn Clock>,
-    /// Whose turn it is: sessions share a mutex by the hash of their id. Tokio's mutex is fair, and is made to be held over
-    /// an await.
+    /// Whose turn it is. Sessions share a mutex by the hash of their id. Tokio's mutex is fair, and is made to be held over an
+    /// await.
     turns: [Mutex<()>; TURNS],
     hasher: RandomState,
 }
@@ -124,13 +114,6 @@ impl<B: Blobs> Exclusive<B> {
     }
 
     /// The same with another clock, for tests. Its [`unix`](Clock::unix) time is used.
-    ///
-    /// ```
-    /// # use http_session_store::{Blobs, Exclusive, clock::ManualClock};
-    /// fn with_time_by_hand<B: Blobs>(blobs: B, clock: &ManualClock) -> Exclusive<B> {
-    ///     Exclusive::with_clock(blobs, clock.clone())
-    /// }
-    /// ```
     #[must_use]
     pub fn with_clock(blobs: B, clock: impl Clock) -> Self {
         let turns = std::array::from_fn(|_| Mutex::const_new(()));
@@ -160,18 +143,18 @@ impl<B: Blobs> Exclusive<B> {
             let _turn = shared.turn(&id).lock().await;
             work.await
         });
-        // A back-end that panics leaves open what happened.
+        // If the back-end panics, nobody knows what happened.
         task.await.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Unknown)))
     }
 }
 
 impl<B: Blobs> Shared<B> {
     fn turn(&self, id: &SessionId) -> &Mutex<()> {
-        let place = usize::try_from(self.hasher.hash_one(id) % TURNS as u64).unwrap_or_default();
-        self.turns.get(place).unwrap_or(&self.turns[0])
+        let index = usize::try_from(self.hasher.hash_one(id) % TURNS as u64).unwrap_or_default();
+        self.turns.get(index).unwrap_or(&self.turns[0])
     }
 
-    /// What is live under an id.
+    /// The live entry under an id.
     async fn entry(&self, id: &SessionId, now: Duration) -> Result<Option<Entry>, StoreError> {
         let bytes = self.blobs.get(id).await?;
         let entry = bytes.map(|bytes| Entry::from_bytes(&bytes)).transpose()?;
@@ -221,7 +204,7 @@ impl<B: Blobs> Shared<B> {
     async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
         let now = self.clock.unix();
         let entry = match (self.entry(id, now).await, epoch) {
-            // Nobody can use what cannot be read, and nobody may come back to it.
+            // Bytes that cannot be read are of no use to anybody, and must not come back as a session.
             (Err(error), None) if error.kind() == StoreErrorKind::Corrupt => {
                 return self.blobs.destroy(id).await.map(|()| Destroyed::Destroyed);
             }

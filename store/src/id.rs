@@ -10,29 +10,29 @@ use crate::error::InvalidSessionId;
 
 /// The stable name of a session: the key under which a store keeps its record.
 ///
-/// In the native format this is the *selector*, 128 random bits as 22 characters of base64url. It is no secret: the cookie
+/// In the native format this is the *selector*, 128 random bits as 22 characters of base64url. It is not a secret: the cookie
 /// carries a verifier beside it, of which the record keeps only a hash. In the express format it is express-session's
-/// `sessionID`, and there it is a credential. Therefore it never shows in `Debug` and has no `Display`; a store or a
-/// background job that needs the text calls [`as_str`](Self::as_str).
+/// `sessionID`, which is a credential. Therefore `Debug` never shows an id, and there is no `Display`. A store or a background
+/// job that needs the text calls [`as_str`](Self::as_str).
 ///
 /// ```
 /// use http_session_store::SessionId;
 ///
 /// let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
 /// assert_eq!(format!("{id:?}"), "SessionId(..)");
-/// assert_eq!(id.as_str(), "kUeB2YVgRXuVqz1nXbW3oA");
+/// assert_eq!(format!("session:{}", id.as_str()), "session:kUeB2YVgRXuVqz1nXbW3oA");
 /// # Ok::<_, http_session_store::error::InvalidSessionId>(())
 /// ```
 #[doc(alias = "sessionID")]
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(SmallVec<[u8; 32]>);
 
-/// Bytes of entropy in a selector.
+/// Bytes of entropy in a selector. Hidden, like what follows: only the middleware makes ids and writes them into cookies.
 #[doc(hidden)]
 pub const SELECTOR_BYTES: usize = 16;
 
 impl SessionId {
-    /// Comes before every id, and is none.
+    /// Comes before every id. It is not an id itself.
     #[cfg(feature = "memory")]
     pub(crate) fn before_all() -> Self {
         Self(SmallVec::new())
@@ -59,28 +59,13 @@ impl SessionId {
         }
     }
 
-    /// The id as text, for a store's key or a background job's note. Treat it like a password in the express format.
-    ///
-    /// ```
-    /// # use http_session_store::SessionId;
-    /// # let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
-    /// let key = format!("session:{}", id.as_str());
-    /// # assert_eq!(key, "session:kUeB2YVgRXuVqz1nXbW3oA");
-    /// # Ok::<_, http_session_store::error::InvalidSessionId>(())
-    /// ```
+    /// The id as text, for a store's key or a background job's note. In the express format, treat it like a password.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The id as bytes; the same as the text's.
-    ///
-    /// ```
-    /// # use http_session_store::SessionId;
-    /// # let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
-    /// assert_eq!(id.as_bytes(), id.as_str().as_bytes());
-    /// # Ok::<_, http_session_store::error::InvalidSessionId>(())
-    /// ```
+    /// The bytes of the text.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -94,7 +79,7 @@ impl Clone for SessionId {
     }
 }
 
-/// Takes any text of 1 to 1,024 bytes; whether a session of that name exists is the store's to say.
+/// Takes any text of 1 to 1,024 bytes. Whether a session of that name exists, only the store knows.
 impl TryFrom<&str> for SessionId {
     type Error = InvalidSessionId;
 

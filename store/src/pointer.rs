@@ -4,21 +4,23 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Indexed, Inserted, Page,
-    SessionStore, Touched, Updated,
-};
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
+use crate::enumerate::EnumerateSessions;
 use crate::error::StoreError;
 use crate::id::SessionId;
+use crate::index::{Generation, IndexSessions, Indexed};
+use crate::page::{Cursor, Page};
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use crate::session_store::{ExpressFormat, SessionStore};
 
-type Answer<T> = Result<T, StoreError>;
+type StoreResult<T> = Result<T, StoreError>;
 
+// Every method is written out, the provided ones too: a default would answer for the pointer instead of the store.
 macro_rules! delegates {
     ($pointer:ident) => {
         #[diagnostic::do_not_recommend]
         impl<S: SessionStore> SessionStore for $pointer<S> {
-            fn load(&self, id: &SessionId) -> impl Future<Output = Answer<Option<Record>>> + Send {
+            fn load(&self, id: &SessionId) -> impl Future<Output = StoreResult<Option<Record>>> + Send {
                 S::load(self, id)
             }
 
@@ -35,7 +37,7 @@ macro_rules! delegates {
                 id: &SessionId,
                 record: &Record,
                 lifetime: Lifetime,
-            ) -> impl Future<Output = Answer<Inserted>> + Send {
+            ) -> impl Future<Output = StoreResult<Inserted>> + Send {
                 S::insert(self, id, record, lifetime)
             }
 
@@ -44,7 +46,7 @@ macro_rules! delegates {
                 id: &SessionId,
                 patch: &Patch,
                 lifetime: Lifetime,
-            ) -> impl Future<Output = Answer<Updated>> + Send {
+            ) -> impl Future<Output = StoreResult<Updated>> + Send {
                 S::update(self, id, patch, lifetime)
             }
 
@@ -53,11 +55,15 @@ macro_rules! delegates {
                 id: &SessionId,
                 epoch: Epoch,
                 lifetime: Lifetime,
-            ) -> impl Future<Output = Answer<Touched>> + Send {
+            ) -> impl Future<Output = StoreResult<Touched>> + Send {
                 S::touch(self, id, epoch, lifetime)
             }
 
-            fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> impl Future<Output = Answer<Destroyed>> + Send {
+            fn destroy(
+                &self,
+                id: &SessionId,
+                epoch: Option<Epoch>,
+            ) -> impl Future<Output = StoreResult<Destroyed>> + Send {
                 S::destroy(self, id, epoch)
             }
         }
@@ -67,22 +73,22 @@ macro_rules! delegates {
 
         #[diagnostic::do_not_recommend]
         impl<S: EnumerateSessions> EnumerateSessions for $pointer<S> {
-            fn len(&self) -> impl Future<Output = Answer<usize>> + Send {
+            fn len(&self) -> impl Future<Output = StoreResult<usize>> + Send {
                 S::len(self)
             }
 
-            fn ids(&self, from: Option<&Cursor>, limit: usize) -> impl Future<Output = Answer<Page>> + Send {
+            fn ids(&self, from: Option<&Cursor>, limit: usize) -> impl Future<Output = StoreResult<Page>> + Send {
                 S::ids(self, from, limit)
             }
 
-            fn clear(&self) -> impl Future<Output = Answer<()>> + Send {
+            fn clear(&self) -> impl Future<Output = StoreResult<()>> + Send {
                 S::clear(self)
             }
         }
 
         #[diagnostic::do_not_recommend]
         impl<S: IndexSessions> IndexSessions for $pointer<S> {
-            fn generation(&self, identity: &RawJson) -> impl Future<Output = Answer<Generation>> + Send {
+            fn generation(&self, identity: &RawJson) -> impl Future<Output = StoreResult<Generation>> + Send {
                 S::generation(self, identity)
             }
 
@@ -90,7 +96,7 @@ macro_rules! delegates {
                 &self,
                 identity: &RawJson,
                 generation: Generation,
-            ) -> impl Future<Output = Answer<()>> + Send {
+            ) -> impl Future<Output = StoreResult<()>> + Send {
                 S::raise_generation(self, identity, generation)
             }
 
@@ -99,7 +105,7 @@ macro_rules! delegates {
                 identity: &RawJson,
                 after: Option<&SessionId>,
                 limit: usize,
-            ) -> impl Future<Output = Answer<Vec<SessionId>>> + Send {
+            ) -> impl Future<Output = StoreResult<Vec<SessionId>>> + Send {
                 S::linked(self, identity, after, limit)
             }
 
@@ -108,11 +114,11 @@ macro_rules! delegates {
                 identity: &RawJson,
                 id: &SessionId,
                 lifetime: Duration,
-            ) -> impl Future<Output = Answer<Generation>> + Send {
+            ) -> impl Future<Output = StoreResult<Generation>> + Send {
                 S::link(self, identity, id, lifetime)
             }
 
-            fn unlink(&self, identity: &RawJson, id: &SessionId) -> impl Future<Output = Answer<()>> + Send {
+            fn unlink(&self, identity: &RawJson, id: &SessionId) -> impl Future<Output = StoreResult<()>> + Send {
                 S::unlink(self, identity, id)
             }
         }

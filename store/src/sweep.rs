@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 
-/// How often a store looks for expired records and removes them, and how many at once. Nothing depends on it but room: an
-/// expired record is never read.
+/// How often a store removes expired records, and how many at once. It only affects disk space: an expired record is never
+/// read.
 ///
-/// Every process sweeps; the times are spread a little, so that processes that started together do not do it together.
+/// Every process sweeps. The pauses vary a little, so that processes that started together do not sweep together.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,6 +16,12 @@ use crate::error::StoreError;
 /// let sweep = Sweep::every(Duration::from_secs(600)).batch(500);
 /// assert_eq!(Sweep::default(), Sweep::every(Duration::from_secs(300)).batch(1000));
 /// ```
+///
+/// # In a store
+///
+/// A store that takes a `Sweep` among its options waits for [`pause`](Self::pause), removes batches of
+/// [`batch_size`](Self::batch_size) records until a batch is not full, and calls [`report_failure`](Self::report_failure) if that
+/// fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sweep {
     every: Option<Duration>,
@@ -23,45 +29,24 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Never by itself: something else removes expired records, such as a job of the database, or calls the store's
-    /// `sweep` method.
-    ///
-    /// ```
-    /// # use http_session_store::Sweep;
-    /// assert_ne!(Sweep::NEVER, Sweep::default());
-    /// ```
+    /// Never by itself. Something else removes expired records, such as a job of the database or the store's `sweep` method.
     pub const NEVER: Self = Self { every: None, batch: 1000 };
 
     /// At this interval, at least a second.
-    ///
-    /// ```
-    /// # use http_session_store::Sweep;
-    /// let sweep = Sweep::every(std::time::Duration::from_secs(60));
-    /// ```
     #[must_use]
     pub const fn every(interval: Duration) -> Self {
         let interval = if interval.as_secs() == 0 { Duration::from_secs(1) } else { interval };
         Self { every: Some(interval), ..Self::NEVER }
     }
 
-    /// This many records in one statement, at least one. Small batches hold locks for a short time only; there are as many as
-    /// it takes.
-    ///
-    /// ```
-    /// # use http_session_store::Sweep;
-    /// let gentle = Sweep::default().batch(100);
-    /// ```
+    /// Removes this many records in one statement, at least one, and as many batches as it takes. Small batches hold locks for
+    /// a short time only.
     #[must_use]
     pub const fn batch(self, records: usize) -> Self {
         Self { batch: if records == 0 { 1 } else { records }, ..self }
     }
 
     /// How long a store waits before its next sweep: the interval, or up to a tenth less. `None` means never.
-    ///
-    /// ```
-    /// # use http_session_store::Sweep;
-    /// assert_eq!(Sweep::NEVER.pause(), None);
-    /// ```
     #[must_use]
     pub fn pause(self) -> Option<Duration> {
         let every = self.every?;
@@ -74,7 +59,7 @@ impl Sweep {
         self.batch
     }
 
-    /// Tells operators that a sweep failed: the event `session.store.sweep_failed`. The next sweep tries again.
+    /// Tells operators that a sweep failed, with the event `session.store.sweep_failed`. The next sweep tries again.
     pub fn report_failure(error: &StoreError) {
         tracing::warn!(
             name: "session.store.sweep_failed",
@@ -87,7 +72,7 @@ impl Sweep {
     }
 }
 
-/// Every five minutes, a thousand at once.
+/// Every five minutes, in batches of 1,000.
 impl Default for Sweep {
     fn default() -> Self {
         Self::every(Duration::from_secs(300))

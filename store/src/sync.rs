@@ -1,11 +1,11 @@
-//! The locks and atomics that we own. In the tests that are built with `--cfg shuttle`, a scheduler that tries other orders
-//! of the threads is under them.
+//! The locks and atomics of this crate. In tests that are built with `--cfg shuttle`, a scheduler under them tries other orders
+//! of the threads.
 
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::atomic::{AtomicU64, Ordering};
-#[cfg(shuttle)]
+#[cfg(all(shuttle, feature = "memory"))]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
-#[cfg(not(shuttle))]
+#[cfg(all(not(shuttle), feature = "memory"))]
 pub(crate) use std::sync::{Mutex, MutexGuard};

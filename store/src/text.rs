@@ -1,17 +1,39 @@
-//! Bytes as text that a person can read: for stores whose columns hold text.
+//! Bytes as text that a person can read, for stores whose columns hold text.
 //!
-//! Ids, identities and values are bytes, and almost always UTF-8. Those are their own text. Others (and such as begin with a
-//! backslash, which no JSON does) become `\x` and their bytes in hexadecimal, as PostgreSQL shows a `bytea`.
+//! Ids, identities and values are bytes, and almost always UTF-8. Such bytes are their own text. Other bytes, and those that begin
+//! with a backslash (which no JSON does), become `\x` and hexadecimal digits, as PostgreSQL shows a `bytea`.
+//!
+//! ```
+//! use http_session_store::record::{Fields, Keep};
+//! use http_session_store::text;
+//!
+//! let record = Fields::from_iter([("views", Keep::No, b"3".as_slice()), ("theme", Keep::Always, b"\"dark\"")]);
+//! let (fields, marks) = (text::fields(record.iter()), text::marks(record.iter()));
+//! assert_eq!(fields, r#"{"views":"3","theme":"\"dark\""}"#);
+//! assert_eq!(marks, r#"{"theme":"always"}"#);
+//! assert_eq!(text::parse(&fields, &marks)?, record);
+//! # Ok::<_, http_session_store::error::InvalidEntry>(())
+//! ```
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde::ser::Serializer as _;
 
 use crate::error::InvalidEntry;
 use crate::record::{Fields, Keep, StoredField};
 
-/// The text of these bytes. Without NUL, which some databases cannot keep.
+/// The text of these bytes. It has no NUL, which some databases cannot keep.
+///
+/// ```
+/// use http_session_store::text::encode;
+///
+/// assert_eq!(encode(br#"{"a": 1}"#), r#"{"a": 1}"#);
+/// assert_eq!(encode(b"\xff\x0a"), r"\xff0a");
+/// ```
+#[must_use]
 pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.starts_with('\\') && !text.contains('\0') => Cow::Borrowed(text),
@@ -28,7 +50,8 @@ pub fn encode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The bytes of this text, if [`encode`] may have given it.
+/// The bytes of this text; `None` if [`encode`] cannot have given it.
+#[must_use]
 pub fn decode(text: &str) -> Option<Cow<'_, [u8]>> {
     let Some(digits) = text.strip_prefix("\\x") else {
         return (!text.starts_with('\\')).then_some(Cow::Borrowed(text.as_bytes()));
@@ -38,17 +61,20 @@ pub fn decode(text: &str) -> Option<Cow<'_, [u8]>> {
     pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect::<Option<Vec<u8>>>().map(Cow::Owned)
 }
 
-/// Fields as a JSON object: of each the name, and the text of its value as a string.
+/// Fields as a JSON object: each name, with the text of its value as a string.
+#[must_use]
 pub fn fields<'a>(fields: impl IntoIterator<Item = StoredField<'a>>) -> String {
     object(fields.into_iter().map(|field| (field.name, encode(field.value))))
 }
 
-/// The marks of the fields that have one, as a JSON object: `"sign_in"` or `"always"`.
+/// The marks of the fields that have one, as a JSON object: each name with `"sign_in"` or `"always"`.
+#[must_use]
 pub fn marks<'a>(fields: impl IntoIterator<Item = StoredField<'a>>) -> String {
     object(fields.into_iter().filter_map(|field| Some((field.name, Cow::Borrowed(mark(field.keep)?)))))
 }
 
-/// What [`marks`] says of a mark.
+/// The word for a mark in [`marks`].
+#[must_use]
 pub const fn mark(keep: Keep) -> Option<&'static str> {
     match keep {
         Keep::No => None,
@@ -58,51 +84,24 @@ pub const fn mark(keep: Keep) -> Option<&'static str> {
 }
 
 fn object<'a>(entries: impl Iterator<Item = (&'a str, Cow<'a, str>)>) -> String {
-    // Room for most.
-    let mut text = String::with_capacity(256);
-    text.push('{');
-    for (name, value) in entries {
-        if text.len() > 1 {
-            text.push(',');
-        }
-        push_string(&mut text, &encode(name.as_bytes()));
-        text.push(':');
-        push_string(&mut text, &value);
-    }
-    text.push('}');
-    text
+    let mut json = Vec::with_capacity(256);
+    let entries = entries.map(|(name, value)| (encode(name.as_bytes()), value));
+    // Strings, written to memory: there is no error that this could give.
+    let written = serde_json::Serializer::new(&mut json).collect_map(entries);
+    debug_assert!(written.is_ok());
+    String::from_utf8(json).unwrap_or_default()
 }
 
-/// As JSON: quotes, backslashes and control characters are escaped.
-fn push_string(text: &mut String, value: &str) {
-    text.push('"');
-    let mut rest = value;
-    // All of these are one byte, so no letter is cut in two.
-    while let Some(place) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\') || byte < b' ') {
-        let (plain, special) = rest.split_at(place);
-        text.push_str(plain);
-        let mut letters = special.chars();
-        match letters.next() {
-            Some('\n') => text.push_str("\\n"),
-            Some(letter @ ('"' | '\\')) => text.extend(['\\', letter]),
-            Some(control) => text.push_str(&format!("\\u{:04x}", u32::from(control))),
-            None => {}
-        }
-        rest = letters.as_str();
-    }
-    text.push_str(rest);
-    text.push('"');
-}
-
-/// Reads what [`fields`] and [`marks`] gave, after the database had it.
+/// Reads what [`fields`] and [`marks`] gave, after a database has kept it. If a name comes twice, the last one counts.
+///
+/// # Errors
+/// One of the texts is not such a JSON object.
 pub fn parse(fields: &str, marks: &str) -> Result<Fields, InvalidEntry> {
-    let (fields, mut marks) = (entries(fields)?, entries(marks)?);
-    // So that a record which somebody else wrote, with any number of them, takes no time either.
-    marks.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mark_of = |name| marks.binary_search_by(|(of, _)| of.cmp(name)).ok().and_then(|place| marks.get(place));
+    // Looked up by hash, so that a record with any number of fields, which somebody else may have written, takes linear time.
+    let (fields, marks) = (entries(fields)?, entries(marks)?.into_iter().collect::<HashMap<_, _>>());
     let mut stored = Vec::with_capacity(fields.len());
     for (name, value) in &fields {
-        let keep = match mark_of(name).map(|(_, mark)| mark.as_ref()) {
+        let keep = match marks.get(name).map(AsRef::as_ref) {
             None => Keep::No,
             Some("sign_in") => Keep::SignIn,
             Some("always") => Keep::Always,
@@ -126,6 +125,7 @@ fn decode_name(text: &str) -> Option<Cow<'_, str>> {
 
 type Entries<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
+/// The entries of an object in their order. By hand: for serde a list of pairs is no object, and a map loses the order.
 fn entries(json: &str) -> Result<Entries<'_>, InvalidEntry> {
     struct Object;
 
@@ -151,7 +151,7 @@ fn entries(json: &str) -> Result<Entries<'_>, InvalidEntry> {
     Ok(entries)
 }
 
-/// A string, borrowed where nothing in it is escaped.
+/// A string, borrowed if nothing in it is escaped: serde alone would copy every `Cow`.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn r16_what_is_no_object_of_strings_is_malformed() {
+    fn r16_what_is_not_an_object_of_strings_is_malformed() {
         for fields in [
             "",
             "{",
@@ -190,6 +190,7 @@ mod tests {
         }
         assert!(parse(r#"{"a":"1"}"#, r#"{"a":"never"}"#).is_err());
         assert!(parse(r#"{"a":"1"}"#, r#"{"b":"always"}"#).is_ok());
+        assert_eq!(parse(r#"{"a":"1","b":"2","a":"3"}"#, "{}").unwrap().find("a"), Some(b"3".as_slice()));
         let name = "n".repeat(1 << 16);
         assert!(parse(&format!(r#"{{"{name}":"1"}}"#), "{}").is_err(), "it would be lost in memory");
     }
@@ -208,7 +209,7 @@ mod tests {
             let stored = stored.iter().map(|(name, keep, value)| (name.as_str(), Keep::from_byte(*keep % 3), value.as_slice()));
             let block: Fields = stored.collect();
             let (json, kept) = (fields(block.iter()), marks(block.iter()));
-            prop_assert!(serde_json::from_str::<std::collections::HashMap<String, String>>(&json).is_ok());
+            prop_assert!(serde_json::from_str::<HashMap<String, String>>(&json).is_ok());
             prop_assert_eq!(parse(&json, &kept).unwrap(), block);
         }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use http_session_store::clock::ManualClock;
 use http_session_store::conformance::Suite;
 use http_session_store::error::{StoreError, StoreErrorKind};
-use http_session_store::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session_store::record::{Field, Lifetime, Patch, Record, VerifierHash};
 use http_session_store::{Blobs, Destroyed, Exclusive, Inserted, SessionId, SessionStore, Updated};
 
-/// Keeps bytes in a map, and never removes them by itself. Every call waits, so that others come in between.
+/// Keeps bytes in a map, and never removes them by itself. Every call waits, so that other calls come in between.
 #[derive(Clone, Default)]
 struct Shelf(Arc<Mutex<HashMap<SessionId, Vec<u8>>>>);
 
@@ -34,8 +34,7 @@ impl Blobs for Shelf {
     }
 }
 
-const MINUTE: Lifetime =
-    Lifetime { idle: Duration::from_secs(60), absolute: Duration::from_secs(60), extent: Extent::Extend };
+const MINUTE: Lifetime = Lifetime::new(Duration::from_secs(60), Duration::from_secs(60));
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_methods_keep_the_whole_contract() {
@@ -60,7 +59,7 @@ async fn r16_bytes_that_are_not_a_session_are_not_overwritten() {
     assert_eq!(store.insert(&id, &record, MINUTE).await.unwrap(), Inserted::Inserted);
 }
 
-/// A back-end whose writes take a while, and a caller who gives up in the middle of one: the next write is not overtaken.
+/// A back-end whose writes take a while. A caller gives up in the middle of one; it must not arrive after the next write.
 #[derive(Clone, Default)]
 struct Slow(Shelf);
 
@@ -89,8 +88,7 @@ async fn r9_a_write_whose_caller_is_gone_ends_before_the_next_one_begins() {
     assert_eq!(store.insert(&id, &record, MINUTE).await.unwrap(), Inserted::Inserted);
     let writes = |field: &'static Field| {
         let mut patch = Patch::unchanged(&record);
-        patch.result = Fields::from_iter([(field.name, Keep::No, b"1".as_slice())]);
-        patch.touched.push(field);
+        patch.set(field, Some(b"1"));
         patch
     };
     let (first, second) = (writes(&FIRST), writes(&SECOND));

@@ -8,8 +8,8 @@ use http_session_store::SessionId;
 use http_session_store::clock::{Clock, ManualClock, SystemClock};
 use http_session_store::error::{StoreError, StoreErrorKind};
 use http_session_store::record::{
-    Ages, Epoch, Extent, Fields, Keep, Lifetime, OnConflict, Patch, RawJson, Record, TOMBSTONE_LIFETIME,
-    VerifierChange, VerifierHash,
+    Epoch, Extent, Fields, Keep, Lifetime, OnConflict, Patch, RawJson, Record, TOMBSTONE_LIFETIME, VerifierChange,
+    VerifierHash,
 };
 use http_session_store::{
     Cursor, Destroyed, EnumerateSessions, Generation, IndexSessions, Inserted, LINK_GRACE, Page, SessionStore, Touched,
@@ -34,14 +34,14 @@ struct Slot {
 pub struct Flawed {
     flaw: Flaw,
     pub clock: ManualClock,
-    /// What it goes by: the clock above, or one that runs by itself.
+    /// The clock in use: the one above, or a clock that runs by itself.
     time: Arc<dyn Clock>,
     room: usize,
     slots: Arc<Mutex<HashMap<SessionId, Slot>>>,
     index: Arc<Mutex<HashMap<Vec<u8>, Links>>>,
 }
 
-/// What is known of an identity: its generation, and since and until when each id is linked.
+/// The generation of an identity, and for each id since when and until when it is linked.
 #[derive(Default)]
 struct Links {
     generation: Generation,
@@ -55,12 +55,12 @@ impl Flawed {
         Self { flaw, clock, time, room: usize::MAX, slots: Arc::default(), index: Arc::default() }
     }
 
-    /// By a clock that runs.
+    /// With a clock that runs by itself.
     pub fn running(flaw: Flaw) -> Self {
         Self { time: Arc::new(SystemClock::new()), ..Self::new(flaw) }
     }
 
-    /// Another one, with the same flaw, for few sessions.
+    /// Another store with the same flaw, with room for few sessions.
     pub fn small(&self) -> Self {
         Self { room: 8, slots: Arc::default(), ..self.clone() }
     }
@@ -80,7 +80,7 @@ impl Flawed {
         id.clone()
     }
 
-    /// The slot of an id while it lives.
+    /// The slot of an id, if it is live.
     fn live(&self, slots: &HashMap<SessionId, Slot>, id: &SessionId) -> Option<Slot> {
         slots.get(&self.key(id)).filter(|slot| self.has(Flaw::NeverExpires) || slot.end > self.now()).cloned()
     }
@@ -89,7 +89,7 @@ impl Flawed {
         self.slots.lock().unwrap().insert(self.key(id), slot);
     }
 
-    /// What the storage makes of a record.
+    /// The record as the storage keeps it.
     fn kept(&self, mut record: Record) -> Record {
         let fields = |keep: &dyn Fn(Keep) -> Keep, value: &dyn Fn(&[u8]) -> Vec<u8>| -> Fields {
             let fields: Vec<_> = record.fields.iter().map(|it| (it.name, keep(it.keep), value(it.value))).collect();
@@ -114,20 +114,23 @@ impl Flawed {
     fn shown(&self, slot: &Slot) -> Record {
         let now = self.now();
         let age = |since: Duration| if self.has(Flaw::AgesStandStill) { Duration::ZERO } else { now - since.min(now) };
-        let ages = Ages {
-            created: age(slot.created),
-            identity: age(slot.identity),
-            verifier: age(slot.verifier),
-            touched: age(slot.touched),
-        };
-        Record { ages, expires_in: slot.end.saturating_sub(now), ..slot.record.clone() }
+        let mut record = slot.record.clone();
+        record.ages.created = age(slot.created);
+        record.ages.identity = age(slot.identity);
+        record.ages.verifier = age(slot.verifier);
+        record.ages.touched = age(slot.touched);
+        record.expires_in = slot.end.saturating_sub(now);
+        record
     }
 
     fn extend(&self, slot: &mut Slot, lifetime: Lifetime) {
-        let now = self.now();
-        let extent = if self.has(Flaw::SetNeverShortens) { Extent::Extend } else { lifetime.extent };
-        let absolute = if self.has(Flaw::AbsoluteEndIgnored) { Duration::MAX } else { lifetime.absolute };
-        let lifetime = Lifetime { absolute, extent, ..lifetime };
+        let (now, mut lifetime) = (self.now(), lifetime);
+        if self.has(Flaw::SetNeverShortens) {
+            lifetime.extent = Extent::Extend;
+        }
+        if self.has(Flaw::AbsoluteEndIgnored) {
+            lifetime.absolute = Duration::MAX;
+        }
         let left = lifetime.time_left(slot.end.saturating_sub(now), now.saturating_sub(slot.identity));
         slot.end = now.saturating_add(left);
         if !lifetime.idle.is_zero() || self.has(Flaw::UnchangedIsActivity) {
@@ -167,16 +170,16 @@ impl Flawed {
             shown.fields = patch.base.clone();
         }
         if self.has(Flaw::WritesBeforeConflict) {
-            let unconditional =
-                patch.changes().filter(|change| !change.conditional).map(|change| change.field).collect();
-            let mut early = patch.clone();
-            early.touched = unconditional;
-            slot.record.fields = early.merge_into(&slot.record.fields).unwrap();
+            let mut early = Patch::unchanged(&slot.record);
+            for change in patch.changes().filter(|change| !change.conditional) {
+                early.set(change.field, change.value);
+            }
+            slot.record.fields = early.result;
         }
         Updated::Conflict(Box::new(shown))
     }
 
-    /// The patch as a store with some flaws understands it.
+    /// The patch as a store with this flaw understands it.
     fn misread(&self, patch: &Patch, record: &Record) -> Patch {
         let mut patch = patch.clone();
         match self.flaw {
@@ -203,7 +206,7 @@ impl Flawed {
         patch
     }
 
-    /// What a store with some flaws makes of a record after a patch.
+    /// What a store with this flaw does to a record after a patch.
     fn distort(&self, record: &mut Record, before: &Record, patch: &Patch) {
         let renews = matches!(patch.verifier, VerifierChange::Renew { .. });
         match self.flaw {
@@ -230,7 +233,7 @@ fn normal(value: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Time for others, between two halves of what should be one.
+/// Time for other calls, between the two halves of a write that should be one.
 async fn gap() {
     std::thread::sleep(Duration::from_micros(200));
     tokio::task::yield_now().await;
@@ -269,7 +272,8 @@ impl SessionStore for Flawed {
                 return Ok(Inserted::Taken);
             }
         }
-        let record = Record { revision: 0, ..self.kept(record.clone()) };
+        let mut record = self.kept(record.clone());
+        record.revision = 0;
         let born = |age: Duration| if self.has(Flaw::InsertKeepsGivenAges) { now.saturating_sub(age) } else { now };
         let mut slot = Slot {
             created: born(record.ages.created),
@@ -302,7 +306,8 @@ impl SessionStore for Flawed {
         let found = self.live(&self.slots.lock().unwrap(), id);
         let Some(mut slot) = found else {
             if self.has(Flaw::UpdateCreates) {
-                let record = Record { fields: patch.result.clone(), ..Record::new(VerifierHash([7; 32])) };
+                let mut record = Record::new(VerifierHash([7; 32]));
+                record.fields = patch.result.clone();
                 let _ = self.insert(id, &record, lifetime).await?;
             }
             return Ok(Updated::Missing);
@@ -316,8 +321,9 @@ impl SessionStore for Flawed {
             }
             Flaw::TornWrite => {
                 let answer = self.apply(&mut slot, patch, lifetime);
-                let half = Record { epoch: patch.epoch, identity: None, ..slot.record.clone() };
-                self.put(id, Slot { record: half, ..slot.clone() });
+                let mut half = slot.clone();
+                (half.record.epoch, half.record.identity) = (patch.epoch, None);
+                self.put(id, half);
                 gap().await;
                 self.put(id, slot);
                 Ok(answer)

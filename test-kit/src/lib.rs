@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
     reason = "a test may panic, and nobody else links to it"
 )]
 
@@ -27,14 +28,14 @@ use std::sync::OnceLock;
 
 use http_session_store::conformance::{Outcome, Report};
 
-/// No check was left out.
+/// Every check was kept, and not one was skipped.
 pub fn assert_all_kept(report: &Report) {
     report.assert();
     let skipped = report.findings().iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_)));
     assert_eq!(skipped.map(|finding| finding.sentence).collect::<Vec<_>>(), [""; 0]);
 }
 
-/// A name that no other test has, in no other process, nor in one before: in containers their numbers are the same.
+/// A name that no other test has, in this process or another. It is random, since in containers process ids repeat.
 pub fn name_of(test: &str) -> String {
     static RANDOM: OnceLock<u64> = OnceLock::new();
     format!("test_{test}_{:016x}", RANDOM.get_or_init(rand::random))

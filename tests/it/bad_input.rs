@@ -3,7 +3,7 @@
 use http::header::{COOKIE, HeaderValue};
 use http::{Method, StatusCode};
 use http_session::SessionData;
-use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Record};
+use http_session::record::{Fields, Keep, Lifetime, RawJson, Record};
 use http_session::{Session, SessionStore as _};
 use proptest::prelude::*;
 
@@ -151,14 +151,12 @@ async fn tamper(rig: &Rig, fields: Fields, identity: Option<&[u8]>, cookie: Opti
     let record = rig.record(&id).await.unwrap();
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
-    let record = Record {
-        epoch: record.epoch,
-        identity: identity.map(RawJson::new),
-        cookie: cookie.map(RawJson::new),
-        fields,
-        ..Record::new(record.verifier)
-    };
-    let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+    let epoch = record.epoch;
+    let mut record = Record::new(record.verifier).with_fields(fields);
+    record.epoch = epoch;
+    record.identity = identity.map(RawJson::new);
+    record.cookie = cookie.map(RawJson::new);
+    let lifetime = Lifetime::new(minutes(60), minutes(600));
     let _ = rig.store.inner.store().insert(&id, &record, lifetime).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! The public suite of the store contract: clean on every honest store, and loud on every broken one.
+//! The public suite of the store contract: it passes every honest store, and finds every broken store.
 
 #[path = "../../examples/bucket_store.rs"]
 #[expect(dead_code, reason = "its `main`")]
@@ -56,7 +56,7 @@ async fn an_honest_store_is_clean() {
     suite.enumerates().clears().indexes().run().await.assert();
 }
 
-/// The store of the guide for authors of stores.
+/// The store in the guide for authors of stores.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_store_of_the_guide_keeps_every_rule() {
     let clock = ManualClock::new();
@@ -85,7 +85,7 @@ async fn r7_broken_stores_are_found_by_waiting_too() {
     }
 }
 
-/// Every wait takes longer here than a session lives.
+/// Here every wait takes longer than a session lives.
 #[tokio::test]
 async fn a_machine_that_stands_still_is_no_broken_store() {
     let suite = Suite::new(MemoryStore::new()).tick(Duration::from_micros(50)).only("R7");
@@ -233,7 +233,7 @@ async fn a_suite_that_checks_nothing_does_not_pass() {
     assert!(catch_unwind(AssertUnwindSafe(|| report.assert())).is_err());
 }
 
-/// What the suite leaves behind are tombstones.
+/// The suite leaves only tombstones behind.
 #[tokio::test]
 async fn the_suite_destroys_its_sessions() {
     use http_session::store::EnumerateSessions as _;
@@ -241,11 +241,7 @@ async fn the_suite_destroys_its_sessions() {
     let other = SessionId::try_from("somebody's own").unwrap();
     let record = http_session::record::Record::new(http_session::record::VerifierHash([7; 32]));
     let day = Duration::from_secs(86_400);
-    let lifetime = http_session::record::Lifetime {
-        idle: 30 * day,
-        absolute: 30 * day,
-        extent: http_session::record::Extent::Extend,
-    };
+    let lifetime = http_session::record::Lifetime::new(30 * day, 30 * day);
     let _ = store.insert(&other, &record, lifetime).await.unwrap();
     suite(store.clone(), clock).enumerates().express().run().await.assert();
     assert_eq!(store.ids(None, 1000).await.unwrap().ids, [other]);

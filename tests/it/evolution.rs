@@ -6,7 +6,7 @@ mod turns;
 mod versions;
 
 use http::StatusCode;
-use http_session::record::{Extent, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
+use http_session::record::{Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
 use http_session::{Session, SessionStore as _};
 
 use crate::support::{Browser, Events, Rig, Visit, minutes};
@@ -70,7 +70,7 @@ async fn write(rig: &Rig, fields: &[(&str, &str)], identity: Option<&str>) {
     if let Some(identity) = identity {
         patch.identity = IdentityChange::Set(RawJson::new(identity.as_bytes()));
     }
-    let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+    let lifetime = Lifetime::new(minutes(60), minutes(600));
     let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{Method, Request, StatusCode};
 use http_session::error::{SaveError, StoreErrorKind};
-use http_session::record::{Extent, Lifetime, Patch, RawJson};
+use http_session::record::{Lifetime, Patch, RawJson};
 use http_session::{Session, SessionStore as _};
 
 use crate::support::{Browser, Call, Events, Fault, Numbers, Rig, Visit, Watch, minutes, poll_once, seconds, settle};
@@ -196,7 +196,7 @@ async fn mixed_load(watch: &mut Watch, rig: &Rig, fault: Option<(Call, Fault)>) 
     for id in rig.ids().await {
         let mut patch = Patch::unchanged(&rig.record(&id).await.unwrap());
         patch.cookie = Some(Some(RawJson::new(br#"{"domain":"s3cret-attribute.com","httpOnly":false}"#)));
-        let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+        let lifetime = Lifetime::new(minutes(60), minutes(600));
         let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
     }
     if let Some((call, fault)) = fault {

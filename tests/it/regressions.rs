@@ -320,7 +320,7 @@ fn debug_of_a_change_tells_no_value() {
     }
     static FIELD: http_session::record::Field = http_session::record::Field::new("card");
     let mut patch = http_session::record::Patch::default();
-    patch.touched.push(&FIELD);
+    patch.write(&FIELD);
     patch.result = [("card", http_session::record::Keep::No, b"4242".as_slice())].into_iter().collect();
     let shown = takes(patch.changes().next().unwrap());
     assert!(!shown.contains("52, 50"), "{shown}");

@@ -6,13 +6,13 @@ use rand::RngExt as _;
 
 use crate::error::MergeConflict;
 use crate::record::{
-    Clear, Extent, Field, Fields, IdentityChange, Keep, Lifetime, OnConflict, Patch, RawJson, Record, VerifierChange,
+    Clear, Field, Fields, IdentityChange, Keep, Lifetime, OnConflict, Patch, RawJson, Record, VerifierChange,
     VerifierHash,
 };
 
 /// Joined by adding.
 pub(super) static COUNT: Field = Field::new("count").merge(add);
-/// Joined by writing down what the merge rule was given.
+/// Joined by writing down the arguments of the merge rule.
 pub(super) static WITNESS: Field = Field::new("witness").merge(write_down);
 /// Never joined.
 pub(super) static ONCE: Field = Field::new("once").merge(refuse);
@@ -20,7 +20,7 @@ pub(super) static ONCE: Field = Field::new("once").merge(refuse);
 pub(super) static NOTE: Field = Field::new("note");
 pub(super) static CART: Field = Field::new("cart").keep(Keep::SignIn);
 pub(super) static THEME: Field = Field::new("theme").keep(Keep::Always);
-/// Has had other names.
+/// Has older names.
 pub(super) static TITLE: Field = Field::new("title").aliases(&["heading", "caption"]);
 
 fn add(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Vec<u8>, MergeConflict> {
@@ -73,7 +73,7 @@ pub(super) fn with_fields<'a>(record: &Record, fields: impl IntoIterator<Item = 
     Record { fields: fields.into_iter().collect(), ..record.clone() }
 }
 
-/// Bytes of any value and of some length.
+/// Random bytes of a random length.
 pub(super) fn noise(longest: usize) -> Vec<u8> {
     let mut rng = rand::rng();
     let length = rng.random_range(0..=longest);
@@ -87,16 +87,12 @@ pub(super) fn change(loaded: &Record, changes: &[(&'static Field, Option<&[u8]>)
 
 /// A change of fields after clearing those that do not outlive a change of identity.
 pub(super) fn change_and_clear(loaded: &Record, clear: Clear, changes: &[(&'static Field, Option<&[u8]>)]) -> Patch {
-    let written = |name: &str| changes.iter().any(|(field, _)| field.owns(name));
-    let kept = loaded.fields.iter().filter(|field| !written(field.name) && clear.keeps(field.keep));
-    let kept = kept.map(|field| (field.name, field.keep, field.value));
-    let new = changes.iter().filter_map(|(field, value)| Some((field.name, field.keep, (*value)?)));
-    Patch {
-        result: kept.chain(new).collect(),
-        touched: changes.iter().map(|(field, _)| *field).collect(),
-        clear,
-        ..Patch::unchanged(loaded)
+    let kept = loaded.fields.iter().filter(|field| clear.keeps(field.keep));
+    let mut patch = Patch { result: kept.collect(), clear, ..Patch::unchanged(loaded) };
+    for (field, value) in changes {
+        patch.set(field, *value);
     }
+    patch
 }
 
 pub(super) fn add_one(loaded: &Record) -> Patch {
@@ -115,7 +111,7 @@ pub(super) fn renew(loaded: &Record, current: VerifierHash) -> Patch {
     Patch { verifier: VerifierChange::Renew { current, new: hash() }, ..Patch::unchanged(loaded) }
 }
 
-/// What the middleware makes of a sign-in: all of it in one patch (R5).
+/// A sign-in as the middleware writes it: all of it in one patch.
 pub(super) fn sign_in(loaded: &Record, user: &[u8]) -> Patch {
     let clear = if loaded.identity.is_none() { Clear::SignIn } else { Clear::Identity };
     Patch {
@@ -134,10 +130,9 @@ pub(super) fn sign_out(loaded: &Record) -> Patch {
 }
 
 /// Longer than any run of the suite.
-pub(super) const LONG: Lifetime =
-    Lifetime { idle: Duration::from_secs(3600), absolute: Duration::from_secs(24 * 3600), extent: Extent::Extend };
+pub(super) const LONG: Lifetime = Lifetime::new(Duration::from_secs(3600), Duration::from_secs(24 * 3600));
 
-/// The parts of two records that a store keeps, ages and time left apart; the first part that is not the same.
+/// The first part of two records that is not the same, of all that a store keeps except ages and time left.
 pub(super) fn difference(found: &Record, expected: &Record) -> Option<String> {
     let parts = [
         ("the epoch", found.epoch == expected.epoch),
@@ -153,13 +148,13 @@ pub(super) fn difference(found: &Record, expected: &Record) -> Option<String> {
 
 fn different_field(found: &Fields, expected: &Fields) -> Option<String> {
     for field in expected.iter() {
-        match found.entry(field.name) {
+        match found.field(field.name) {
             None => return Some(format!("the field {:?}, which is gone,", field.name)),
             Some(other) if other.keep != field.keep => return Some(format!("the keep mark of {:?}", field.name)),
             Some(other) if other.value != field.value => return Some(format!("the value of {:?}", field.name)),
             Some(_) => {}
         }
     }
-    let extra = found.iter().find(|field| expected.entry(field.name).is_none());
+    let extra = found.iter().find(|field| expected.field(field.name).is_none());
     extra.map(|field| format!("the field {:?}, which should not be there,", field.name))
 }

@@ -4,14 +4,19 @@ use std::fmt;
 
 use crate::error::StoreError;
 
-/// What a run of the [`Suite`](super::Suite) found: one [`Finding`] for each check. `Display` is a listing.
+/// What a run of the [`Suite`](super::Suite) found: one [`Finding`] for each check.
+///
+/// `Display` lists every check that did not pass, and counts the others.
 ///
 /// ```
-/// # use http_session_store::{MemoryStore, conformance::Suite};
+/// # use http_session_store::{MemoryStore, conformance::{Outcome, Suite}};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let report = Suite::new(MemoryStore::new()).only("R8").run().await;
 /// println!("{report}");
 /// report.assert();
+/// for finding in report.findings() {
+///     assert!(finding.rule == "R8" && matches!(finding.outcome, Outcome::Kept));
+/// }
 /// # });
 /// # Ok::<_, std::io::Error>(())
 /// ```
@@ -22,46 +27,29 @@ pub struct Report {
 }
 
 /// What one check found.
-///
-/// ```
-/// # use http_session_store::{MemoryStore, conformance::{Outcome, Suite}};
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// # let report = Suite::new(MemoryStore::new()).only("R8").run().await;
-/// for finding in report.findings() {
-///     assert!(finding.rule == "R8" && matches!(finding.outcome, Outcome::Kept));
-/// }
-/// # });
-/// # Ok::<_, std::io::Error>(())
-/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The [rule](crate::guide::rules)'s id; `enumerate` for what [`EnumerateSessions`](crate::EnumerateSessions)
-    /// promises.
+    /// The id of the rule, as in the manual's chapter about rules; `enumerate` for what
+    /// [`EnumerateSessions`](crate::EnumerateSessions) promises.
     pub rule: &'static str,
     /// What must hold, in a sentence.
     pub sentence: &'static str,
-    /// Whether it does.
+    /// Whether it does hold.
     pub outcome: Outcome,
 }
 
 /// Whether a store keeps a rule.
-///
-/// ```
-/// use http_session_store::conformance::Outcome;
-///
-/// assert_eq!(Outcome::Skipped("the store does not touch").to_string(), "skipped: the store does not touch");
-/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It does.
     Kept,
-    /// It does not: what was seen instead. Values in it are the suite's own, never those of a user.
+    /// It does not. Says what the suite saw instead. Values in the text are the suite's own, never those of a user.
     Broken(String),
-    /// A call failed where it should have answered, so nobody can tell.
+    /// A call returned an error instead of an answer.
     Failed(StoreError),
-    /// Could not be checked here; the reason.
+    /// It could not be checked here. Says why.
     Skipped(&'static str),
 }
 
@@ -77,30 +65,12 @@ impl Report {
     }
 
     /// All checks, in the order of the suite.
-    ///
-    /// ```
-    /// # use http_session_store::{MemoryStore, conformance::Suite};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let report = Suite::new(MemoryStore::new()).only("R8").run().await;
-    /// assert!(!report.findings().is_empty());
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
     /// The checks that the store does not pass: rules it breaks, and calls that failed.
-    ///
-    /// ```
-    /// # use http_session_store::{MemoryStore, conformance::Suite};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let report = Suite::new(MemoryStore::new()).only("R8").run().await;
-    /// assert_eq!(report.faults().count(), 0);
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
     pub fn faults(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.outcome.is_fault())
     }
@@ -108,16 +78,7 @@ impl Report {
     /// The last line of a test of a store.
     ///
     /// # Panics
-    /// The store breaks a rule, or a call failed. The message lists which. It also panics when nothing was checked.
-    ///
-    /// ```
-    /// # use http_session_store::{MemoryStore, conformance::Suite};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let report = Suite::new(MemoryStore::new()).only("R8").run().await;
-    /// report.assert();
-    /// # });
-    /// # Ok::<_, std::io::Error>(())
-    /// ```
+    /// The store breaks a rule, or a call failed; the message lists them. It also panics if nothing was checked.
     #[track_caller]
     pub fn assert(&self) {
         let kept = self.findings.iter().filter(|finding| matches!(finding.outcome, Outcome::Kept)).count();

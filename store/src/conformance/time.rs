@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 /// How time passes.
 pub(super) enum Time {
-    /// It does by itself; the suite waits.
+    /// By itself; the suite waits.
     Real { start: Instant },
     /// The store's clock stands still until it is advanced.
     Manual { advance: Box<dyn Fn(Duration) + Send + Sync>, passed: Mutex<Duration> },
 }
 
-/// When a call to the store took place: somewhere between two looks at the suite's own clock.
+/// When a call to the store took place: between these two times of the suite's own clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) before: Duration,
@@ -20,7 +20,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// So much later.
+    /// Later by this time.
     pub(super) fn plus(self, time: Duration) -> Self {
         Self { before: self.before.saturating_add(time), after: self.after.saturating_add(time) }
     }

@@ -9,48 +9,38 @@ use crate::record::{Epoch, Fields, RawJson, VerifierHash};
 const NAME: &[u8; 3] = b"hsr";
 const VERSION: u8 = 1;
 
-// Which of the values that need not be there are there.
+// Which of the optional values follow.
 const PREVIOUS: u8 = 1;
 const IDENTITY: u8 = 2;
 const COOKIE: u8 = 4;
 
-/// The bytes of what an entry always has: name, version, marks, two epochs, a hash, five moments, a length.
-const LEAST: usize = 3 + 1 + 1 + 2 * 8 + 32 + 5 * 12 + 8;
+/// The bytes of the values that an entry always has: name, version, marks, two epochs, a hash, five moments, a length.
+const FIXED_BYTES: usize = 3 + 1 + 1 + 2 * 8 + 32 + 5 * 12 + 8;
 
 /// As bytes, for stores that keep an entry in a file, a blob or one value.
 impl Entry {
     /// The whole entry. [`from_bytes`](Self::from_bytes) reads it, in this and every later version of this crate.
     ///
-    /// Numbers are little endian; a moment is whole seconds (8 bytes) and nanoseconds (4) on the store's clock; a text is its
+    /// Numbers are little endian. A moment is whole seconds (8 bytes) and nanoseconds (4) on the store's clock. A text is its
     /// length (8) and its bytes.
     ///
-    /// | | bytes |
+    /// | value | bytes |
     /// |---|---|
     /// | `hsr`, then the version, 1 | 4 |
-    /// | what is there: 1 a previous verifier, 2 an identity, 4 cookie attributes | 1 |
+    /// | which optional values follow: 1 a previous verifier, 2 an identity, 4 cookie attributes | 1 |
     /// | epoch, epoch of the identity | 8 each |
-    /// | SHA-256 of the verifier; zeros: a tombstone | 32 |
-    /// | SHA-256 of the previous verifier | 32, or none |
+    /// | SHA-256 of the verifier; zeros in a tombstone | 32 |
+    /// | SHA-256 of the previous verifier | 32, optional |
     /// | moments: created, identity, verifier, touched, end | 12 each |
-    /// | identity, JSON | text, or none |
-    /// | cookie attributes, JSON | text, or none |
+    /// | identity, JSON | text, optional |
+    /// | cookie attributes, JSON | text, optional |
     /// | fields: for each its mark (1), length of the name (2), length of the value (4), name, value as JSON | text |
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// let entry = Entry::new(&record, lifetime, now);
-    /// assert!(entry.to_bytes().starts_with(b"hsr\x01"));
-    /// ```
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let marks = if self.previous.is_some() { PREVIOUS } else { 0 }
             | if self.identity.is_some() { IDENTITY } else { 0 }
             | if self.cookie.is_some() { COOKIE } else { 0 };
-        let mut bytes = Vec::with_capacity(LEAST + 32 + 8 + 8 + self.size());
+        let mut bytes = Vec::with_capacity(FIXED_BYTES + 32 + 8 + 8 + self.size());
         bytes.extend_from_slice(NAME);
         bytes.extend_from_slice(&[VERSION, marks]);
         bytes.extend_from_slice(&self.epoch.0.to_le_bytes());
@@ -74,18 +64,15 @@ impl Entry {
     /// Reads what [`to_bytes`](Self::to_bytes) gave.
     ///
     /// # Errors
-    /// The bytes are no entry, are cut off or go on behind it, or were written by a later version of this crate. As a
-    /// [`StoreError`](crate::error::StoreError) that is [`Corrupt`](crate::error::StoreErrorKind::Corrupt).
+    /// The bytes are not an entry, are cut off, have more bytes after them, or were written by a later version of this crate. As
+    /// a [`StoreError`](crate::error::StoreError) this is [`Corrupt`](crate::error::StoreErrorKind::Corrupt).
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use http_session_store::{record::*, *};
     /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// let entry = Entry::new(&record, lifetime, now);
+    /// let entry = Entry::new(&record, Lifetime::new(day, 30 * day), 20_000 * day);
     /// assert_eq!(Entry::from_bytes(&entry.to_bytes())?, entry);
-    /// assert!(Entry::from_bytes(b"hsr").is_err());
     /// # Ok::<_, http_session_store::error::InvalidEntry>(())
     /// ```
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidEntry> {

@@ -1,8 +1,8 @@
-//! A record as a store keeps it, and the contract for it as pure functions of the time.
+//! A record as a store keeps it, and the contract for one record as pure functions of the time.
 
 use std::time::Duration;
 
-use super::{Destroyed, Touched, Updated};
+use crate::answer::{Destroyed, Touched, Updated};
 use crate::record::{
     Ages, Epoch, Fields, Lifetime, Patch, RawJson, Record, TOMBSTONE_LIFETIME, VerifierChange, VerifierHash,
 };
@@ -11,125 +11,63 @@ mod encoding;
 #[cfg(test)]
 mod tests;
 
-/// A record as a store keeps it, with moments on the store's clock instead of ages, and what the contract says of one record.
+/// A record as a store keeps it, with moments on the store's clock instead of ages, and the contract for one record.
 ///
 /// A store that keeps whole records (in memory, in files, as values in a key-value store that compares and swaps) finds the entry
-/// under the id, asks it, and puts it back when the answer says that something was written. Then it holds R4, R6, R7, R8 and
-/// R9 as `MemoryStore` does, which is made of entries too. To the store is left what takes more than one record: that nobody
-/// else writes in between, and room.
+/// under the id, calls its method, and puts it back if the answer says that something was written. `MemoryStore` does that
+/// too. Only two things are left to the store: that nobody else writes in between, and room. The
+/// [documentation of the crate](crate) has an example.
 ///
-/// `now` is the time since a moment of the store's choice that stays the same: of an
-/// [`elapsed`](crate::clock::Clock::elapsed) where the store ends with its process, of the Unix epoch otherwise. Where the
-/// clock goes back, ages are shown as zero and sessions live longer by as much.
+/// `now` is the time since a moment of the store's choice that stays the same: [`Clock::elapsed`](crate::clock::Clock::elapsed)
+/// if the store ends with its process, otherwise [`Clock::unix`](crate::clock::Clock::unix). If the clock goes back, ages are
+/// shown as zero, and sessions live longer by as much.
 ///
-/// ```
-/// use std::collections::HashMap;
-/// use std::sync::{Mutex, PoisonError};
-/// use std::time::Duration;
+/// # Columns
 ///
-/// use http_session_store::SessionId;
-/// use http_session_store::clock::{Clock, SystemClock};
-/// use http_session_store::error::StoreError;
-/// use http_session_store::record::{Epoch, Lifetime, Patch, Record};
-/// use http_session_store::{Destroyed, Entry, Inserted, SessionStore, Touched, Updated};
-///
-/// /// Bytes under a key: here in a map, elsewhere in a bucket or a directory.
-/// struct Blobs {
-///     clock: SystemClock,
-///     blobs: Mutex<HashMap<SessionId, Vec<u8>>>,
-/// }
-///
-/// impl Blobs {
-///     /// Asks the entry of an id, if it is live, and keeps what the answer made of it.
-///     fn ask<T>(&self, id: &SessionId, ask: impl FnOnce(&mut Option<Entry>, Duration) -> T) -> Result<T, StoreError> {
-///         let now = self.clock.unix();
-///         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-///         let entry = blobs.get(id).map(|bytes| Entry::from_bytes(bytes)).transpose()?;
-///         let mut entry = entry.filter(|entry| entry.is_live(now));
-///         let answer = ask(&mut entry, now);
-///         match entry {
-///             Some(entry) => _ = blobs.insert(id.clone(), entry.to_bytes()),
-///             None => _ = blobs.remove(id),
-///         }
-///         Ok(answer)
-///     }
-/// }
-///
-/// impl SessionStore for Blobs {
-///     async fn load(&self, id: &SessionId) -> Result<Option<Record>, StoreError> {
-///         self.ask(id, |entry, now| entry.as_ref().map(|entry| entry.record(now)))
-///     }
-///
-///     async fn insert(&self, id: &SessionId, record: &Record, lifetime: Lifetime) -> Result<Inserted, StoreError> {
-///         self.ask(id, |entry, now| match entry {
-///             Some(_) => Inserted::Taken,
-///             None => {
-///                 *entry = Some(Entry::new(record, lifetime, now));
-///                 Inserted::Inserted
-///             }
-///         })
-///     }
-///
-///     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-///         self.ask(id, |entry, now| match entry {
-///             Some(entry) => entry.update(patch, lifetime, now),
-///             None => Updated::Missing,
-///         })
-///     }
-///
-///     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {
-///         self.ask(id, |entry, now| match entry {
-///             Some(entry) => entry.touch(epoch, lifetime, now),
-///             None => Touched::Missing,
-///         })
-///     }
-///
-///     async fn destroy(&self, id: &SessionId, epoch: Option<Epoch>) -> Result<Destroyed, StoreError> {
-///         self.ask(id, |entry, now| match entry {
-///             Some(entry) => entry.destroy(epoch, now),
-///             None => Destroyed::Missing,
-///         })
-///     }
-/// }
-/// ```
+/// The fields are public, and the struct is exhaustive on purpose. A store that keeps each value in a column of its own builds
+/// and destructures an entry; the compiler then points it to a value that is new.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a store that keeps each value in a column must notice a new one")]
 pub struct Entry {
-    // Open to the stores that keep each in a column of its own.
+    /// The epoch that a write must name.
     pub epoch: Epoch,
+    /// The epoch in which the identity's value last changed.
     pub identity_epoch: Epoch,
+    /// Hash of the current verifier; [`VerifierHash::NONE`] in a tombstone.
     pub verifier: VerifierHash,
+    /// Hash of the verifier before it, while that is still valid.
     pub previous: Option<VerifierHash>,
+    /// Who is signed in, as raw JSON.
     pub identity: Option<RawJson>,
+    /// The session's own cookie attributes, as a JSON object.
     pub cookie: Option<RawJson>,
+    /// The user's fields.
     pub fields: Fields,
+    /// When things happened.
     pub moments: Moments,
+    /// The moment from which it is no longer [live](Self::is_live), on the store's clock.
     pub end: Duration,
 }
 
-/// When things happened, on the store's clock; for each, [`Ages`] has the time since.
+/// When things happened, on the store's clock. [`Ages`] has the time since. Exhaustive for the same reason as [`Entry`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a store that keeps each value in a column must notice a new one")]
 pub struct Moments {
+    /// The session was created.
     pub created: Duration,
+    /// The identity was last set, changed, affirmed or removed; the session was created if it never was.
     pub identity: Duration,
+    /// The verifier last changed; in a tombstone, the session was destroyed.
     pub verifier: Duration,
+    /// The last insert, update or touch that extended the session.
     pub touched: Duration,
 }
 
 impl Entry {
-    /// A record that is inserted now: of its ages everything begins now, and it ends as the lifetime says. The record's own ages,
-    /// time left and revision are ignored.
+    /// A record that is inserted now: all of its ages begin now, and it ends as the lifetime says. The record's own ages, time
+    /// left and revision are ignored.
     ///
-    /// An insert is this, where there is no entry or one that is no longer [live](Self::is_live) (R8).
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// let entry = Entry::new(&record, lifetime, now);
-    /// assert_eq!(entry.end(), now + day);
-    /// ```
+    /// This is the insert of a store, if it has no [live](Self::is_live) entry under the id.
     #[must_use]
     pub fn new(record: &Record, lifetime: Lifetime, now: Duration) -> Self {
         let moments = Moments { created: now, identity: now, verifier: now, touched: now };
@@ -142,19 +80,8 @@ impl Entry {
         Self { epoch, identity_epoch, verifier, previous, identity, cookie, fields, moments, end }
     }
 
-    /// The record as it is now, with its ages and time left, or the tombstone: what a load gives where the entry is
-    /// [live](Self::is_live). Shares all values. Its revision is zero.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// let entry = Entry::new(&record, lifetime, now);
-    /// let record = entry.record(now + day / 3);
-    /// assert_eq!((record.ages.created, record.expires_in), (day / 3, day - day / 3));
-    /// ```
+    /// The record, or the tombstone, with its ages and time left: this is the answer to a load if the entry is
+    /// [live](Self::is_live). It shares all values. Its revision is zero.
     #[must_use]
     pub fn record(&self, now: Duration) -> Record {
         Record {
@@ -176,100 +103,53 @@ impl Entry {
         }
     }
 
-    /// Whether this is still there: a session that has not expired, or its tombstone. An entry that is not may be removed.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// let entry = Entry::new(&record, lifetime, now);
-    /// assert!(entry.is_live(now) && !entry.is_live(now + day));
-    /// ```
+    /// Whether it still counts: a session that has not expired, or its tombstone. Any other entry may be removed.
     #[must_use]
     pub fn is_live(&self, now: Duration) -> bool {
         self.end > now
     }
 
-    /// The moment from which it is no longer [live](Self::is_live), on the store's clock: for a time to live or a queue.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// let entry = Entry::new(&record, lifetime, now);
-    /// let time_to_live = entry.end().saturating_sub(now);
-    /// # assert_eq!(time_to_live, day);
-    /// ```
+    /// The moment from which it is no longer [live](Self::is_live), on the store's clock. A storage that removes by itself gets
+    /// `entry.end().saturating_sub(now)` as its time to live.
     #[must_use]
     pub const fn end(&self) -> Duration {
         self.end
     }
 
-    /// Whether this is what remains of a destroyed session ([`Record::tombstone`]).
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// assert!(!Entry::new(&record, lifetime, now).is_tombstone());
-    /// ```
+    /// Whether this is the [tombstone](Record::tombstone) of a destroyed session.
     #[must_use]
     pub fn is_tombstone(&self) -> bool {
         self.verifier == VerifierHash::NONE
     }
 
     /// Who is signed in, as raw JSON.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// assert_eq!(Entry::new(&record, lifetime, now).identity(), None);
-    /// ```
     #[must_use]
     pub const fn identity(&self) -> Option<&RawJson> {
         self.identity.as_ref()
     }
 
-    /// Bytes that its values take, as [`Record::size`] counts them.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use http_session_store::{record::*, *};
-    /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
-    /// assert_eq!(Entry::new(&record, lifetime, now).size(), record.size());
-    /// ```
+    /// Bytes that its values take, counted as in [`Record::size`].
     #[must_use]
     pub fn size(&self) -> usize {
         let raw = |value: &Option<RawJson>| value.as_ref().map_or(0, |raw| raw.as_bytes().len());
         self.fields.as_bytes().len() + raw(&self.identity) + raw(&self.cookie)
     }
 
-    /// The answer to [`SessionStore::update`](super::SessionStore::update). All of the patch has happened to the entry, or
-    /// nothing (R9). Never runs a merge function, so a store may call it under a lock.
+    /// The answer to [`SessionStore::update`](crate::SessionStore::update). If it is [`Updated::Applied`], all of the patch has
+    /// happened to the entry; otherwise nothing has. It runs no code of the user, so a store may call it under a lock.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use http_session_store::{record::*, *};
     /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
+    /// # let (lifetime, now) = (Lifetime::new(day, 30 * day), 20_000 * day);
     /// let mut entry = Entry::new(&record, lifetime, now);
     /// let mut sign_in = Patch::unchanged(&record);
     /// sign_in.identity = IdentityChange::Set(RawJson::new(b"42"));
     /// sign_in.verifier = VerifierChange::Rotate(VerifierHash([8; 32]));
     ///
     /// assert_eq!(entry.update(&sign_in, lifetime, now), Updated::Applied { renewed: true });
+    /// // The epoch is another one now.
     /// assert_eq!(entry.update(&sign_in, lifetime, now), Updated::Superseded);
     /// ```
     pub fn update(&mut self, patch: &Patch, lifetime: Lifetime, now: Duration) -> Updated {
@@ -293,17 +173,20 @@ impl Entry {
         Updated::Applied { renewed }
     }
 
-    /// The answer to [`SessionStore::touch`](super::SessionStore::touch): the end has moved as the lifetime says (R7).
+    /// The answer to [`SessionStore::touch`](crate::SessionStore::touch). If it is [`Touched::Applied`], the end has moved as the
+    /// lifetime says.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use http_session_store::{record::*, *};
     /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
+    /// # let (lifetime, now) = (Lifetime::new(day, 30 * day), 20_000 * day);
     /// let mut entry = Entry::new(&record, lifetime, now);
     /// assert_eq!(entry.touch(record.epoch, lifetime, now + day / 3), Touched::Applied);
     /// assert_eq!(entry.end(), now + day / 3 + day);
+    ///
+    /// let record = entry.record(now + day);
+    /// assert_eq!((record.ages.created, record.expires_in), (day, day / 3));
     /// ```
     pub fn touch(&mut self, epoch: Epoch, lifetime: Lifetime, now: Duration) -> Touched {
         if !self.is_live(now) {
@@ -316,15 +199,14 @@ impl Entry {
         Touched::Applied
     }
 
-    /// The answer to [`SessionStore::destroy`](super::SessionStore::destroy): where it is [`Destroyed::Destroyed`] the entry
-    /// has become its tombstone, for [`TOMBSTONE_LIFETIME`].
+    /// The answer to [`SessionStore::destroy`](crate::SessionStore::destroy). If it is [`Destroyed::Destroyed`], the entry has
+    /// become its tombstone, for [`TOMBSTONE_LIFETIME`].
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use http_session_store::{record::*, *};
     /// # let (record, day) = (Record::new(VerifierHash([7; 32])), Duration::from_secs(24 * 3600));
-    /// # let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-    /// # let now = 20_000 * day;
+    /// # let (lifetime, now) = (Lifetime::new(day, 30 * day), 20_000 * day);
     /// let mut entry = Entry::new(&record, lifetime, now);
     /// assert_eq!(entry.destroy(None, now), Destroyed::Destroyed);
     /// assert!(entry.is_tombstone() && entry.end() == now + TOMBSTONE_LIFETIME);
@@ -341,12 +223,12 @@ impl Entry {
         Destroyed::Destroyed
     }
 
-    /// Whether a write that was computed for this epoch may happen (R4).
+    /// Whether a write that was computed for this epoch may happen.
     fn accepts(&self, epoch: Epoch) -> bool {
         !self.is_tombstone() && self.epoch == epoch
     }
 
-    /// Moves the end as a write with this lifetime does (R7).
+    /// Moves the end as a write with this lifetime does.
     fn extend(&mut self, lifetime: Lifetime, now: Duration) {
         let (before, age) = (self.end.saturating_sub(now), now.saturating_sub(self.moments.identity));
         self.end = now.saturating_add(lifetime.time_left(before, age));

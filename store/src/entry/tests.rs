@@ -85,8 +85,10 @@ prop_compose! {
     ) -> Patch {
         let on_conflict = if gate { OnConflict::Refuse } else { OnConflict::Merge };
         let filled = if fills { vec![&PLAN] } else { Vec::new() };
-        let (epoch, touched, filled) = (Epoch(epoch), written.into(), filled.into());
-        Patch { epoch, base, result, touched, filled, on_conflict, identity, verifier, ..Patch::default() }
+        let mut patch = Patch { epoch: Epoch(epoch), base, result, on_conflict, identity, verifier, ..Patch::default() };
+        written.into_iter().for_each(|field| patch.write(field));
+        filled.into_iter().for_each(|field| patch.fill(field));
+        patch
     }
 }
 
@@ -189,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_are_cut_off_or_go_on_are_no_entry(entry in entry(), more in vec(any::<u8>(), 1..9)) {
+    fn bytes_that_are_cut_off_or_too_long_are_not_an_entry(entry in entry(), more in vec(any::<u8>(), 1..9)) {
         let bytes = entry.to_bytes();
         for length in 0..bytes.len() {
             prop_assert_eq!(Entry::from_bytes(&bytes[..length]), Err(InvalidEntry::MALFORMED));
@@ -202,9 +204,9 @@ proptest! {
         entry in entry(), damage in vec((any::<Index>(), any::<u8>()), 1..4),
     ) {
         let mut bytes = entry.to_bytes();
-        for (place, byte) in damage {
-            let place = place.index(bytes.len());
-            bytes[place] = byte;
+        for (position, byte) in damage {
+            let position = position.index(bytes.len());
+            bytes[position] = byte;
         }
         if let Ok(entry) = Entry::from_bytes(&bytes) {
             prop_assert_eq!(Entry::from_bytes(&entry.to_bytes()), Ok(entry));
@@ -223,7 +225,7 @@ proptest! {
 #[test]
 fn a_later_version_is_told_from_damage() {
     let record = Record::new(VerifierHash([7; 32]));
-    let lifetime = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
+    let lifetime = Lifetime::new(Duration::MAX, Duration::MAX);
     let mut bytes = Entry::new(&record, lifetime, Duration::ZERO).to_bytes();
     for version in (0..=u8::MAX).filter(|version| *version != 1) {
         bytes[3] = version;
@@ -240,11 +242,11 @@ fn a_later_version_is_told_from_damage() {
 #[test]
 fn marks_and_moments_that_nobody_wrote_are_damage() {
     let record = Record::new(VerifierHash([7; 32]));
-    let lifetime = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
+    let lifetime = Lifetime::new(Duration::MAX, Duration::MAX);
     let bytes = Entry::new(&record, lifetime, Duration::ZERO).to_bytes();
-    let with = |place: usize, byte: u8| {
+    let with = |position: usize, byte: u8| {
         let mut bytes = bytes.clone();
-        bytes[place] = byte;
+        bytes[position] = byte;
         Entry::from_bytes(&bytes)
     };
     assert_eq!(with(4, 8), Err(InvalidEntry::MALFORMED));
@@ -258,7 +260,7 @@ fn r26_debug_shows_no_value() {
     let mut record = Record::new(VerifierHash([7; 32]));
     record.identity = Some(RawJson::new(b"\"hunter2\""));
     record.fields = [("theme", Keep::No, b"\"hunter2\"".as_slice())].into_iter().collect();
-    let lifetime = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
+    let lifetime = Lifetime::new(Duration::MAX, Duration::MAX);
     let shown = format!("{:?}", Entry::new(&record, lifetime, Duration::ZERO));
     assert!(shown.contains("theme") && !shown.contains("hunter2") && !shown.contains("[7, 7"));
 }
@@ -268,12 +270,13 @@ fn r9_a_conflict_is_answered_only_where_a_change_depends_on_what_others_changed(
     let fields = |views: &str, theme: &str| {
         Fields::from_iter([("views", Keep::No, views.as_bytes()), ("theme", Keep::Always, theme.as_bytes())])
     };
-    let lifetime = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
+    let lifetime = Lifetime::new(Duration::MAX, Duration::MAX);
     let base = Record { fields: fields("1", "0"), ..Record::new(VerifierHash([7; 32])) };
     let update = |theirs: Fields, on_conflict: OnConflict| {
         let mut entry = Entry::new(&Record { fields: theirs, ..base.clone() }, lifetime, Duration::ZERO);
-        let written = [&VIEWS, &THEME].into_iter().collect();
-        let patch = Patch { result: fields("2", "9"), touched: written, on_conflict, ..Patch::unchanged(&base) };
+        let mut patch = Patch { on_conflict, ..Patch::unchanged(&base) };
+        patch.set(&VIEWS, Some(b"2"));
+        patch.set(&THEME, Some(b"9"));
         (entry.update(&patch, lifetime, Duration::ZERO), entry.fields)
     };
     let applied = Updated::Applied { renewed: true };

@@ -1,19 +1,19 @@
-//! Which records are of which identity, and when all of an identity's sessions were last ended (R28).
+//! Which records are of which identity, and when all of an identity's sessions were last ended.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::time::Duration;
 
 use crate::id::SessionId;
+use crate::index::{GENERATION_LIFETIME, Generation};
 use crate::record::RawJson;
-use crate::{GENERATION_LIFETIME, Generation};
 
 /// The records of a shard that have an identity, in the order of identity and id.
 #[derive(Default)]
 pub(super) struct Identities(BTreeSet<(RawJson, SessionId)>);
 
 impl Identities {
-    /// A record had one identity and has another now.
+    /// A record had the first identity, and has the second one now.
     pub(super) fn change(&mut self, id: &SessionId, before: Option<&RawJson>, now: Option<&RawJson>) {
         if before == now {
             return;
@@ -74,7 +74,7 @@ impl Generations {
 mod tests {
     use super::*;
 
-    // Whoever presses "log out everywhere" all day long fills no memory.
+    // Nobody can fill the memory by pressing "log out everywhere" again and again.
     #[test]
     fn r14_r28_an_identity_that_is_raised_again_and_again_takes_the_room_of_one() {
         let mut generations = Generations::default();

@@ -10,19 +10,20 @@ use std::time::Duration;
 
 use self::identities::Generations;
 use self::shard::{Limits, Shard};
-use super::{
-    Cursor, Destroyed, EnumerateSessions, ExpressFormat, Generation, IndexSessions, Inserted, Page, SessionStore,
-    Touched, Updated,
-};
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
 use crate::clock::{Clock, SystemClock};
+use crate::enumerate::EnumerateSessions;
 use crate::error::StoreError;
 use crate::id::SessionId;
+use crate::index::{Generation, IndexSessions};
+use crate::page::{Cursor, Page};
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
+use crate::session_store::{ExpressFormat, SessionStore};
 use crate::sync::{Mutex, MutexGuard};
 
-mod entry;
 mod identities;
 mod queue;
+mod queued;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -31,47 +32,41 @@ const DEFAULT_SESSIONS: usize = 100_000;
 const DEFAULT_BYTES: usize = 256 << 20;
 const DEFAULT_ANONYMOUS_PERCENT: u8 = 75;
 
-// A shard smaller than this would fill up long before its neighbours, since ids do not spread evenly.
+// A smaller shard would fill up long before its neighbours, since ids do not spread evenly.
 const SESSIONS_PER_SHARD: usize = 4096;
 const BYTES_PER_SHARD: usize = 4 << 20;
 
 /// Sessions in the memory of this process: for one process, for tests, and as the reference of the store contract.
 ///
-/// They are gone when the process ends, and another process does not see them. Nothing runs in the background: a session
-/// past its end is never returned, and its memory is freed by later calls.
+/// They are gone when the process ends, and another process does not see them. Nothing runs in the background: an expired session
+/// is never returned, and later calls free its memory.
 ///
-/// # Bounds (R14)
+/// # Bounds
 ///
-/// A fresh store holds at most 100,000 sessions and 256 MiB. [`max_sessions`](Self::max_sessions),
-/// [`max_bytes`](Self::max_bytes) and [`anonymous_share`](Self::anonymous_share) say otherwise; there is no unbounded one.
-/// Sessions without an identity are *anonymous* and may take three quarters of it. When there is no room,
+/// A new store holds at most 100,000 sessions and 256 MiB. [`max_sessions`](Self::max_sessions),
+/// [`max_bytes`](Self::max_bytes) and [`anonymous_share`](Self::anonymous_share) change that. A store is never unbounded.
+/// Sessions without an identity are *anonymous*, and may take three quarters of the room. When there is no room,
 ///
-/// - a session that is signed in, or that signs in, takes the place of tombstones of destroyed sessions, then of the
-///   anonymous sessions nearest to their end;
-/// - an anonymous session takes the place of anonymous ones where their share is used up, of tombstones otherwise;
-/// - a session that is signed in is never evicted. If only such are left, the call fails with
+/// - a session that is signed in, or that signs in, replaces tombstones of destroyed sessions, then the anonymous sessions
+///   nearest to their end;
+/// - an anonymous session replaces other anonymous sessions if their share is used up, otherwise tombstones;
+/// - a session that is signed in is never evicted. If no other sessions are left, the call fails with
 ///   [`StoreErrorKind::Full`](crate::error::StoreErrorKind::Full) and nothing is written.
 ///
-/// Whatever is destroyed or evicted stays gone, since no update creates (R8). Signing out and destroying always find room.
+/// A session that was destroyed or evicted does not come back, since an update never creates. There is always room to sign out
+/// and to destroy.
 ///
-/// A large store is divided, and each part keeps its part of the bounds, which are therefore never exceeded but may be
-/// reached a few percent early. With fewer than 8,192 sessions (or less than 8 MiB) the store is one part, and exact.
-///
-/// # Example
+/// A large store is divided, and each part has its part of the bounds. So the bounds are never exceeded, but may be reached a
+/// few percent early. With fewer than 8,192 sessions (or less than 8 MiB) the store is one part, and exact.
 ///
 /// ```
-/// use std::time::Duration;
-/// use http_session_store::record::{Extent, Lifetime, Record, VerifierHash};
-/// use http_session_store::{EnumerateSessions, Inserted, SessionStore};
-/// use http_session_store::{MemoryStore, SessionId};
-///
+/// # use http_session_store::{record::*, *};
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
+/// # let day = std::time::Duration::from_secs(86_400);
+/// # let (record, lifetime) = (Record::new(VerifierHash([7; 32])), Lifetime::new(day, 30 * day));
 /// let store = MemoryStore::new().max_sessions(20_000).max_bytes(64 << 20);
-///
-/// let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA")?;
-/// let day = Duration::from_secs(86_400);
-/// let lifetime = Lifetime { idle: day, absolute: 30 * day, extent: Extent::Extend };
-/// assert_eq!(store.insert(&id, &Record::new(VerifierHash([7; 32])), lifetime).await?, Inserted::Inserted);
+/// assert_eq!(store.insert(&id, &record, lifetime).await?, Inserted::Inserted);
 ///
 /// let same_store = store.clone();
 /// assert_eq!(same_store.len().await?, 1);
@@ -95,11 +90,6 @@ struct Settings {
 }
 
 /// What a [`MemoryStore`] holds at a moment, from [`MemoryStore::usage`].
-///
-/// ```
-/// let usage = http_session_store::MemoryStore::new().usage();
-/// assert_eq!(usage.signed_in + usage.anonymous, 0);
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryUsage {
@@ -107,21 +97,16 @@ pub struct MemoryUsage {
     pub signed_in: usize,
     /// Sessions without an identity.
     pub anonymous: usize,
-    /// What is left of destroyed sessions, for a minute (R8).
+    /// Tombstones of destroyed sessions, which stay for a minute.
     pub tombstones: usize,
-    /// Bytes accounted for all of them: ids, values, and a constant for each record.
+    /// Bytes counted for all of them: ids, values, and a constant for each record.
     pub bytes: usize,
-    /// Anonymous sessions and tombstones that had to make room, since the store was made.
+    /// Anonymous sessions and tombstones that had to make room for others since the store was made.
     pub evicted: u64,
 }
 
 impl MemoryStore {
-    /// An empty store of at most 100,000 sessions and 256 MiB, of which anonymous sessions may take three quarters (R14).
-    ///
-    /// ```
-    /// # use http_session_store::MemoryStore;
-    /// let store = MemoryStore::new();
-    /// ```
+    /// An empty store of at most 100,000 sessions and 256 MiB. Anonymous sessions may take three quarters of it.
     #[must_use]
     pub fn new() -> Self {
         let settings =
@@ -129,79 +114,46 @@ impl MemoryStore {
         Self::with(settings, Arc::new(SystemClock::new()))
     }
 
-    /// Holds at most so many sessions and tombstones (R14).
+    /// Holds at most this many sessions and tombstones.
     ///
-    /// Like the other settings, this gives a new, empty store: choose them before the store is used or cloned.
-    ///
-    /// ```
-    /// use http_session_store::MemoryStore;
-    ///
-    /// let store = MemoryStore::new().max_sessions(1_000_000).max_bytes(2 << 30);
-    /// ```
+    /// Like the other settings, this returns a new, empty store: choose them before the store is used or cloned.
     #[must_use]
     pub fn max_sessions(self, sessions: usize) -> Self {
         Self::with(Settings { sessions, ..self.settings }, self.clock)
     }
 
-    /// Takes at most so many bytes of memory (R14): for each session its values, its id (twice), and 640 bytes (800 with an
-    /// identity) for what surrounds them, which is measured and rounded up.
+    /// Takes at most this many bytes of memory. For each session these count: its values, its id (twice), and 640 bytes (800
+    /// with an identity) for what surrounds them, which is measured and rounded up.
     ///
     /// A new, empty store, as with [`max_sessions`](Self::max_sessions).
-    ///
-    /// ```
-    /// # use http_session_store::MemoryStore;
-    /// let store = MemoryStore::new().max_bytes(64 << 20); // 64 MiB
-    /// ```
     #[must_use]
     pub fn max_bytes(self, bytes: usize) -> Self {
         Self::with(Settings { bytes, ..self.settings }, self.clock)
     }
 
-    /// The part of the sessions and bytes that anonymous sessions may take, in percent; above 100 counts as 100 (R14).
+    /// The part of the sessions and bytes that anonymous sessions may take, in percent; above 100 counts as 100.
     ///
-    /// The rest stays free for sessions that sign in, which evict nobody as long as it lasts. With 0 only sessions with an
-    /// identity are stored. A session that signs out stays, even where it alone is more than the share.
+    /// The rest stays free for sessions that sign in, which evict nobody as long as it lasts. With 0, only sessions with an
+    /// identity are stored. A session that signs out stays, even if it alone is more than the share.
     ///
     /// A new, empty store, as with [`max_sessions`](Self::max_sessions).
-    ///
-    /// ```
-    /// use http_session_store::MemoryStore;
-    ///
-    /// // A shop: carts of visitors who are not signed in may fill nearly all of it.
-    /// let store = MemoryStore::new().anonymous_share(95);
-    /// ```
     #[must_use]
     pub fn anonymous_share(self, percent: u8) -> Self {
         Self::with(Settings { anonymous_percent: percent.min(100), ..self.settings }, self.clock)
     }
 
-    /// Takes the time from a clock: a [`ManualClock`](crate::clock::ManualClock) in tests. Lifetimes and ages are by this
-    /// clock (R7).
+    /// Takes the time from this clock, such as a [`ManualClock`](crate::clock::ManualClock) in tests.
     ///
     /// A new, empty store, as with [`max_sessions`](Self::max_sessions).
-    ///
-    /// ```
-    /// use http_session_store::MemoryStore;
-    /// use http_session_store::clock::ManualClock;
-    ///
-    /// let clock = ManualClock::new();
-    /// let store = MemoryStore::new().clock(clock.clone());
-    /// ```
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         Self::with(self.settings, Arc::new(clock))
     }
 
-    /// What the store holds now. Sessions that have expired count until their memory is freed;
-    /// [`len`](EnumerateSessions::len) does not count them.
+    /// What the store holds now. Expired sessions count until their memory is freed; [`len`](EnumerateSessions::len) does not
+    /// count them.
     ///
-    /// A rising [`evicted`](MemoryUsage::evicted) means that anonymous visitors lose their sessions early.
-    ///
-    /// ```
-    /// use http_session_store::MemoryStore;
-    ///
-    /// assert_eq!(MemoryStore::new().usage().bytes, 0);
-    /// ```
+    /// If [`evicted`](MemoryUsage::evicted) rises, anonymous visitors lose their sessions early.
     #[must_use]
     pub fn usage(&self) -> MemoryUsage {
         let mut usage = MemoryUsage::default();
@@ -235,7 +187,7 @@ impl Default for MemoryStore {
     }
 }
 
-/// Counts only: ids may be credentials, values are the user's (R26).
+/// Shows counts only: ids may be credentials, and values are the user's.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let usage = self.usage();
@@ -251,7 +203,7 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// At least one shard. The first stands by itself so that there always is one.
+/// At least one shard. The first is a field of its own, so that there always is one.
 struct Shards {
     hasher: RandomState,
     first: Mutex<Shard>,
@@ -280,7 +232,7 @@ impl Shards {
     }
 }
 
-/// A power of two near four for each core, as far as each gets enough to be filled evenly.
+/// A power of two near four for each core, but no more than can each be filled evenly.
 fn shard_count(settings: Settings) -> usize {
     let wanted = available_parallelism().map_or(1, usize::from).saturating_mul(4).next_power_of_two();
     let filled = (settings.sessions / SESSIONS_PER_SHARD).min(settings.bytes / BYTES_PER_SHARD).max(1);
@@ -302,8 +254,8 @@ fn limits(settings: Settings, count: usize, index: usize) -> Limits {
     }
 }
 
-/// No user code runs under a shard's lock, and the shard's own does not panic half-way; so what a poisoned lock guards is
-/// consistent all the same.
+/// No user code runs under a shard's lock, and the shard's own code does not panic half-way. So what a poisoned lock guards is
+/// consistent.
 fn lock<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -341,8 +293,8 @@ impl SessionStore for MemoryStore {
 
 impl ExpressFormat for MemoryStore {}
 
-/// The records are the index: a session is found as soon as it is stored, and no longer than it lives. Pages are in the order of the
-/// ids' bytes.
+/// The records are the index: a session is found as soon as it is stored, and no longer than it lives. Pages are in the order of
+/// the ids' bytes.
 impl IndexSessions for MemoryStore {
     async fn generation(&self, identity: &RawJson) -> Result<Generation, StoreError> {
         Ok(lock(&self.generations).of(identity))

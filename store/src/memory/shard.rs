@@ -1,18 +1,19 @@
 //! One shard: the records of some of the ids, in order of their end.
 //!
 //! Everything here runs under the shard's lock, so nothing here calls the user's code, such as a clock.
-//! Therefore nothing here panics half-way, and a lock that says it is poisoned still guards a consistent shard.
+//! Therefore nothing here panics half-way, and a poisoned lock still guards a consistent shard.
 
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use super::entry::{Class, Place, Queued};
 use super::identities::Identities;
 use super::queue::Queue;
+use super::queued::{Class, QueuePosition, Queued};
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
+use crate::entry::Entry;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::id::SessionId;
 use crate::record::{Epoch, Lifetime, Patch, RawJson, Record};
-use crate::{Destroyed, Entry, Inserted, Touched, Updated};
 
 /// Expired records that one write removes at most. A write adds at most one record, so the expired ones run out.
 const SWEPT_PER_WRITE: usize = 8;
@@ -26,11 +27,19 @@ pub(super) struct Limits {
     pub(super) anonymous_bytes: usize,
 }
 
+/// Whether an anonymous record must fit into the anonymous share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Kept,
+    /// It may exceed the share once no other anonymous record is left: a sign-out must not fail because the session was large.
+    Exceeded,
+}
+
 pub(super) struct Shard {
     limits: Limits,
-    /// `RandomState`: ids of an application's own making may have any shape, and this hash cannot be aimed at.
+    /// `RandomState`, since an application's own ids may have any shape, and nobody can aim at this hash.
     ///
-    /// Boxed: the table keeps up to three free places for each record when records come and go, so they had better be small.
+    /// Boxed, since the table keeps up to three free slots for each record while records come and go.
     entries: HashMap<SessionId, Box<Queued>>,
     pub(super) signed_in: Queue,
     pub(super) anonymous: Queue,
@@ -85,10 +94,10 @@ impl Shard {
         self.sequence += 1;
         let queued = Queued { entry: Entry::new(record, lifetime, now), sequence: self.sequence };
         let (class, bytes) = (queued.class(), queued.bytes(id));
-        if !self.make_room(now, class, bytes, true) {
+        if !self.make_room(now, class, bytes, Share::Kept) {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        self.queue(class).push(queued.place(), id.clone(), bytes);
+        self.queue(class).push(queued.position(), id.clone(), bytes);
         self.identities.change(id, None, queued.entry.identity());
         self.entries.insert(id.clone(), Box::new(queued));
         Ok(Inserted::Inserted)
@@ -107,7 +116,7 @@ impl Shard {
         let mut new = Queued::clone(old);
         let updated = new.entry.update(patch, lifetime, now);
         if matches!(updated, Updated::Applied { .. }) {
-            let old = (old.class(), old.bytes(id), old.place());
+            let old = (old.class(), old.bytes(id), old.position());
             self.replace(now, id, old, new)?;
         }
         Ok(updated)
@@ -116,9 +125,9 @@ impl Shard {
     pub(super) fn touch(&mut self, now: Duration, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Touched {
         let now = self.begin_write(now);
         let Some(queued) = self.entries.get_mut(id) else { return Touched::Missing };
-        let (old, class, bytes) = (queued.place(), queued.class(), queued.bytes(id));
+        let (old, class, bytes) = (queued.position(), queued.class(), queued.bytes(id));
         let touched = queued.entry.touch(epoch, lifetime, now);
-        let new = queued.place();
+        let new = queued.position();
         if new != old {
             let queue = self.queue(class);
             if let Some(id) = queue.take(old, bytes) {
@@ -134,7 +143,7 @@ impl Shard {
         let mut tombstone = Queued::clone(old);
         let destroyed = tombstone.entry.destroy(epoch, now);
         if destroyed == Destroyed::Destroyed {
-            let old = (old.class(), old.bytes(id), old.place());
+            let old = (old.class(), old.bytes(id), old.position());
             // A tombstone holds no values, so it never needs more room than the record it replaces.
             if self.replace(now, id, old, tombstone).is_err() {
                 self.remove(id);
@@ -208,7 +217,7 @@ impl Shard {
     fn remove(&mut self, id: &SessionId) -> bool {
         let Some(queued) = self.entries.remove(id) else { return false };
         self.identities.change(id, queued.entry.identity(), None);
-        self.queue(queued.class()).take(queued.place(), queued.bytes(id)).is_some()
+        self.queue(queued.class()).take(queued.position(), queued.bytes(id)).is_some()
     }
 
     fn remove_first(&mut self, class: Class) -> bool {
@@ -216,8 +225,8 @@ impl Shard {
         self.remove(&id)
     }
 
-    fn sweep(&mut self, now: Duration, most: usize) {
-        for _ in 0..most {
+    fn sweep(&mut self, now: Duration, at_most: usize) {
+        for _ in 0..at_most {
             if !self.sweep_one(now) {
                 return;
             }
@@ -230,25 +239,28 @@ impl Shard {
             .any(|class| self.queue(class).first_has_expired(now) && self.remove_first(class))
     }
 
-    /// Puts a new version of a record in the place of the old one, or writes nothing. Of the old one it takes class, bytes and
-    /// place, so that it need not be looked up again.
+    /// Replaces a record by a new version, or writes nothing. It is given class, bytes and position of the old version, so that
+    /// it need not look it up again.
     fn replace(
         &mut self,
         now: Duration,
         id: &SessionId,
-        (was, had, stood): (Class, usize, Place),
+        (old_class, old_bytes, old_position): (Class, usize, QueuePosition),
         new: Queued,
     ) -> Result<(), StoreError> {
         let (class, bytes) = (new.class(), new.bytes(id));
-        // Out of its queue the record is neither counted nor evicted while room is made for its new version.
-        let Some(key) = self.queue(was).take(stood, had) else { return Err(StoreError::new(StoreErrorKind::Corrupt)) };
-        let fits = class == was && bytes <= had;
-        let signs_out = was == Class::SignedIn && class == Class::Anonymous;
-        if !fits && !self.make_room(now, class, bytes, !signs_out) {
-            self.queue(was).push(stood, key, had);
+        // While it is out of its queue, the record is neither counted nor evicted for its own new version.
+        let Some(key) = self.queue(old_class).take(old_position, old_bytes) else {
+            return Err(StoreError::new(StoreErrorKind::Corrupt));
+        };
+        let fits = class == old_class && bytes <= old_bytes;
+        let signs_out = old_class == Class::SignedIn && class == Class::Anonymous;
+        let share = if signs_out { Share::Exceeded } else { Share::Kept };
+        if !fits && !self.make_room(now, class, bytes, share) {
+            self.queue(old_class).push(old_position, key, old_bytes);
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        self.queue(class).push(new.place(), key, bytes);
+        self.queue(class).push(new.position(), key, bytes);
         if let Some(queued) = self.entries.get_mut(id) {
             self.identities.change(id, queued.entry.identity(), new.entry.identity());
             **queued = new;
@@ -256,14 +268,11 @@ impl Shard {
         Ok(())
     }
 
-    /// Removes expired records, then tombstones, then anonymous sessions, each by the nearest end, until a record fits in. Where
-    /// that would not help, nothing is evicted and the answer is `false` (R14).
-    ///
-    /// Without `within_share` an anonymous record may exceed the anonymous share once no other is left: a sign-out must not
-    /// fail because the session was large.
-    fn make_room(&mut self, now: Duration, class: Class, bytes: usize, within_share: bool) -> bool {
+    /// Removes expired records, then tombstones, then anonymous sessions, each by the nearest end, until a record fits in. If
+    /// that would not help, nothing is evicted and the answer is `false`.
+    fn make_room(&mut self, now: Duration, class: Class, bytes: usize, share: Share) -> bool {
         let anonymous = class == Class::Anonymous;
-        if anonymous && within_share && !self.share_could_hold(bytes) {
+        if anonymous && share == Share::Kept && !self.share_could_hold(bytes) {
             return false;
         }
         while !self.could_hold(bytes) {
@@ -323,7 +332,7 @@ fn keep_smallest<'a>(page: &mut BinaryHeap<SessionId>, limit: usize, ids: impl I
 
 #[cfg(test)]
 impl Shard {
-    /// Counts everything anew and compares.
+    /// Counts everything again, and compares.
     pub(super) fn check(&self) {
         for (class, queue) in [
             (Class::SignedIn, &self.signed_in),
@@ -333,7 +342,7 @@ impl Shard {
             let of_class = || self.entries.iter().filter(|(_, queued)| queued.class() == class);
             assert_eq!(queue.len(), of_class().count());
             assert_eq!(queue.bytes(), of_class().map(|(id, queued)| queued.bytes(id)).sum::<usize>());
-            assert!(of_class().all(|(id, queued)| queue.at(queued.place()) == Some(id)));
+            assert!(of_class().all(|(id, queued)| queue.at(queued.position()) == Some(id)));
         }
         let signed_in = self.entries.iter().filter_map(|(id, queued)| Some((queued.entry.identity()?, id)));
         let indexed: HashMap<_, _> = self.identities.iter().map(|(identity, id)| (id, identity)).collect();

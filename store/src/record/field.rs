@@ -1,29 +1,25 @@
-//! One field: what the derive knows of it, and the mark that it bears in a record.
+//! One field: what the derive knows of it, and its mark in a record.
 
 use std::fmt;
 
 use crate::error::MergeConflict;
 
-/// Whether a field outlives a change of identity: the attribute `keep` of a session's field. It is stored with the field, so
-/// that a sign-out through another view of the session clears the same fields.
+/// Whether a field outlives a change of identity. This is the attribute `keep` of a session's field. It is stored with the field,
+/// so that a sign-out through another view of the session clears the same fields. A store must handle each case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a store must handle each case")]
 pub enum Keep {
-    /// Gone at sign-in, sign-out and switch, but for what a request has changed before it signs an anonymous visitor in.
+    /// Cleared at every change of identity, except what a request has changed before it signs an anonymous visitor in.
     #[default]
     No,
-    /// `keep = "sign_in"`: comes along when an anonymous visitor signs in, gone at a sign-out or switch.
+    /// `keep = "sign_in"`: stays when an anonymous visitor signs in, and is cleared at a sign-out or a change of user.
     SignIn,
     /// `keep`: outlives every change of identity.
     Always,
 }
 
 impl Keep {
-    /// One byte, as a record stores it.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// assert_eq!(Keep::from_byte(Keep::SignIn.to_byte()), Keep::SignIn);
-    /// ```
+    /// One byte, as a record stores it. [`from_byte`](Self::from_byte) reads it.
     #[must_use]
     pub const fn to_byte(self) -> u8 {
         match self {
@@ -33,12 +29,7 @@ impl Keep {
         }
     }
 
-    /// The mark of a stored byte; one that is not known is the strictest.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// assert_eq!(Keep::from_byte(255), Keep::No);
-    /// ```
+    /// The mark of a stored byte. An unknown byte counts as the strictest mark, [`No`](Self::No).
     #[must_use]
     pub const fn from_byte(byte: u8) -> Self {
         match byte {
@@ -49,20 +40,16 @@ impl Keep {
     }
 }
 
-/// Which of the record's fields a patch clears before it writes (R5).
-///
-/// ```
-/// # use http_session_store::record::{Clear, Field, Keep};
-/// assert!(Clear::SignIn < Clear::Identity); // the later one clears more
-/// ```
+/// Which of the record's fields a patch clears before it writes. A later case clears more. A store must handle each case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a store must handle each case")]
 pub enum Clear {
-    /// None.
+    /// No field.
     #[default]
     Nothing,
-    /// Those not marked `keep` or `keep = "sign_in"`: an anonymous visitor signed in.
+    /// All fields except those marked `keep` or `keep = "sign_in"`: an anonymous visitor signed in.
     SignIn,
-    /// Those not marked `keep`: signed out, or another identity.
+    /// All fields except those marked `keep`: a sign-out, or another identity.
     Identity,
 }
 
@@ -70,7 +57,7 @@ impl Clear {
     /// Whether a field with this mark stays.
     ///
     /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
+    /// # use http_session_store::record::{Clear, Keep};
     /// assert!(Clear::SignIn.keeps(Keep::SignIn));
     /// assert!(!Clear::Identity.keeps(Keep::SignIn));
     /// ```
@@ -84,11 +71,11 @@ impl Clear {
     }
 }
 
-/// Joins a field that two requests changed: base, theirs, ours as raw JSON, empty for absent. The derive makes one of each
-/// merge rule.
+/// Joins a field that two requests changed. The arguments are the value that was loaded, the one that the other request has
+/// stored, and the new one, as raw JSON; an absent value is empty. The derive makes one function of each merge rule.
 ///
 /// # Errors
-/// The rule refuses to join the two.
+/// The rule refuses to join the two changes.
 ///
 /// ```
 /// use http_session_store::error::MergeConflict;
@@ -107,7 +94,7 @@ pub type MergeFn = fn(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Vec<u8>
 /// A test of a store makes its own:
 ///
 /// ```
-/// # use http_session_store::record::{Clear, Field, Keep};
+/// # use http_session_store::record::{Field, Keep};
 /// static CART: Field = Field::new("cart").aliases(&["basket"]).keep(Keep::SignIn);
 /// assert!(CART.owns("basket"));
 /// ```
@@ -116,34 +103,24 @@ pub type MergeFn = fn(base: &[u8], theirs: &[u8], ours: &[u8]) -> Result<Vec<u8>
 pub struct Field {
     /// The name in the record.
     pub name: &'static str,
-    /// Older names: read when the name itself is absent, removed when the field is written (R15).
+    /// Older names: read if the name itself is absent, removed when the field is written.
     pub aliases: &'static [&'static str],
     /// Whether it outlives a change of identity.
     pub keep: Keep,
-    /// Whether a session without a readable value of it is no session for this view (R16).
+    /// Whether a view of the session cannot do without a readable value of it.
     pub required: bool,
-    /// How concurrent changes are joined; `None` replaces.
+    /// How concurrent changes are joined. With `None` the later write replaces the earlier one.
     pub merge: Option<MergeFn>,
 }
 
 impl Field {
     /// A field that is replaced on conflict, cleared at a change of identity, and may be missing.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// static VIEWS: Field = Field::new("views");
-    /// ```
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name, aliases: &[], keep: Keep::No, required: false, merge: None }
     }
 
     /// With older names.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// static VIEWS: Field = Field::new("views").aliases(&["hits"]);
-    /// ```
     #[must_use]
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
@@ -151,23 +128,13 @@ impl Field {
     }
 
     /// With a mark for changes of identity.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// static THEME: Field = Field::new("theme").keep(Keep::Always);
-    /// ```
     #[must_use]
     pub const fn keep(mut self, keep: Keep) -> Self {
         self.keep = keep;
         self
     }
 
-    /// Always stored, and no session without it.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// static PLAN: Field = Field::new("plan").required();
-    /// ```
+    /// Always stored: a view of the session cannot do without it.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.required = true;
@@ -175,28 +142,19 @@ impl Field {
     }
 
     /// With a merge function.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// static VIEWS: Field = Field::new("views").merge(|_base, _theirs, ours| Ok(ours.to_vec()));
-    /// ```
     #[must_use]
     pub const fn merge(mut self, merge: MergeFn) -> Self {
         self.merge = Some(merge);
         self
     }
 
-    /// Whether a stored name is this field's, or an older name of it.
-    ///
-    /// ```
-    /// # use http_session_store::record::{Clear, Field, Keep};
-    /// assert!(Field::new("views").aliases(&["hits"]).owns("hits"));
-    /// ```
+    /// Whether a stored name is this field's name, or an older name of it.
     #[must_use]
     pub fn owns(&self, name: &str) -> bool {
         self.owns_bytes(name.as_bytes())
     }
 
+    /// For the middleware, which compares names in a block before it knows that they are UTF-8.
     #[doc(hidden)]
     #[must_use]
     pub fn owns_bytes(&self, name: &[u8]) -> bool {

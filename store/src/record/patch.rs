@@ -1,103 +1,28 @@
 //! One request's change to a record.
 
-use std::fmt;
-
 use smallvec::SmallVec;
 
-use super::fields::FieldsWriter;
-use super::{Clear, Epoch, Field, Fields, RawJson, Record, StoredField, VerifierHash};
+use super::change::{Change, IdentityChange, OnConflict, VerifierChange};
+use super::field::{Clear, Field};
+use super::fields::{Fields, FieldsWriter, StoredField};
+use super::raw::RawJson;
+use super::stored::Record;
+use super::verifier::Epoch;
 use crate::error::MergeConflict;
 
-/// What a patch does to the identity.
+/// One request's change to a record: applied as a whole, in one conditional write, or not at all.
+///
+/// The changed fields are [`changes`](Self::changes): for each, its value as loaded and its new value. What the patch does not
+/// name stays as it is in the store, whoever wrote it.
 ///
 /// ```
-/// # use http_session_store::record::*;
-/// # static VIEWS: Field = Field::new("views");
-/// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-/// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-/// # let mut patch = Patch::unchanged(&record);
-/// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-/// # patch.touched.push(&VIEWS);
-/// patch.identity = IdentityChange::Set(RawJson::new(b"42"));
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum IdentityChange {
-    /// Nothing.
-    #[default]
-    Unchanged,
-    /// The same identity signed in again: its age starts afresh, its value and epoch stay.
-    Affirmed,
-    /// Another identity, or the first.
-    Set(RawJson),
-    /// Signed out.
-    Removed,
-}
-
-/// What a patch does to the verifier.
-///
-/// ```
-/// # use http_session_store::record::*;
-/// # static VIEWS: Field = Field::new("views");
-/// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-/// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-/// # let mut patch = Patch::unchanged(&record);
-/// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-/// # patch.touched.push(&VIEWS);
-/// let renewal = VerifierChange::Renew { current: record.verifier, new: VerifierHash([8; 32]) };
-/// patch.verifier = renewal;
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum VerifierChange {
-    /// Nothing.
-    #[default]
-    Unchanged,
-    /// A new one: the epoch is raised, the old verifier and the one before it are void (R4).
-    Rotate(VerifierHash),
-    /// Periodic renewal (R6): `new` replaces `current`, which stays valid as the previous one; the epoch stays. Where the
-    /// record's verifier is no longer `current`, only this part of the patch does not happen.
-    Renew {
-        /// The verifier that was presented.
-        current: VerifierHash,
-        /// Its successor.
-        new: VerifierHash,
-    },
-}
-
-/// What happens when a field that the patch writes was changed meanwhile.
-///
-/// ```
-/// # use http_session_store::record::*;
-/// # static VIEWS: Field = Field::new("views");
-/// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-/// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-/// # let mut patch = Patch::unchanged(&record);
-/// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-/// # patch.touched.push(&VIEWS);
-/// patch.on_conflict = OnConflict::Refuse; // an immediate gate
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnConflict {
-    /// The field's merge rule decides.
-    #[default]
-    Merge,
-    /// The patch is refused: an immediate gate (R13).
-    Refuse,
-}
-
-/// One request's change to a record: applied as a whole, in one conditional write, or not at all (R9).
-///
-/// The changed fields are [`changes`](Self::changes): for each its value as loaded and as it shall be. What the patch does
-/// not name stays as it is in the store, whoever wrote it.
-///
-/// ```
-/// use http_session_store::record::{Field, Fields, Keep, Patch, Record, VerifierHash};
+/// use http_session_store::record::{Field, Patch, Record, VerifierHash};
 ///
 /// static VIEWS: Field = Field::new("views");
 ///
 /// let mut record = Record::new(VerifierHash([7; 32]));
 /// let mut patch = Patch::unchanged(&record);
-/// patch.result = Fields::from_iter([("views", Keep::No, b"1".as_slice())]);
-/// patch.touched.push(&VIEWS);
+/// patch.set(&VIEWS, Some(b"1"));
 ///
 /// patch.apply_to(&mut record)?;
 /// assert_eq!(record.fields.find("views"), Some(b"1".as_slice()));
@@ -110,105 +35,76 @@ pub struct Patch {
     pub epoch: Epoch,
     /// The fields as loaded.
     pub base: Fields,
-    /// The base with this request's changes, whole: what the record has when nobody else has changed it.
+    /// All fields with this request's changes: what the record has if nobody else has changed it.
     pub result: Fields,
-    /// The fields that the request changed.
-    pub touched: SmallVec<[&'static Field; 4]>,
-    /// Required fields that the request found absent (R16): `result` has their default, which is written where they are
-    /// absent still.
-    pub filled: SmallVec<[&'static Field; 1]>,
+    // Hidden, so that the interface does not show the type. The crate's own tests use update syntax.
+    pub(crate) written: SmallVec<[&'static Field; 4]>,
+    pub(crate) filled: SmallVec<[&'static Field; 1]>,
     /// What is cleared before the fields are written.
     pub clear: Clear,
-    /// What happens to a field that somebody else changed too.
+    /// What happens to a field that another request changed too.
     pub on_conflict: OnConflict,
-    /// The identity.
+    /// What happens to the identity.
     pub identity: IdentityChange,
-    /// The verifier.
+    /// What happens to the verifier.
     pub verifier: VerifierChange,
-    /// The session's own cookie attributes, when they changed; the inner `None` removes them.
+    /// The session's own cookie attributes, if they changed; the inner `None` removes them.
     pub cookie: Option<Option<RawJson>>,
-    /// What the fields may grow to by merging, in bytes; zero is no limit (R14). A merge over it is refused.
+    /// How large the fields may become together with other requests' changes, in bytes of [`Fields::as_bytes`]; zero means
+    /// without limit. A patch that would make them larger than this, and larger than they were, is refused.
     pub limit: usize,
-}
-
-/// One changed field of a patch.
-///
-/// ```
-/// # use http_session_store::record::*;
-/// # static VIEWS: Field = Field::new("views");
-/// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-/// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-/// # let mut patch = Patch::unchanged(&record);
-/// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-/// # patch.touched.push(&VIEWS);
-/// let change = patch.changes().next().unwrap();
-/// assert_eq!((change.base, change.value), (Some(b"3".as_slice()), Some(b"4".as_slice())));
-/// ```
-#[derive(Clone, Copy)]
-#[non_exhaustive]
-pub struct Change<'a> {
-    /// The field.
-    pub field: &'static Field,
-    /// Its raw value as loaded.
-    pub base: Option<&'a [u8]>,
-    /// Its raw value from now on; `None` removes it.
-    pub value: Option<&'a [u8]>,
-    /// Whether the write depends on the store still having `base`: the field has a merge rule, the patch is a gate, or the
-    /// field is required and was absent.
-    pub conditional: bool,
-}
-
-/// Without the values (R26).
-impl fmt::Debug for Change<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Change")
-            .field("field", &self.field.name)
-            .field("was_stored", &self.base.is_some())
-            .field("is_stored", &self.value.is_some())
-            .field("conditional", &self.conditional)
-            .finish()
-    }
 }
 
 impl Patch {
     /// A patch of a record that changes none of its values.
-    ///
-    /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
-    /// assert_eq!(Patch::unchanged(&record).changes().count(), 0);
-    /// ```
     #[must_use]
     pub fn unchanged(record: &Record) -> Self {
         Self { epoch: record.epoch, base: record.fields.clone(), result: record.fields.clone(), ..Self::default() }
     }
 
-    /// The changed fields.
-    ///
-    /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
-    /// let names: Vec<&str> = patch.changes().map(|change| change.field.name).collect();
-    /// assert_eq!(names, ["views"]);
-    /// ```
+    /// Gives a field a new value; `None` removes it. For tests of a store: the middleware builds [`result`](Self::result) in one
+    /// go, and then [names](Self::write) what it has changed.
+    pub fn set(&mut self, field: &'static Field, value: Option<&[u8]>) {
+        let others = self.result.iter().filter(|stored| !field.owns(stored.name));
+        let new = value.map(|value| StoredField { name: field.name, keep: field.keep, value });
+        self.result = others.chain(new).collect();
+        self.write(field);
+    }
+
+    /// Names a field that the request has changed. Its new value is the one in [`result`](Self::result), or it is removed.
+    pub fn write(&mut self, field: &'static Field) {
+        self.written.push(field);
+    }
+
+    /// Names a required field that the request found absent. Its default is in [`result`](Self::result), and is written if
+    /// the field is still absent.
+    pub fn fill(&mut self, field: &'static Field) {
+        self.filled.push(field);
+    }
+
+    /// The fields that the request has changed.
+    #[must_use]
+    pub fn written_fields(&self) -> &[&'static Field] {
+        &self.written
+    }
+
+    /// The required fields that the request found absent. They are written if they are still absent.
+    #[must_use]
+    pub fn filled_fields(&self) -> &[&'static Field] {
+        &self.filled
+    }
+
+    /// All changes of fields, those of the request and the filled fields. A store may write them all alike, on the condition that
+    /// each [conditional](Change::conditional) change still finds its base. Or it takes [`written`](Self::written) and
+    /// [`filled_fields`](Self::filled_fields), and writes a filled field only if it is still absent.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let filled = self.filled.iter().map(|field| self.change(field, true));
         self.written().chain(filled)
     }
 
-    /// The changes that the request made itself.
+    /// The changes of the request itself.
     pub fn written(&self) -> impl Iterator<Item = Change<'_>> {
-        self.touched.iter().map(|field| match self.on_conflict {
+        self.written.iter().map(|field| match self.on_conflict {
             OnConflict::Merge => self.change(field, field.merge.is_some() && self.clear.keeps(field.keep)),
             OnConflict::Refuse => self.change(field, true),
         })
@@ -218,115 +114,25 @@ impl Patch {
         Change { field, base: self.base.read(field), value: self.result.find(field.name), conditional }
     }
 
-    /// The fields of a record after this patch, merged where another request has changed the same field. Runs the user's
-    /// merge functions, so a store never calls this: [`apply_to`](Self::apply_to) does not run them.
+    /// Applies this patch to a record of the right epoch, all of it or nothing. This is what the update of every store does, in
+    /// whatever language it is written. It never runs a merge function. Ages and time left are for the store to set.
+    ///
+    /// Answers whether a renewal took place ([`VerifierChange::Renew`]); `true` if the patch has no renewal.
     ///
     /// # Errors
-    /// Another request changed the same field, and its merge rule or the gate refuses to join the two changes; or the merged
-    /// fields are larger than [`limit`](Self::limit) and than they were.
+    /// A [conditional](Change::conditional) change does not find its base, or the fields would exceed [`limit`](Self::limit).
+    /// The record is left as it was, and the store answers [`Conflict`](crate::Updated::Conflict) with it.
     ///
     /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
-    /// // Another request has stored a field that this patch does not name.
-    /// let theirs = Fields::from_iter([("views", Keep::No, b"3".as_slice()), ("theme", Keep::No, b"1")]);
-    /// let merged = patch.merge_into(&theirs)?;
-    /// assert_eq!((merged.find("views"), merged.find("theme")), (Some(b"4".as_slice()), Some(b"1".as_slice())));
-    /// # Ok::<_, http_session_store::error::MergeConflict>(())
-    /// ```
-    pub fn merge_into(&self, theirs: &Fields) -> Result<Fields, MergeConflict> {
-        self.join(theirs, |change, stored| match (self.on_conflict, change.field.merge) {
-            (OnConflict::Merge, Some(merge)) => {
-                merge(change.base.unwrap_or_default(), stored.unwrap_or_default(), change.value.unwrap_or_default())
-            }
-            _ => Err(MergeConflict::new()),
-        })
-    }
-
-    /// The fields after this patch; `merge` decides about a conditional change that does not find its base.
-    fn join(
-        &self,
-        theirs: &Fields,
-        merge: impl Fn(Change<'_>, Option<&[u8]>) -> Result<Vec<u8>, MergeConflict>,
-    ) -> Result<Fields, MergeConflict> {
-        if self.clear == Clear::Nothing && theirs.same_block(&self.base) {
-            return Ok(self.result.clone());
-        }
-        let mut writer = FieldsWriter::new();
-        for stored in theirs.entries() {
-            let written = self.touched.iter().any(|field| field.owns_bytes(stored.name));
-            if !written && self.clear.keeps(stored.keep) {
-                writer.copy(stored);
-            }
-        }
-        for change in self.written() {
-            let name = change.field.name;
-            let stored = self.kept(theirs, change.field);
-            // What the change of identity clears is nothing to join with.
-            let is_cleared = self.clear != Clear::Nothing && stored.is_none();
-            let merged;
-            let value = if !change.conditional || is_cleared || stored == change.base {
-                change.value
-            } else {
-                merged = merge(change, stored)?;
-                (!merged.is_empty()).then_some(merged.as_slice())
-            };
-            if let Some(value) = value {
-                writer.push(StoredField { name, keep: change.field.keep, value });
-            }
-        }
-        for field in &self.filled {
-            if self.kept(theirs, field).is_none()
-                && let Some(value) = self.result.find(field.name)
-            {
-                writer.push(StoredField { name: field.name, keep: field.keep, value });
-            }
-        }
-        let fields = writer.finish();
-        let size = fields.as_bytes().len();
-        if self.limit > 0 && size > self.limit && size > theirs.as_bytes().len() {
-            return Err(MergeConflict::new());
-        }
-        Ok(fields)
-    }
-
-    /// The raw value of a field that is not cleared, as [`Fields::read`] finds it.
-    fn kept<'a>(&self, theirs: &'a Fields, field: &Field) -> Option<&'a [u8]> {
-        if self.clear == Clear::Nothing {
-            return theirs.read(field);
-        }
-        let mut names = std::iter::once(&field.name).chain(field.aliases);
-        let kept = |name: &&str| theirs.entry(name).filter(|stored| self.clear.keeps(stored.keep));
-        names.find_map(kept).map(|stored| stored.value)
-    }
-
-    /// Applies this patch to a record of the right epoch, all of it or nothing. This is what a store's update does, whatever
-    /// it is written in. It never runs a merge function. Ages and time left are for the store to set.
+    /// # use http_session_store::record::{Field, Patch, Record, VerifierHash};
+    /// static VIEWS: Field = Field::new("views").merge(|_base, theirs, _ours| Ok(theirs.to_vec()));
     ///
-    /// Answers whether a renewal took place ([`VerifierChange::Renew`]); `true` when none was asked for.
-    ///
-    /// # Errors
-    /// A [conditional](Change::conditional) change does not find its base, or the fields would be larger than
-    /// [`limit`](Self::limit) and than they were. The record is left as it was, and the store answers
-    /// [`Conflict`](crate::Updated::Conflict) with it.
-    ///
-    /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views").merge(|_, theirs, _| Ok(theirs.to_vec()));
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
+    /// let mut record = Record::new(VerifierHash([7; 32]));
+    /// let mut patch = Patch::unchanged(&record);
+    /// patch.set(&VIEWS, Some(b"1"));
     /// assert!(patch.apply_to(&mut record)?);
-    /// assert_eq!(record.fields.find("views"), Some(b"4".as_slice()));
     ///
-    /// // The field has a merge rule, and is no longer what the patch was made from.
+    /// // The field has a merge rule, and is no longer as it was loaded.
     /// assert!(patch.apply_to(&mut record).is_err());
     /// # Ok::<_, http_session_store::error::MergeConflict>(())
     /// ```
@@ -365,47 +171,109 @@ impl Patch {
         Ok(renewed)
     }
 
-    /// The same patch, made from a record that another request has changed meanwhile. Its base is that record, and its values are
-    /// merged from the original ones. For another attempt after a [`Conflict`](crate::Updated::Conflict), always from the first
-    /// patch: to merge what is merged already would count a change twice.
+    /// The same patch, made from a record that another request has changed meanwhile. Its base is that record, and its values
+    /// are merged from the original ones. The middleware does this after a [`Conflict`](crate::Updated::Conflict); it runs the
+    /// user's merge functions.
+    ///
+    /// Always rebase the first patch: to merge what is merged already would count a change twice.
     ///
     /// # Errors
-    /// As [`merge_into`](Self::merge_into).
+    /// A merge rule or the gate refuses to join the changes, or the fields would exceed [`limit`](Self::limit).
     ///
     /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
-    /// let theirs = Fields::from_iter([("views", Keep::No, b"9".as_slice())]);
-    /// assert_eq!(patch.rebase(&theirs)?.base, theirs);
+    /// # use http_session_store::record::{Field, Fields, Keep, Patch, Record, VerifierHash};
+    /// static CART: Field = Field::new("cart").merge(|_base, theirs, ours| Ok([theirs, ours].concat()));
+    ///
+    /// let mut record = Record::new(VerifierHash([7; 32]));
+    /// let mut patch = Patch::unchanged(&record);
+    /// patch.set(&CART, Some(b"b"));
+    /// record.fields = Fields::from_iter([("cart", Keep::No, b"a".as_slice())]); // by another request
+    ///
+    /// patch.rebase(&record.fields)?.apply_to(&mut record)?;
+    /// assert_eq!(record.fields.find("cart"), Some(b"ab".as_slice()));
     /// # Ok::<_, http_session_store::error::MergeConflict>(())
     /// ```
     pub fn rebase(&self, theirs: &Fields) -> Result<Self, MergeConflict> {
         Ok(Self { result: self.merge_into(theirs)?, base: theirs.clone(), ..self.clone() })
     }
 
+    /// The fields that [`rebase`](Self::rebase) gives. Hidden: only the middleware joins fields without writing them.
+    #[doc(hidden)]
+    pub fn merge_into(&self, theirs: &Fields) -> Result<Fields, MergeConflict> {
+        self.join(theirs, |change, stored| match (self.on_conflict, change.field.merge) {
+            (OnConflict::Merge, Some(merge)) => {
+                merge(change.base.unwrap_or_default(), stored.unwrap_or_default(), change.value.unwrap_or_default())
+            }
+            _ => Err(MergeConflict::new()),
+        })
+    }
+
+    /// The fields after this patch. `merge` decides about a conditional change that does not find its base.
+    fn join(
+        &self,
+        theirs: &Fields,
+        merge: impl Fn(Change<'_>, Option<&[u8]>) -> Result<Vec<u8>, MergeConflict>,
+    ) -> Result<Fields, MergeConflict> {
+        if self.clear == Clear::Nothing && theirs.same_block(&self.base) {
+            return Ok(self.result.clone());
+        }
+        let mut writer = FieldsWriter::new();
+        for stored in theirs.raw() {
+            let written = self.written.iter().any(|field| field.owns_bytes(stored.name()));
+            if !written && self.clear.keeps(stored.keep) {
+                writer.copy(stored);
+            }
+        }
+        for change in self.written() {
+            let name = change.field.name;
+            let stored = self.kept(theirs, change.field);
+            // A field that this patch clears leaves nothing to join with.
+            let is_cleared = self.clear != Clear::Nothing && stored.is_none();
+            let merged;
+            let value = if !change.conditional || is_cleared || stored == change.base {
+                change.value
+            } else {
+                merged = merge(change, stored)?;
+                (!merged.is_empty()).then_some(merged.as_slice())
+            };
+            if let Some(value) = value {
+                writer.push(StoredField { name, keep: change.field.keep, value });
+            }
+        }
+        for field in &self.filled {
+            if self.kept(theirs, field).is_none()
+                && let Some(value) = self.result.find(field.name)
+            {
+                writer.push(StoredField { name: field.name, keep: field.keep, value });
+            }
+        }
+        let fields = writer.finish();
+        let size = fields.as_bytes().len();
+        if self.limit > 0 && size > self.limit && size > theirs.as_bytes().len() {
+            return Err(MergeConflict::new());
+        }
+        Ok(fields)
+    }
+
+    /// The raw value of a field that is not cleared, as [`Fields::read`] finds it.
+    fn kept<'a>(&self, theirs: &'a Fields, field: &Field) -> Option<&'a [u8]> {
+        if self.clear == Clear::Nothing {
+            return theirs.read(field);
+        }
+        let mut names = std::iter::once(&field.name).chain(field.aliases);
+        let kept = |name: &&str| theirs.field(name).filter(|stored| self.clear.keeps(stored.keep));
+        names.find_map(kept).map(|stored| stored.value)
+    }
+
     /// Whether the age since the last change of identity starts afresh.
-    ///
-    /// ```
-    /// # use http_session_store::record::*;
-    /// # static VIEWS: Field = Field::new("views");
-    /// # let fields = Fields::from_iter([("views", Keep::No, b"3".as_slice())]);
-    /// # let mut record = Record { fields, ..Record::new(VerifierHash([7; 32])) };
-    /// # let mut patch = Patch::unchanged(&record);
-    /// # patch.result = Fields::from_iter([("views", Keep::No, b"4".as_slice())]);
-    /// # patch.touched.push(&VIEWS);
-    /// assert!(!patch.resets_identity_age());
-    /// ```
     #[must_use]
     pub const fn resets_identity_age(&self) -> bool {
         !matches!(self.identity, IdentityChange::Unchanged)
     }
 
-    /// Bytes that the values of this record would take, as far as this request can tell.
+    /// Bytes that the values of this record would take, as far as this request can tell. Hidden: the middleware compares them
+    /// with its limit before it asks a store.
+    #[doc(hidden)]
     #[must_use]
     pub fn size(&self, record: &Record) -> usize {
         let identity = match &self.identity {

@@ -195,7 +195,7 @@ impl<'a> UpdateBuilder<'a> {
             self.require_unchanged(&change, kept.as_deref());
         }
         let written: Vec<_> = patch.written().filter_map(|change| stored(change.field, change.value)).collect();
-        let names = || patch.touched.iter().flat_map(|field| names(field));
+        let names = || patch.written_fields().iter().flat_map(|field| names(field));
         let is_marked = |name: &&str| written.iter().any(|field| field.keep != Keep::No && field.name == *name);
         let is_written = |name: &&str| written.iter().any(|field| field.name == *name);
         // A field that is written is written over; what is left of it are its older names and its mark (R15).
@@ -210,7 +210,7 @@ impl<'a> UpdateBuilder<'a> {
             keep = format!("{keep} || {marks}");
         }
         let filled: Vec<_> = patch
-            .filled
+            .filled_fields()
             .iter()
             .copied()
             .filter_map(|field| stored(field, patch.result.find(field.name)).map(|value| (field, value)))

@@ -130,7 +130,7 @@ impl Table {
         let after = after.ok_or_else(|| StoreError::new(StoreErrorKind::Refused))?;
         let keys = self.keys(&self.statements.ids, params![after, milliseconds(self.now()), as_limit(limit)])?;
         let next = keys.last().filter(|_| keys.len() >= limit).map(|last| Cursor::new(text::encode(last)));
-        Ok(Page { ids: keys.iter().filter_map(|key| id(key)).collect(), next })
+        Ok(Page::new(keys.iter().filter_map(|key| id(key)).collect(), next))
     }
 
     /// Keys that are not ids are passed over. A short answer means that there are no more sessions, so they must not shorten it.

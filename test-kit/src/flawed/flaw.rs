@@ -1,6 +1,6 @@
 //! The mistakes that a store can make.
 
-/// A mistake.
+/// One mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     None,

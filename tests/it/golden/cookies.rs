@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use http_session::clock::ManualClock;
-use http_session::record::{Epoch, Extent, Lifetime, Record};
+use http_session::record::{Epoch, Lifetime, Record};
 use http_session::store::{Entry, EnumerateSessions as _, Inserted};
 use http_session::{
     Cookie, CookieName, MemoryStore, Secret, Session, SessionConfig, SessionId, SessionStore as _,
@@ -105,7 +105,7 @@ async fn made(mut line: Value) -> Value {
 }
 
 fn lifetime() -> Lifetime {
-    Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend }
+    Lifetime::new(minutes(60), minutes(600))
 }
 
 /// The record of a line.

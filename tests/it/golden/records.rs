@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_session::error::InvalidEntry;
 use http_session::record::{
-    Epoch, Extent, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierChange, VerifierHash,
+    Epoch, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierChange, VerifierHash,
 };
 use http_session::store::{Destroyed, Entry, Touched, Updated};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn hash(byte: u8) -> VerifierHash {
 }
 
 fn lifetime() -> Lifetime {
-    Lifetime { idle: minutes(24 * 60), absolute: minutes(30 * 24 * 60), extent: Extent::Extend }
+    Lifetime::new(minutes(24 * 60), minutes(30 * 24 * 60))
 }
 
 fn fields(fields: &[(&str, Keep, &str)]) -> Fields {
@@ -35,7 +35,7 @@ fn record() -> Record {
         ("cart", Keep::SignIn, r#"["apple","pear"]"#),
         ("theme", Keep::Always, r#""dark""#),
     ]);
-    Record { fields, ..Record::new(hash(7)) }
+    Record::new(hash(7)).with_fields(fields)
 }
 
 fn inserted(record: &Record) -> Entry {
@@ -72,20 +72,21 @@ fn tombstone() -> Entry {
 
 /// What this version writes.
 fn written() -> Vec<(&'static str, Entry)> {
-    let of = |fields| inserted(&Record { fields, ..Record::new(hash(7)) });
+    let of = |fields| inserted(&Record::new(hash(7)).with_fields(fields));
     let names =
         [("", "0"), ("имя", "1"), ("名前", "2"), ("a\"b\\c", "3"), ("e\u{301}", "4"), ("é", "5"), ("\0\n", "6")];
     let names: Vec<_> = names.into_iter().map(|(name, value)| (name, Keep::No, value)).collect();
     let broken = [("cut", b"{\"a\":[1".as_slice()), ("bytes", b"\xff\xfe\0"), ("empty", b""), ("spaced", b" { } ")];
     let broken = broken.into_iter().map(|(name, value)| (name, Keep::Always, value)).collect();
-    let endless = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
-    let last = Record { epoch: Epoch(u64::MAX), identity_epoch: Epoch(u64::MAX - 1), ..Record::new(hash(255)) };
-    let empty_texts = Record { identity: Some(RawJson::new(b"")), cookie: Some(RawJson::new(b"")), ..record() };
+    let endless = Lifetime::new(Duration::MAX, Duration::MAX);
+    let mut last = Record::new(hash(255));
+    (last.epoch, last.identity_epoch) = (Epoch(u64::MAX), Epoch(u64::MAX - 1));
+    let empty_texts = record().with_identity(RawJson::new(b"")).with_cookie(RawJson::new(b""));
     vec![
         ("a record without anything", inserted(&Record::new(hash(7)))),
         ("every mark", inserted(&record())),
-        ("an identity", inserted(&Record { identity: Some(RawJson::new(b"42")), ..record() })),
-        ("cookie attributes", inserted(&Record { cookie: Some(RawJson::new(br#"{"path":"/"}"#)), ..record() })),
+        ("an identity", inserted(&record().with_identity(RawJson::new(b"42")))),
+        ("cookie attributes", inserted(&record().with_cookie(RawJson::new(br#"{"path":"/"}"#)))),
         ("a previous verifier, an identity, attributes, moments", full()),
         ("a tombstone", tombstone()),
         ("unicode names", of(fields(&names))),

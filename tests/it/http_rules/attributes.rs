@@ -1,7 +1,7 @@
 //! R20, R21: what caches and browsers are told.
 
 use http::{HeaderMap, Response};
-use http_session::record::{Extent, Lifetime, Patch, RawJson};
+use http_session::record::{Lifetime, Patch, RawJson};
 use http_session::{Cookie, CookiePath, SameSite, Session, SessionStore as _, cookie_domain, cookie_name, cookie_path};
 
 use crate::support::{Answer, Browser, Events, Rig, Visit, minutes};
@@ -182,7 +182,7 @@ async fn r21_attributes_that_come_with_a_record_are_judged_like_configured_ones(
     for json in evil {
         let mut patch = Patch::unchanged(&rig.record(&id).await.unwrap());
         patch.cookie = Some(Some(RawJson::new(json.as_bytes())));
-        let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+        let lifetime = Lifetime::new(minutes(60), minutes(600));
         let _ = rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
         let events = Events::capture();
         let answer = rig.send(at(&browser, "/app"), async |mut s: Session<Visit>| s.rotate()).await.unwrap();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use http::header::COOKIE;
 use http::{HeaderMap, Method};
 use http_session::clock::Clock as _;
-use http_session::record::{Extent, Fields, Keep, Lifetime, RawJson, Record, VerifierHash};
+use http_session::record::{Fields, Keep, Lifetime, RawJson, Record, VerifierHash};
 use http_session::{Cookie, Secret, Session, SessionId, SessionStore as _, cookie_name};
 
 use crate::support::{Browser, Events, Rig, Visit, minutes, other_secret, secret};
@@ -84,7 +84,7 @@ async fn r1_a_record_that_somebody_inserts_cannot_be_used() {
     // A twin of the record under an id of the attacker's choice, as far as he can make one.
     let twin = SessionId::try_from("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
     let record = rig.record(&old).await.unwrap();
-    let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+    let day = Lifetime::new(minutes(60), minutes(600));
     let _ = rig.store.inner.store().insert(&twin, &record, day).await.unwrap();
     let mut forged = browser.clone();
     let token = forged.cookie(NAME).unwrap().to_owned();
@@ -101,12 +101,9 @@ async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
     let id = rig.ids().await[0].clone();
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
-    let record = Record {
-        identity: Some(RawJson::new(b"\"root\"")),
-        fields: Fields::from_iter([("views", Keep::No, b"9".as_slice())]),
-        ..Record::new(VerifierHash([9; 32]))
-    };
-    let day = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+    let fields = Fields::from_iter([("views", Keep::No, b"9".as_slice())]);
+    let record = Record::new(VerifierHash([9; 32])).with_fields(fields).with_identity(RawJson::new(b"\"root\""));
+    let day = Lifetime::new(minutes(60), minutes(600));
     let _ = rig.store.inner.store().insert(&id, &record, day).await.unwrap();
     assert_eq!(rig.seen(&browser).await, "none");
     // The mark of a tombstone matches no cookie either.

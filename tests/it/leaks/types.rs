@@ -3,7 +3,7 @@
 use axum::response::IntoResponse as _;
 use http::{Method, Request, Response};
 use http_session::error::{SaveError, SessionRejection, StoreError, StoreErrorKind};
-use http_session::record::{Field, IdentityChange, Keep, Patch, RawJson, Record, VerifierChange};
+use http_session::record::{Field, IdentityChange, Keep, Patch, RawJson, VerifierChange};
 use http_session::store::Updated;
 use http_session::{Secret, Session, SessionConfig, SessionId};
 
@@ -53,13 +53,15 @@ async fn records_and_patches(watch: &mut Watch, rig: &Rig) {
     patch.verifier = VerifierChange::Renew { current: record.verifier, new: record.verifier };
     patch.cookie = Some(Some(raw.clone()));
     patch.result = [("theme", Keep::Always, b"\"s3cret-value\"".as_slice())].into_iter().collect();
-    patch.touched.push(&THEME);
+    patch.write(&THEME);
     watch.hears(&patch);
     watch.hears(&patch.changes().collect::<Vec<_>>());
     watch.hears(&raw);
     watch.hears(&THEME);
     watch.hears(&Updated::Conflict(Box::new(record.clone())));
-    watch.hears(&Record { previous: Some(record.verifier), identity: Some(raw), ..record });
+    let mut renewed = record.with_identity(raw);
+    renewed.previous = Some(renewed.verifier);
+    watch.hears(&renewed);
 }
 
 fn errors(watch: &mut Watch) {

@@ -291,7 +291,7 @@ impl Truth {
         let base = patch.base.find("choice");
         self.check(visit, !refused || before.fields.find("choice") == base, "R9: `reject` joined two changes");
         for field in before.fields.iter() {
-            let written = patch.touched.iter().any(|touched| touched.name == field.name);
+            let written = patch.written_fields().iter().any(|touched| touched.name == field.name);
             let left = after.fields.find(field.name);
             if patch.clear.keeps(mark_of(field.name)) {
                 self.check(

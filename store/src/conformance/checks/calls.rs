@@ -1,32 +1,34 @@
-//! How calls come to their end: at once where that was promised, and whole or not at all.
+//! How calls end: at the first poll if the store promises that, and as a whole or not at all.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use super::{Check, check};
-use crate::SessionStore;
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{CART, LONG, NOTE, THEME, anonymous, change, difference, sign_in};
-use crate::conformance::trial::{Fault, Trial, Verdict, applied, broken, ensure};
+use crate::conformance::result::{CheckResult, Problem, applied, broken, ensure};
+use crate::conformance::run::Run;
 use crate::error::StoreError;
+use crate::record::Patch;
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
         check("R18", "a store that promises to be instant answers every call at its first poll", instant),
-        check("R9", "an update that is dropped half-way has happened as a whole, or not at all", dropped),
+        check("R9", "an update that is dropped half-way has happened as a whole or not at all", dropped),
     ]
 }
 
-fn at_once<T>(call: impl Future<Output = Result<T, StoreError>>, name: &str) -> Result<T, Fault> {
+fn at_once<T>(call: impl Future<Output = Result<T, StoreError>>, name: &str) -> Result<T, Problem> {
     match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Ok(answer?),
         Poll::Pending => broken(format!("{name} waited, though the store promises to be instant")),
     }
 }
 
-async fn instant<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn instant<S: SessionStore>(t: Run<S>) -> CheckResult {
     if !t.store().is_instant() {
-        return Err(Fault::Skipped("the store does not promise to be instant"));
+        return Err(Problem::Skipped("the store does not promise to be instant"));
     }
     let (id, record) = (t.id(), anonymous());
     let _ = at_once(t.store().load(&id), "a load")?;
@@ -37,27 +39,27 @@ async fn instant<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn dropped<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for polls in 0..t.bench.rounds {
+async fn dropped<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for polls in 0..t.setup.rounds {
         let (id, record) = t.fresh(&anonymous()).await?;
-        let mut patch = sign_in(&record, b"8");
+        let sign_in = sign_in(&record, b"8");
         let fields = change(&record, &[(&NOTE, Some(b"1")), (&CART, Some(b"2")), (&THEME, Some(b"3"))]);
-        (patch.result, patch.touched, patch.clear) = (fields.result, fields.touched, fields.clear);
+        let patch = Patch { identity: sign_in.identity, verifier: sign_in.verifier, ..fields };
         polled(t.store().update(&id, &patch, LONG), polls).await;
         let after = t.record(&id).await?;
         let whole = difference(&after, &applied(&patch, &record)?).is_none();
         let nothing = difference(&after, &record).is_none();
-        ensure(whole || nothing, &format!("half of an update happened that was dropped after {polls} polls"))?;
+        ensure(whole || nothing, &format!("an update that was dropped after {polls} polls has happened in part"))?;
     }
     Ok(())
 }
 
-/// Polls a call so many times at most, and drops it.
-async fn polled<T>(call: impl Future<Output = T>, most: usize) {
+/// Polls a call at most this many times, and drops it.
+async fn polled<T>(call: impl Future<Output = T>, at_most: usize) {
     let mut call = pin!(call);
     let mut polls = 0;
     std::future::poll_fn(|context| {
-        if polls == most || call.as_mut().poll(context).is_ready() {
+        if polls == at_most || call.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
         polls += 1;

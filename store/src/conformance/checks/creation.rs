@@ -1,25 +1,27 @@
 //! An insert never overwrites, an update never creates (R8).
 
-use super::{Check, check};
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{LONG, NOTE, anonymous, change, sign_in, signed_in};
-use crate::conformance::trial::{Trial, Verdict, ensure, equal, same};
+use crate::conformance::result::{CheckResult, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::id::SessionId;
 use crate::record::Epoch;
-use crate::{Destroyed, Inserted, SessionStore, Touched, Updated};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
         check("R8", "an insert never overwrites a session", insert_on_a_session),
         check("R8", "an insert never overwrites a tombstone", insert_on_a_tombstone),
         check("R8", "an update never creates a session", update_of_nothing),
-        check("R8", "a touch or destroy of no session creates nothing", others_of_nothing),
-        check("R8", "nothing brings a destroyed session back", resurrection),
-        check("R8", "a session can be destroyed once; a second time there is none", destroyed_twice),
-        check("R9", "a write of one session leaves the others alone", neighbours),
+        check("R8", "a touch or destroy of a missing session creates nothing", others_of_nothing),
+        check("R8", "no call brings a destroyed session back", resurrection),
+        check("R8", "a session can be destroyed once; the second time it is not found", destroyed_twice),
+        check("R9", "a write of one session leaves other sessions alone", neighbours),
     ]
 }
 
-async fn insert_on_a_session<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn insert_on_a_session<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&signed_in()).await?;
     for other in [anonymous(), record.clone()] {
         let inserted = t.store().insert(&id, &other, LONG).await?;
@@ -29,43 +31,43 @@ async fn insert_on_a_session<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn insert_on_a_tombstone<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn insert_on_a_tombstone<S: SessionStore>(t: Run<S>) -> CheckResult {
     let id = t.stored(&signed_in()).await?;
     t.destroy(&id).await?;
     let inserted = t.store().insert(&id, &anonymous(), LONG).await?;
-    equal(&inserted, &Inserted::Taken, "an insert on a tombstone answered")?;
+    equal(&inserted, &Inserted::Taken, "an insert in the place of a tombstone answered")?;
     still_destroyed(&t, &id, "an insert").await
 }
 
-async fn still_destroyed<S: SessionStore>(t: &Trial<S>, id: &SessionId, after: &str) -> Verdict {
+async fn still_destroyed<S: SessionStore>(t: &Run<S>, id: &SessionId, after: &str) -> CheckResult {
     let tombstone = t.load(id).await?.is_some_and(|record| record.is_tombstone());
     ensure(tombstone, &format!("the tombstone of a destroyed session did not outlast {after}"))
 }
 
-async fn update_of_nothing<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn update_of_nothing<S: SessionStore>(t: Run<S>) -> CheckResult {
     let id = t.id();
     let never_stored = signed_in();
     for patch in [change(&never_stored, &[(&NOTE, Some(b"1"))]), sign_in(&never_stored, b"8")] {
         let updated = t.update(&id, &patch).await?;
-        equal(&updated, &Updated::Missing, "an update of a session that never was answered")?;
-        ensure(t.load(&id).await?.is_none(), "an update of a session that never was created one")?;
+        equal(&updated, &Updated::Missing, "an update of a session that never existed answered")?;
+        ensure(t.load(&id).await?.is_none(), "an update of a session that never existed created one")?;
     }
     Ok(())
 }
 
-async fn others_of_nothing<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn others_of_nothing<S: SessionStore>(t: Run<S>) -> CheckResult {
     let id = t.id();
-    equal(&t.touch(&id, &anonymous()).await?, &Touched::Missing, "a touch of a session that never was answered")?;
+    equal(&t.touch(&id, &anonymous()).await?, &Touched::Missing, "a touch of a session that never existed answered")?;
     for epoch in [None, Some(Epoch(0))] {
         let destroyed = t.store().destroy(&id, epoch).await?;
-        equal(&destroyed, &Destroyed::Missing, "destroying a session that never was answered")?;
+        equal(&destroyed, &Destroyed::Missing, "destroying a session that never existed answered")?;
     }
-    ensure(t.load(&id).await?.is_none(), "a touch or destroy of a session that never was created one")?;
+    ensure(t.load(&id).await?.is_none(), "a touch or destroy of a session that never existed created one")?;
     let inserted = t.store().insert(&id, &anonymous(), LONG).await?;
     equal(&inserted, &Inserted::Inserted, "an insert after destroying nothing answered")
 }
 
-async fn resurrection<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn resurrection<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&signed_in()).await?;
     t.destroy(&id).await?;
     let Some(tombstone) = t.load(&id).await? else {
@@ -86,7 +88,7 @@ async fn resurrection<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn destroyed_twice<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn destroyed_twice<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&signed_in()).await?;
     t.destroy(&id).await?;
     let first = t.load(&id).await?;
@@ -100,7 +102,7 @@ async fn destroyed_twice<S: SessionStore>(t: Trial<S>) -> Verdict {
     }
 }
 
-async fn neighbours<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn neighbours<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (one, record) = t.fresh(&signed_in()).await?;
     let (two, other) = t.fresh(&signed_in()).await?;
     t.applied(&one, &sign_in(&record, b"8")).await?;

@@ -1,21 +1,23 @@
 //! Records of the express format (R27).
 
-use super::{Check, check};
+use crate::answer::Inserted;
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{LONG, NOTE, anonymous, change, signed_in, with_fields};
-use crate::conformance::trial::{Trial, Verdict, ensure, equal, same};
+use crate::conformance::result::{CheckResult, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::id::SessionId;
 use crate::record::{Keep, Patch, RawJson, Record, VerifierHash};
-use crate::{ExpressFormat, Inserted};
+use crate::session_store::ExpressFormat;
 
 pub(super) fn checks<S: ExpressFormat>() -> Vec<Check<S>> {
     vec![
-        check("R27", "an id as express-session and its users make them is the key as it stands", raw_ids),
-        check("R27", "records that share one verifier's hash are sessions of their own", one_verifier),
+        check("R27", "an id of express-session or its users is the key as it stands", raw_ids),
+        check("R27", "records with the same verifier hash are separate sessions", one_verifier),
         check("R27", "fields and cookie attributes of Node come back byte for byte", fields_of_node),
     ]
 }
 
-async fn raw_ids<S: ExpressFormat>(t: Trial<S>) -> Verdict {
+async fn raw_ids<S: ExpressFormat>(t: Run<S>) -> CheckResult {
     let unique = t.id();
     let ids = [
         format!("{}0123456789", unique.as_str()), // uid-safe: 32 letters
@@ -35,7 +37,7 @@ async fn raw_ids<S: ExpressFormat>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn one_verifier<S: ExpressFormat>(t: Trial<S>) -> Verdict {
+async fn one_verifier<S: ExpressFormat>(t: Run<S>) -> CheckResult {
     let shared = |record: Record| Record { verifier: VerifierHash([1; 32]), ..record };
     let (one, record) = t.fresh(&shared(anonymous())).await?;
     let (two, other) = t.fresh(&shared(signed_in())).await?;
@@ -45,7 +47,7 @@ async fn one_verifier<S: ExpressFormat>(t: Trial<S>) -> Verdict {
     same(&t.record(&two).await?, &other, "after another session with the same verifier was destroyed")
 }
 
-async fn fields_of_node<S: ExpressFormat>(t: Trial<S>) -> Verdict {
+async fn fields_of_node<S: ExpressFormat>(t: Run<S>) -> CheckResult {
     let fields = [
         ("views", Keep::No, b"1".as_slice()),
         ("passport", Keep::No, br#"{"user":"5f1"}"#),

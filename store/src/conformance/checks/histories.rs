@@ -1,31 +1,32 @@
 //! Random calls, one after the other, against what the reference says.
 
-use crate::SessionStore;
 use rand::RngExt as _;
 
-use super::{Check, check};
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{
     CART, COUNT, LONG, NOTE, ONCE, THEME, TITLE, WITNESS, anonymous, change, difference, renew, rotate, sign_in,
     sign_out, signed_in,
 };
-use crate::conformance::trial::{Fault, Trial, Verdict, broken};
+use crate::conformance::result::{CheckResult, Problem, broken};
+use crate::conformance::run::Run;
 use crate::id::SessionId;
 use crate::record::{Epoch, Field, IdentityChange, OnConflict, Patch, RawJson, Record};
-use crate::{Destroyed, Inserted, Touched, Updated};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
-    vec![check("R9", "any sequence of calls answers and leaves what the reference does", histories)]
+    vec![check("R9", "after any sequence of calls, answers and record are those of the reference", histories)]
 }
 
 const STEPS: usize = 30;
 
-async fn histories<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn histories<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let mut history = History { id: t.id(), record: None, loaded: vec![anonymous()], steps: Vec::new() };
         for _ in 0..STEPS {
             if let Err(fault) = history.step(&t).await {
                 return Err(match fault {
-                    Fault::Broken(how) => Fault::Broken(format!("{how}, after: {}", history.steps.join(", "))),
+                    Problem::Broken(how) => Problem::Broken(format!("{how}, after: {}", history.steps.join(", "))),
                     other => other,
                 });
             }
@@ -81,7 +82,7 @@ impl History {
         self.record.as_ref().filter(|record| !record.is_tombstone())
     }
 
-    async fn step<S: SessionStore>(&mut self, t: &Trial<S>) -> Verdict {
+    async fn step<S: SessionStore>(&mut self, t: &Run<S>) -> CheckResult {
         let loaded = any(&self.loaded).cloned().unwrap_or_else(anonymous);
         let call = rand::rng().random_range(0..20);
         match call {
@@ -106,7 +107,7 @@ impl History {
         }
     }
 
-    async fn destroy<S: SessionStore>(&mut self, t: &Trial<S>, loaded: &Record) -> Verdict {
+    async fn destroy<S: SessionStore>(&mut self, t: &Run<S>, loaded: &Record) -> CheckResult {
         let epoch = any(&[None, Some(loaded.epoch), Some(loaded.epoch), Some(Epoch(1 << 20))]).copied().flatten();
         self.word("a destroy");
         let expected = match self.live() {
@@ -123,7 +124,7 @@ impl History {
         if answer == expected || refused { Ok(()) } else { broken(format!("a destroy answered {answer:?}")) }
     }
 
-    async fn insert<S: SessionStore>(&mut self, t: &Trial<S>) -> Verdict {
+    async fn insert<S: SessionStore>(&mut self, t: &Run<S>) -> CheckResult {
         self.word("an insert");
         let record = if rand::random() { anonymous() } else { signed_in() };
         let answer = t.store().insert(&self.id, &record, LONG).await?;
@@ -132,7 +133,7 @@ impl History {
         if answer == expected { Ok(()) } else { broken(format!("an insert answered {answer:?}")) }
     }
 
-    async fn touch<S: SessionStore>(&mut self, t: &Trial<S>, loaded: &Record) -> Verdict {
+    async fn touch<S: SessionStore>(&mut self, t: &Run<S>, loaded: &Record) -> CheckResult {
         self.word("a touch");
         let answer = t.touch(&self.id, loaded).await?;
         let right = match &self.record {
@@ -144,12 +145,16 @@ impl History {
         if right { Ok(()) } else { broken(format!("a touch answered {answer:?}")) }
     }
 
-    async fn update<S: SessionStore>(&mut self, t: &Trial<S>, loaded: &Record) -> Verdict {
+    async fn update<S: SessionStore>(&mut self, t: &Run<S>, loaded: &Record) -> CheckResult {
         let (patch, name) = random_patch(loaded);
         self.word(name);
         let answer = t.update(&self.id, &patch).await?;
         let Some(record) = &mut self.record else {
-            return if answer == Updated::Missing { Ok(()) } else { broken("an update of no session was not refused") };
+            return if answer == Updated::Missing {
+                Ok(())
+            } else {
+                broken("an update of a missing session was not refused")
+            };
         };
         if record.is_tombstone() || record.epoch != patch.epoch {
             let right = answer == Updated::Superseded || (record.is_tombstone() && answer == Updated::Missing);
@@ -159,7 +164,9 @@ impl History {
         match (answer, patch.apply_to(record)) {
             (Updated::Applied { renewed }, Ok(expected)) if renewed == expected => Ok(()),
             (Updated::Applied { .. }, Err(_)) => broken(format!("{name} was applied in spite of a conflict")),
-            (Updated::Conflict(_), Ok(_)) => broken("an update that nothing stood against answered with a conflict"),
+            (Updated::Conflict(_), Ok(_)) => {
+                broken("an update answered with a conflict, although no conditional change had moved")
+            }
             (Updated::Conflict(found), Err(_)) => {
                 if let Some(part) = difference(&found, &before) {
                     return broken(format!("{part} of the record that came with a conflict is not what is stored"));

@@ -1,31 +1,37 @@
-//! Sessions found by their identity (R28). The list may name too many, never too few.
+//! Sessions found by their identity. The list may name too many, never too few.
 
 use std::collections::HashSet;
 
-use super::{Check, check, waits};
+use crate::answer::{Inserted, Updated};
+use crate::conformance::check::{Check, check, waits};
 use crate::conformance::records::{LONG, anonymous, rotate, signed_in};
-use crate::conformance::trial::{Fault, RACERS, Trial, Verdict, broken, ensure, equal};
+use crate::conformance::result::{CheckResult, Problem, broken, ensure, equal};
+use crate::conformance::run::{RACERS, Run};
 use crate::id::SessionId;
+use crate::index::{Generation, IndexSessions};
 use crate::record::{IdentityChange, Patch, RawJson, Record};
-use crate::{Generation, IndexSessions, Inserted, Updated};
 
 pub(super) fn checks<S: IndexSessions>() -> Vec<Check<S>> {
     vec![
         check("R28", "pages name each session of an identity exactly once, whatever their size", pages),
         check("R28", "a session that signs in is found from then on", signing_in),
-        check("R28", "a generation is the one that was raised last, of this identity alone", generations),
+        check("R28", "a generation is the one that was raised last, for this identity only", generations),
         check("R28", "identities are told apart byte by byte", byte_by_byte),
-        check("R28", "a sign-in under way is not forgotten by who finds no record of it yet", under_way),
-        check("R28", "a page after a session that is gone goes on where that one was", after_a_gap),
+        check("R28", "a link is not forgotten while its sign-in is under way", under_way),
+        check("R28", "after a session is gone, the next page goes on where it was", after_a_gap),
         check("R28", "concurrent sign-ins of one identity are all found", racing_links),
         check("R28", "a sign-in that began before all sessions were ended does not survive", racing_end),
         waits(check("R28", "a session is found for as long as it may live", lifetimes)),
-        waits(check("R28", "a session that is linked again for a shorter time is found as long as before", relinked)),
+        waits(check(
+            "R28",
+            "a session that is linked again for a shorter time is found for as long as before",
+            relinked,
+        )),
         waits(check("R28", "a generation outlives the tickets that carry it", generation_lifetime)),
     ]
 }
 
-/// Somebody whom nobody else signs in.
+/// An identity that no other check uses.
 fn somebody() -> RawJson {
     RawJson::new(format!("{{ \"id\": {} }}", rand::random::<u64>()).as_bytes())
 }
@@ -38,9 +44,9 @@ fn any_generation() -> Generation {
     Generation(rand::random::<u64>() | 1)
 }
 
-impl<S: IndexSessions> Trial<S> {
+impl<S: IndexSessions> Run<S> {
     /// A session of an identity, as a sign-in stores one: the index first.
-    async fn signed_in_as(&self, identity: &RawJson) -> Result<SessionId, Fault> {
+    async fn signed_in_as(&self, identity: &RawJson) -> Result<SessionId, Problem> {
         let id = self.id();
         let _ = self.store().link(identity, &id, LONG.absolute).await?;
         let inserted = self.store().insert(&id, &of(identity), LONG).await?;
@@ -48,7 +54,7 @@ impl<S: IndexSessions> Trial<S> {
         Ok(id)
     }
 
-    async fn linked(&self, identity: &RawJson, limit: usize) -> Result<Vec<SessionId>, Fault> {
+    async fn linked(&self, identity: &RawJson, limit: usize) -> Result<Vec<SessionId>, Problem> {
         const PAGES: usize = 100_000;
         let mut all: Vec<SessionId> = Vec::new();
         for _ in 0..PAGES {
@@ -62,13 +68,13 @@ impl<S: IndexSessions> Trial<S> {
         broken("the pages have no end")
     }
 
-    async fn finds(&self, identity: &RawJson, id: &SessionId, when: &str) -> Verdict {
+    async fn finds(&self, identity: &RawJson, id: &SessionId, when: &str) -> CheckResult {
         let found = self.linked(identity, 100).await?.contains(id);
         ensure(found, &format!("a session is not found by its identity {when}"))
     }
 }
 
-async fn pages<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn pages<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, bob) = (somebody(), somebody());
     let mut ours = HashSet::new();
     for _ in 0..10 {
@@ -84,7 +90,7 @@ async fn pages<S: IndexSessions>(t: Trial<S>) -> Verdict {
     ensure(t.store().linked(&ada, None, 0).await?.is_empty(), "a page has more ids than its limit")
 }
 
-async fn signing_in<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn signing_in<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, bob) = (somebody(), somebody());
     let (id, mut record) = t.fresh(&anonymous()).await?;
     for identity in [&ada, &bob, &ada] {
@@ -96,7 +102,7 @@ async fn signing_in<S: IndexSessions>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn generations<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn generations<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, bob) = (somebody(), somebody());
     equal(&t.handle(1).generation(&ada).await?, &Generation::NONE, "a first generation was")?;
     for _ in 0..3 {
@@ -112,7 +118,7 @@ async fn generations<S: IndexSessions>(t: Trial<S>) -> Verdict {
     t.finds(&ada, &id, "after its generation was raised").await
 }
 
-async fn byte_by_byte<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn byte_by_byte<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let number = rand::random::<u64>();
     let spellings = [
         format!("{number}"),
@@ -130,13 +136,13 @@ async fn byte_by_byte<S: IndexSessions>(t: Trial<S>) -> Verdict {
     }
     for (identity, generation, id) in &raised {
         let found = t.handle(1).generation(identity).await?;
-        ensure(found == *generation, "two identities that are spelled in other bytes share a generation")?;
+        ensure(found == *generation, "two identities with different bytes share a generation")?;
         t.finds(identity, id, "among others of similar spelling").await?;
     }
     Ok(())
 }
 
-async fn under_way<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn under_way<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, id) = (somebody(), t.id());
     let _ = t.store().link(&ada, &id, LONG.absolute).await?;
     t.store().unlink(&ada, &id).await?; // by somebody who looks at the list, and finds no record
@@ -145,7 +151,7 @@ async fn under_way<S: IndexSessions>(t: Trial<S>) -> Verdict {
     t.finds(&ada, &id, "after the list was tidied during its sign-in").await
 }
 
-async fn after_a_gap<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn after_a_gap<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let ada = somebody();
     for _ in 0..5 {
         t.signed_in_as(&ada).await?;
@@ -155,11 +161,11 @@ async fn after_a_gap<S: IndexSessions>(t: Trial<S>) -> Verdict {
     t.destroy(first).await?;
     t.store().unlink(&ada, first).await?;
     let next: HashSet<SessionId> = t.store().linked(&ada, Some(first), 100).await?.into_iter().collect();
-    ensure(rest.iter().all(|id| next.contains(id)), "a page after a session that is gone leaves out live ones")
+    ensure(rest.iter().all(|id| next.contains(id)), "after a session was gone, the next page left out live sessions")
 }
 
-async fn racing_links<S: IndexSessions>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn racing_links<S: IndexSessions>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let ada = somebody();
         let shared = ada.clone();
         let ids = t.race(move |t, number| sign_in(t, number, shared.clone())).await?;
@@ -172,10 +178,10 @@ async fn racing_links<S: IndexSessions>(t: Trial<S>) -> Verdict {
 
 /// What the middleware does: link, write, and look at the generation again.
 async fn sign_in<S: IndexSessions>(
-    t: Trial<S>,
+    t: Run<S>,
     handle: usize,
     identity: RawJson,
-) -> Result<(SessionId, Generation), Fault> {
+) -> Result<(SessionId, Generation), Problem> {
     let (id, store) = (t.id(), t.handle(handle));
     let before = store.link(&identity, &id, LONG.absolute).await?;
     let inserted = store.insert(&id, &of(&identity), LONG).await?;
@@ -186,8 +192,8 @@ async fn sign_in<S: IndexSessions>(
     Ok((id, before))
 }
 
-async fn racing_end<S: IndexSessions>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn racing_end<S: IndexSessions>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (ada, raised) = (somebody(), any_generation());
         let shared = ada.clone();
         let sessions = t
@@ -214,17 +220,17 @@ async fn racing_end<S: IndexSessions>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn lifetimes<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn lifetimes<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, id) = (somebody(), t.id());
     let lifetime = t.lifetime(20, 20);
     for _ in 0..2 {
-        let _ = t.store().link(&ada, &id, t.ticks(3)).await?; // the second begins anew
+        let _ = t.store().link(&ada, &id, t.ticks(3)).await?; // the second link restarts the time
         t.pass(2).await;
     }
     let (inserted, born) = t.at(t.store().insert(&id, &of(&ada), lifetime)).await?;
     equal(&inserted, &Inserted::Inserted, "the insert of a new session answered")?;
     t.alive(&id, born.plus(lifetime.idle)).await?;
-    t.finds(&ada, &id, "although it was linked anew").await?;
+    t.finds(&ada, &id, "although it was linked again").await?;
 
     let _ = t.store().link(&ada, &id, lifetime.absolute).await?;
     t.pass(4).await;
@@ -235,7 +241,7 @@ async fn lifetimes<S: IndexSessions>(t: Trial<S>) -> Verdict {
 }
 
 /// Who linked it again has perhaps not written its record after all.
-async fn relinked<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn relinked<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, id) = (somebody(), t.id());
     let lifetime = t.lifetime(2000, 2000);
     let _ = t.store().link(&ada, &id, lifetime.absolute).await?;
@@ -243,16 +249,16 @@ async fn relinked<S: IndexSessions>(t: Trial<S>) -> Verdict {
     equal(&inserted, &Inserted::Inserted, "the insert of a new session answered")?;
     let _ = t.store().link(&ada, &id, t.ticks(3)).await?;
     // For longer than a link stays at least, where time is cheap.
-    let ticks = if t.bench.time.is_manual() { 1000 } else { 6 };
+    let ticks = if t.setup.time.is_manual() { 1000 } else { 6 };
     t.pass(ticks).await;
     t.finds(&ada, &id, "after it was linked again for a shorter time").await
 }
 
-async fn generation_lifetime<S: IndexSessions>(t: Trial<S>) -> Verdict {
+async fn generation_lifetime<S: IndexSessions>(t: Run<S>) -> CheckResult {
     let (ada, raised) = (somebody(), any_generation());
     t.store().raise_generation(&ada, raised).await?;
     // Of the day that it has to be kept, as much as can be waited for.
-    let ticks = if t.bench.time.is_manual() { 8000 } else { 6 };
+    let ticks = if t.setup.time.is_manual() { 8000 } else { 6 };
     t.pass(ticks).await;
     ensure(t.handle(1).generation(&ada).await? == raised, "a generation was forgotten within a day")
 }

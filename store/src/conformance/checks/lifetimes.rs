@@ -1,46 +1,48 @@
-//! Lifetimes and ages by the store's clock (R7). Every check lets some ticks pass.
+//! Lifetimes and ages by the store's clock. Every check lets some ticks pass.
 
 use std::time::Duration;
 
-use super::{Check, check, waits};
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
+use crate::conformance::check::{Check, check, waits};
 use crate::conformance::records::{LONG, NOTE, anonymous, change, renew, rotate, sign_in, sign_out, signed_in};
+use crate::conformance::result::{CheckResult, Problem, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::conformance::time::Moment;
-use crate::conformance::trial::{Fault, Trial, Verdict, ensure, equal, same};
 use crate::id::SessionId;
-use crate::record::{Ages, Extent, IdentityChange, Lifetime, Patch, Record, VerifierChange};
-use crate::{Destroyed, Inserted, SessionStore, Touched, Updated};
+use crate::record::{Ages, IdentityChange, Lifetime, Patch, Record, VerifierChange};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     let checks = [
-        check("R7", "a session is over when its idle time is, for every call", over),
+        check("R7", "after its idle time a session is gone, for every call", over),
         check("R7", "ages and time left count by the store's clock; those given to an insert are ignored", ages),
-        check("R7", "a load is no activity", loads),
+        check("R7", "a load is not an activity", loads),
         check("R7", "a touch extends the life of a session", touch_extends),
         check("R7", "an update extends the life of a session", update_extends),
-        check("R7", "a touch or update never shortens", never_shortens),
-        check("R7", "with `Extent::Set` the end is set, closer too", set),
-        check("R7", "nothing passes the absolute end: not insert, touch, update, rotation or `Extent::Set`", absolute),
-        check("R7", "a write with `Lifetime::unchanged` leaves the end, and is no activity", unchanged),
-        check("R7", "every change of identity starts its age and the absolute lifetime afresh", identity),
+        check("R7", "a touch or update never shortens the life of a session", never_shortens),
+        check("R7", "with `Extent::Set`, the end can also move closer", set),
+        check("R7", "no insert, touch, update, rotation or `Extent::Set` passes the absolute end", absolute),
+        check("R7", "a write with `Lifetime::unchanged` leaves the end as it is, and is not an activity", unchanged),
+        check("R7", "every change of identity restarts its age and the absolute lifetime", identity),
         check("R7", "a write that is refused extends nothing", refused),
-        check("R7", "lifetimes of zero and without end are taken", extremes),
+        check("R7", "lifetimes of zero and endless lifetimes are accepted", extremes),
     ];
     checks.map(waits).into()
 }
 
 fn set_to(idle: Duration, lifetime: Lifetime) -> Lifetime {
-    Lifetime { idle, extent: Extent::Set, ..lifetime }
+    Lifetime::new(idle, lifetime.absolute).set()
 }
 
-impl<S: SessionStore> Trial<S> {
-    /// A touch that is applied, and when. Stores that do not touch are asked for an update instead.
+impl<S: SessionStore> Run<S> {
+    /// A touch that is applied, and when. In a store without touch, an update instead.
     async fn extend(
         &self,
         by_update: bool,
         id: &SessionId,
         record: &Record,
         lifetime: Lifetime,
-    ) -> Result<Moment, Fault> {
+    ) -> Result<Moment, Problem> {
         if by_update || !self.store().can_touch() {
             let patch = change(record, &[(&NOTE, Some(b"1"))]);
             let (updated, moment) = self.at(self.store().update(id, &patch, lifetime)).await?;
@@ -53,7 +55,7 @@ impl<S: SessionStore> Trial<S> {
     }
 }
 
-async fn over<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn over<S: SessionStore>(t: Run<S>) -> CheckResult {
     let lifetime = t.lifetime(4, 40);
     let (id, born) = t.begin(&signed_in(), lifetime).await?;
     let end = born.plus(lifetime.idle);
@@ -62,18 +64,18 @@ async fn over<S: SessionStore>(t: Trial<S>) -> Verdict {
     t.pass(3).await;
     t.gone(&id, end).await?;
     let updated = t.update(&id, &change(&record, &[(&NOTE, Some(b"1"))])).await?;
-    equal(&updated, &Updated::Missing, "an update of a session that is over answered")?;
-    equal(&t.touch(&id, &record).await?, &Touched::Missing, "a touch of a session that is over answered")?;
+    equal(&updated, &Updated::Missing, "an update of an expired session answered")?;
+    equal(&t.touch(&id, &record).await?, &Touched::Missing, "a touch of an expired session answered")?;
     let destroyed = t.store().destroy(&id, Some(record.epoch)).await?;
-    equal(&destroyed, &Destroyed::Missing, "destroying a session that is over answered")?;
+    equal(&destroyed, &Destroyed::Missing, "destroying an expired session answered")?;
     t.gone(&id, end).await?;
     let newer = anonymous();
     let inserted = t.store().insert(&id, &newer, LONG).await?;
-    equal(&inserted, &Inserted::Inserted, "an insert in the place of a session that is over answered")?;
-    same(&t.record(&id).await?, &newer, "after an insert in the place of a session that is over")
+    equal(&inserted, &Inserted::Inserted, "an insert in the place of an expired session answered")?;
+    same(&t.record(&id).await?, &newer, "after an insert in the place of an expired session")
 }
 
-async fn ages<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn ages<S: SessionStore>(t: Run<S>) -> CheckResult {
     let hour = Duration::from_secs(3600);
     let claimed = Ages { created: hour, identity: hour, verifier: hour, touched: hour };
     let lifetime = t.lifetime(6, 60);
@@ -94,7 +96,7 @@ async fn ages<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn loads<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn loads<S: SessionStore>(t: Run<S>) -> CheckResult {
     let lifetime = t.lifetime(5, 50);
     let (id, born) = t.begin(&signed_in(), lifetime).await?;
     for _ in 0..3 {
@@ -106,7 +108,7 @@ async fn loads<S: SessionStore>(t: Trial<S>) -> Verdict {
     t.gone(&id, born.plus(lifetime.idle)).await
 }
 
-async fn extends<S: SessionStore>(t: &Trial<S>, by_update: bool) -> Verdict {
+async fn extends<S: SessionStore>(t: &Run<S>, by_update: bool) -> CheckResult {
     let lifetime = t.lifetime(4, 40);
     let (id, born) = t.begin(&signed_in(), lifetime).await?;
     let record = t.record(&id).await?;
@@ -121,18 +123,18 @@ async fn extends<S: SessionStore>(t: &Trial<S>, by_update: bool) -> Verdict {
     t.gone(&id, touched.plus(lifetime.idle)).await
 }
 
-async fn touch_extends<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn touch_extends<S: SessionStore>(t: Run<S>) -> CheckResult {
     if !t.store().can_touch() {
-        return Err(Fault::Skipped("the store does not touch"));
+        return Err(Problem::Skipped("the store does not touch"));
     }
     extends(&t, false).await
 }
 
-async fn update_extends<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn update_extends<S: SessionStore>(t: Run<S>) -> CheckResult {
     extends(&t, true).await
 }
 
-async fn never_shortens<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn never_shortens<S: SessionStore>(t: Run<S>) -> CheckResult {
     for by_update in [false, true] {
         let lifetime = t.lifetime(6, 60);
         let (id, born) = t.begin(&signed_in(), lifetime).await?;
@@ -143,7 +145,7 @@ async fn never_shortens<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn set<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn set<S: SessionStore>(t: Run<S>) -> CheckResult {
     for by_update in [false, true] {
         let lifetime = t.lifetime(20, 60);
         let (id, _) = t.begin(&signed_in(), lifetime).await?;
@@ -157,7 +159,7 @@ async fn set<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn absolute<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn absolute<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, born) = t.begin(&signed_in(), t.lifetime(9, 3)).await?;
     t.alive(&id, born.plus(t.ticks(3))).await?;
 
@@ -181,7 +183,7 @@ async fn absolute<S: SessionStore>(t: Trial<S>) -> Verdict {
     t.gone(&id, end).await
 }
 
-async fn unchanged<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn unchanged<S: SessionStore>(t: Run<S>) -> CheckResult {
     let lifetime = t.lifetime(5, 50);
     let (id, born) = t.begin(&signed_in(), lifetime).await?;
     let record = t.record(&id).await?;
@@ -194,7 +196,7 @@ async fn unchanged<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn identity<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn identity<S: SessionStore>(t: Run<S>) -> CheckResult {
     let lifetime = t.lifetime(4, 5);
     let affirm = |record: &Record| Patch { identity: IdentityChange::Affirmed, ..Patch::unchanged(record) };
     let patches: [(fn(&Record) -> Patch, &str); 3] =
@@ -220,7 +222,7 @@ async fn identity<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn refused<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn refused<S: SessionStore>(t: Run<S>) -> CheckResult {
     let lifetime = t.lifetime(5, 50);
     let (id, born) = t.begin(&signed_in(), lifetime).await?;
     let record = t.record(&id).await?;
@@ -235,15 +237,15 @@ async fn refused<S: SessionStore>(t: Trial<S>) -> Verdict {
     t.age(record.ages.touched, born, seen, "the age since the last activity, after writes that were refused,")
 }
 
-async fn extremes<S: SessionStore>(t: Trial<S>) -> Verdict {
-    let endless = Lifetime { idle: Duration::MAX, absolute: Duration::MAX, extent: Extent::Extend };
+async fn extremes<S: SessionStore>(t: Run<S>) -> CheckResult {
+    let endless = Lifetime::new(Duration::MAX, Duration::MAX);
     let (id, _) = t.begin(&anonymous(), endless).await?;
     let record = t.record(&id).await?;
     t.pass(1).await;
     for by_update in [false, true] {
         t.extend(by_update, &id, &record, endless).await?;
         let record = t.record(&id).await?;
-        ensure(record.expires_in > LONG.absolute, "a session without end has one")?;
+        ensure(record.expires_in > LONG.absolute, "an endless session has an end")?;
     }
     let over = set_to(Duration::ZERO, endless);
     let (_, ended) = t.at(t.store().update(&id, &rotate(&record), over)).await?;

@@ -1,26 +1,31 @@
 //! Merge rules and gates, one call after the other (R9, R10, R13, R14).
 
-use super::{Check, check};
-use crate::SessionStore;
-use crate::Updated;
+use crate::answer::Updated;
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{
     COUNT, NOTE, ONCE, THEME, WITNESS, add_one, anonymous, change, change_and_clear, count, gate, sign_in,
 };
-use crate::conformance::trial::{Trial, Verdict, broken, ensure, equal, same};
+use crate::conformance::result::{CheckResult, broken, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::id::SessionId;
 use crate::record::{Patch, Record};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
         check("R10", "a store does not merge: it answers with a conflict and the record as it is", conflict),
         check("R10", "concurrent changes of a field are joined by its merge rule, once", joined),
         check("R10", "a merge rule is given the value that was loaded, the stored one and the new one", arguments),
-        check("R10", "a field that nobody else changed is no conflict", not_merged),
+        check("R10", "a field that nobody else changed is not a conflict", not_merged),
         check("R10", "after a conflict, the rebased patch is applied as a whole", rebased),
         check("R9", "a patch with one conflict writes none of its parts", refusal),
-        check("R13", "a gate is refused when a field that it names was changed meanwhile, whatever its rule", gates),
-        check("R13", "a gate minds the fields that it names alone", gates_mind_their_own),
-        check("R14", "a patch whose fields would grow over its limit is refused", limit),
+        check(
+            "R13",
+            "a gate is refused if a field that it names has changed meanwhile, whatever its merge rule",
+            gates,
+        ),
+        check("R13", "a gate depends only on the fields that it names", gates_mind_their_own),
+        check("R14", "a patch is refused if the fields would grow over its limit", limit),
         check("R5", "a field that is cleared is not merged", cleared),
     ]
 }
@@ -34,7 +39,7 @@ const MOVED: [(Option<&[u8]>, Option<&[u8]>, Option<&[u8]>); 5] = [
     (None, Some(b"2"), None),
 ];
 
-async fn conflict<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn conflict<S: SessionStore>(t: Run<S>) -> CheckResult {
     for (base, theirs, ours) in MOVED {
         let (id, record) = t.fresh(&anonymous()).await?;
         let loaded = t.applied(&id, &change(&record, &[(&COUNT, base)])).await?;
@@ -45,7 +50,7 @@ async fn conflict<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn joined<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn joined<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     let value = |number: i64| number.to_string().into_bytes();
     for (ours, expected) in [(15, 15), (12, 17), (9, 16)] {
@@ -58,7 +63,7 @@ async fn joined<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn arguments<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn arguments<S: SessionStore>(t: Run<S>) -> CheckResult {
     for (base, theirs, ours) in [
         (Some("a"), Some("b"), Some("c")),
         (None, Some("b"), Some("c")),
@@ -79,7 +84,7 @@ async fn arguments<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn not_merged<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn not_merged<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     t.applied(&id, &change(&loaded, &[(&NOTE, Some(b"1"))])).await?;
     let record = t.applied(&id, &change(&loaded, &[(&WITNESS, Some(b"ours")), (&ONCE, Some(b"1"))])).await?;
@@ -87,7 +92,7 @@ async fn not_merged<S: SessionStore>(t: Trial<S>) -> Verdict {
     ensure(record.fields.find(NOTE.name) == Some(b"1"), "a patch of other fields undid a change")
 }
 
-async fn rebased<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn rebased<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     let now = t.applied(&id, &change(&loaded, &[(&COUNT, Some(b"20")), (&THEME, Some(b"1"))])).await?;
     let patch = Patch { verifier: sign_in(&loaded, b"8").verifier, ..add_one(&loaded) };
@@ -99,7 +104,7 @@ async fn rebased<S: SessionStore>(t: Trial<S>) -> Verdict {
 }
 
 /// The patch is refused with the record as it is, and has written nothing.
-async fn refused<S: SessionStore>(t: &Trial<S>, id: &SessionId, patch: &Patch, what: &str) -> Verdict {
+async fn refused<S: SessionStore>(t: &Run<S>, id: &SessionId, patch: &Patch, what: &str) -> CheckResult {
     let now = t.record(id).await?;
     match t.update(id, patch).await? {
         Updated::Conflict(record) => same(&record, &now, "in the record that came with a conflict")?,
@@ -108,7 +113,7 @@ async fn refused<S: SessionStore>(t: &Trial<S>, id: &SessionId, patch: &Patch, w
     same(&t.record(id).await?, &now, &format!("after {what} was refused"))
 }
 
-async fn refusal<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn refusal<S: SessionStore>(t: Run<S>) -> CheckResult {
     for (ours, theirs) in [(Some(b"1".as_slice()), Some(b"2".as_slice())), (Some(b"1"), None), (None, Some(b"2"))] {
         let (id, record) = t.fresh(&anonymous()).await?;
         let loaded = t.applied(&id, &change(&record, &[(&ONCE, Some(b"0"))])).await?;
@@ -124,7 +129,7 @@ async fn refusal<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn gates<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn gates<S: SessionStore>(t: Run<S>) -> CheckResult {
     for field in [&NOTE, &COUNT, &WITNESS, &ONCE] {
         for (base, theirs) in [(Some(b"1".as_slice()), Some(b"2".as_slice())), (Some(b"1"), None), (None, Some(b"2"))] {
             let (id, record) = t.fresh(&anonymous()).await?;
@@ -138,7 +143,7 @@ async fn gates<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn gates_mind_their_own<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn gates_mind_their_own<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     t.applied(&id, &change(&loaded, &[(&COUNT, Some(b"11")), (&THEME, None)])).await?;
     let after = t.applied(&id, &gate(&loaded, &[(&NOTE, None), (&ONCE, Some(b"1"))])).await?;
@@ -147,7 +152,7 @@ async fn gates_mind_their_own<S: SessionStore>(t: Trial<S>) -> Verdict {
     ensure(after.fields.find(NOTE.name).is_none(), "a gate did not take its field")
 }
 
-async fn limit<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn limit<S: SessionStore>(t: Run<S>) -> CheckResult {
     let long = [b'x'; 300];
     // Two changes that do not conflict, and one that does: neither may make the fields larger than the patch allows.
     for ours in [&NOTE, &WITNESS] {
@@ -167,7 +172,7 @@ async fn limit<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn cleared<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn cleared<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     t.applied(&id, &change(&loaded, &[(&COUNT, Some(b"99")), (&ONCE, Some(b"1"))])).await?;
     let sign_in = sign_in(&loaded, b"8");

@@ -1,11 +1,9 @@
-//! The checks, by what they look at. Each is one function that works on sessions of its own.
+//! The checks, by topic. Each is one function that works on sessions of its own.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-
-use super::trial::{Trial, Verdict};
-use crate::{EnumerateSessions, ExpressFormat, IndexSessions, SessionStore};
+use super::check::Check;
+use crate::enumerate::EnumerateSessions;
+use crate::index::IndexSessions;
+use crate::session_store::{ExpressFormat, SessionStore};
 
 mod bounds;
 mod calls;
@@ -27,39 +25,7 @@ mod values;
 pub(super) use bounds::bounds;
 pub(super) use enumeration::clears;
 
-type Running = Pin<Box<dyn Future<Output = Verdict> + Send>>;
-
-/// What must hold, and the function that looks.
-pub(super) struct Check<S> {
-    pub(super) rule: &'static str,
-    pub(super) sentence: &'static str,
-    /// Whether time has to pass.
-    pub(super) waits: bool,
-    pub(super) run: Arc<dyn Fn(Trial<S>) -> Running + Send + Sync>,
-}
-
-impl<S> Clone for Check<S> {
-    fn clone(&self) -> Self {
-        Self { run: Arc::clone(&self.run), ..*self }
-    }
-}
-
-fn check<S, F>(
-    rule: &'static str,
-    sentence: &'static str,
-    run: impl Fn(Trial<S>) -> F + Send + Sync + 'static,
-) -> Check<S>
-where
-    F: Future<Output = Verdict> + Send + 'static,
-{
-    Check { rule, sentence, waits: false, run: Arc::new(move |trial| Box::pin(run(trial))) }
-}
-
-fn waits<S>(check: Check<S>) -> Check<S> {
-    Check { waits: true, ..check }
-}
-
-/// Of every store.
+/// For every store.
 pub(super) fn of_any<S: SessionStore>() -> Vec<Check<S>> {
     let groups = [
         values::checks(),
@@ -78,17 +44,17 @@ pub(super) fn of_any<S: SessionStore>() -> Vec<Check<S>> {
     groups.into_iter().flatten().collect()
 }
 
-/// Of a store that promises [`EnumerateSessions`].
+/// For a store that promises [`EnumerateSessions`].
 pub(super) fn of_enumerating<S: EnumerateSessions>() -> Vec<Check<S>> {
     enumeration::checks()
 }
 
-/// Of a store that promises [`IndexSessions`].
+/// For a store that promises [`IndexSessions`].
 pub(super) fn of_indexing<S: IndexSessions>() -> Vec<Check<S>> {
     index::checks()
 }
 
-/// Of a store that promises [`ExpressFormat`].
+/// For a store that promises [`ExpressFormat`].
 pub(super) fn of_express<S: ExpressFormat>() -> Vec<Check<S>> {
     express::checks()
 }

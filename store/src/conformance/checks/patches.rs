@@ -1,17 +1,19 @@
 //! A patch writes what it names, and nothing else (R9, R15, R17).
 
-use super::{Check, check};
+use crate::answer::Touched;
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{CART, NOTE, THEME, TITLE, anonymous, change, hash, rotate, signed_in, with_fields};
-use crate::conformance::trial::{Trial, Verdict, ensure, equal, same};
+use crate::conformance::result::{CheckResult, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::record::{Keep, RawJson, Record};
-use crate::{SessionStore, Touched};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
-        check("R9", "a patch writes the fields that it names, together", named_fields),
+        check("R9", "a patch writes all fields that it names, together", named_fields),
         check("R9", "a patch removes the fields that it removes", removal),
         check("R9", "a patch without changes changes nothing", unchanged),
-        check("R9", "a field that others changed meanwhile keeps their value, unless the patch names it", others),
+        check("R9", "a field that another request has changed keeps its value, unless the patch names it", others),
         check("R17", "fields that the patch does not know survive", unknown),
         check("R17", "a rotation leaves all fields alone", rotation),
         check("R15", "writing a field removes it under its older names", aliases),
@@ -21,14 +23,14 @@ pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     ]
 }
 
-async fn named_fields<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn named_fields<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&signed_in()).await?;
     let patch = change(&record, &[(&NOTE, Some(b"1")), (&THEME, Some(b"2")), (&TITLE, Some(b"3")), (&CART, None)]);
     let after = t.applied(&id, &patch).await?;
     same(&after, &Record { fields: patch.result, ..record }, "after an update")
 }
 
-async fn removal<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn removal<S: SessionStore>(t: Run<S>) -> CheckResult {
     let record = with_fields(&signed_in(), [("note", Keep::No, b"1".as_slice()), ("theme", Keep::Always, b"2")]);
     let (id, mut record) = t.fresh(&record).await?;
     for field in [&NOTE, &THEME] {
@@ -40,13 +42,13 @@ async fn removal<S: SessionStore>(t: Trial<S>) -> Verdict {
     ensure(record.fields.is_empty(), "removing an absent field stored something")
 }
 
-async fn unchanged<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn unchanged<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&signed_in()).await?;
     let after = t.applied(&id, &change(&record, &[])).await?;
     same(&after, &record, "after a patch without changes")
 }
 
-async fn others<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn others<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     let theirs = change(&loaded, &[(&NOTE, Some(b"\"theirs\"")), (&CART, Some(b"\"theirs\"")), (&THEME, None)]);
     t.applied(&id, &theirs).await?;
@@ -59,11 +61,11 @@ async fn others<S: SessionStore>(t: Trial<S>) -> Verdict {
     )?;
     ensure(after.fields.find("theme").is_none(), "a patch brought back a field that another request had removed")?;
     let after = t.applied(&id, &change(&loaded, &[(&THEME, Some(b"1"))])).await?;
-    let mark = after.fields.entry("theme").map(|field| field.keep);
+    let mark = after.fields.field("theme").map(|field| field.keep);
     equal(&mark, &Some(Keep::Always), "the mark of a field that was removed and written again was")
 }
 
-async fn unknown<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn unknown<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     // This patch was made by a program that knows one field, and has loaded no other.
     let narrow = with_fields(&loaded, [("note", Keep::No, b"\"of a visitor\"".as_slice())]);
@@ -72,7 +74,7 @@ async fn unknown<S: SessionStore>(t: Trial<S>) -> Verdict {
     same(&after, &Record { fields: expected, ..loaded }, "after a patch that does not know the other fields")
 }
 
-async fn rotation<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn rotation<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&signed_in()).await?;
     let after = t.applied(&id, &rotate(&record)).await?;
     ensure(after.fields == record.fields, "a rotation changed the fields")?;
@@ -86,7 +88,7 @@ fn titled(names: &[&'static str]) -> Record {
 
 const NAMES: [&[&str]; 4] = [&["heading"], &["caption"], &["heading", "caption"], &["caption", "title", "heading"]];
 
-async fn aliases<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn aliases<S: SessionStore>(t: Run<S>) -> CheckResult {
     for names in NAMES {
         let (id, record) = t.fresh(&titled(names)).await?;
         let after = t.applied(&id, &change(&record, &[(&TITLE, Some(b"\"new\""))])).await?;
@@ -97,7 +99,7 @@ async fn aliases<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn removed_aliases<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn removed_aliases<S: SessionStore>(t: Run<S>) -> CheckResult {
     for names in NAMES {
         let (id, record) = t.fresh(&titled(names)).await?;
         let after = t.applied(&id, &change(&record, &[(&TITLE, None)])).await?;
@@ -106,7 +108,7 @@ async fn removed_aliases<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn touch<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn touch<S: SessionStore>(t: Run<S>) -> CheckResult {
     let record = Record { previous: Some(hash()), cookie: Some(RawJson::new(b"{ }")), ..signed_in() };
     let (id, record) = t.fresh(&record).await?;
     let after = t.applied(&id, &change(&record, &[(&NOTE, Some(b"1"))])).await?;
@@ -115,7 +117,7 @@ async fn touch<S: SessionStore>(t: Trial<S>) -> Verdict {
     same(&t.record(&id).await?, &after, "after a touch")
 }
 
-async fn revision<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn revision<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (claimed, other) = (0x5eed_0001, 0x5eed_0002);
     let (_, one) = t.fresh(&Record { revision: claimed, ..anonymous() }).await?;
     let (id, two) = t.fresh(&Record { revision: other, ..anonymous() }).await?;

@@ -1,39 +1,40 @@
 //! Requests at the same moment, in threads.
 
-use super::{Check, check};
-use crate::SessionStore;
+use crate::answer::{Destroyed, Inserted, Touched, Updated};
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{
     CART, COUNT, LONG, NOTE, ONCE, THEME, TITLE, WITNESS, add_one, anonymous, change, count, difference, gate, renew,
     rotate, sign_in, signed_in,
 };
-use crate::conformance::trial::{RACERS, Trial, Verdict, applied, broken, ensure, equal, same};
+use crate::conformance::result::{CheckResult, applied, broken, ensure, equal, same};
+use crate::conformance::run::{RACERS, Run};
 use crate::id::SessionId;
 use crate::record::{Field, IdentityChange, Patch, RawJson, Record, VerifierChange, VerifierHash};
-use crate::{Destroyed, Inserted, Touched, Updated};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
         check("R9", "concurrent additions add up", additions),
-        check("R9", "concurrent writers of different fields keep each other's", different_fields),
-        check("R7", "touches at the same moment undo no change", touches),
+        check("R9", "concurrent writes of different fields all survive", different_fields),
+        check("R7", "a touch at the same moment undoes no change", touches),
         check("R8", "slow writers never bring back a session that is destroyed meanwhile", destruction),
-        check("R4", "of concurrent sign-ins exactly one happens, as a whole", sign_ins),
-        check("R4", "once a sign-in has happened, nothing that was loaded before is written", sign_in_and_updates),
-        check("R8", "of inserts of one id at the same moment exactly one succeeds", racing_inserts),
+        check("R4", "of concurrent sign-ins, exactly one happens, as a whole", sign_ins),
+        check("R4", "after a sign-in, no request that loaded the session before writes anything", sign_in_and_updates),
+        check("R8", "of concurrent inserts of one id, exactly one succeeds", racing_inserts),
         check("R9", "a load sees a whole write, never half of one", half_writes),
-        check("R13", "of concurrent gates exactly one passes", gates),
-        check("R6", "of concurrent renewals exactly one happens, and no change is lost", renewals),
-        check("R8", "of concurrent destructions exactly one finds the session", destructions),
-        check("R4", "of a sign-in and a destruction of the loaded epoch exactly one happens", sign_in_or_destroy),
+        check("R13", "of concurrent gates, exactly one passes", gates),
+        check("R6", "of concurrent renewals, exactly one happens, and no change is lost", renewals),
+        check("R8", "of concurrent calls to destroy, exactly one finds the session", destructions),
+        check("R4", "of a sign-in and a call to destroy in the same epoch, exactly one happens", sign_in_or_destroy),
     ]
 }
 
 const EACH: i64 = 5;
 
-async fn additions<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn additions<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&anonymous()).await?;
     let shared = id.clone();
-    let each = EACH * t.bench.rounds as i64;
+    let each = EACH * t.setup.rounds as i64;
     t.race(move |t, number| {
         let id = shared.clone();
         async move {
@@ -52,9 +53,9 @@ async fn additions<S: SessionStore>(t: Trial<S>) -> Verdict {
     equal(&count(&t.record(&id).await?, &COUNT), &expected, "after concurrent additions the sum was")
 }
 
-async fn different_fields<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn different_fields<S: SessionStore>(t: Run<S>) -> CheckResult {
     static FIELDS: [&Field; 4] = [&NOTE, &CART, &THEME, &TITLE];
-    for _ in 0..t.bench.rounds {
+    for _ in 0..t.setup.rounds {
         let (id, loaded) = t.fresh(&anonymous()).await?;
         let (shared, base) = (id.clone(), loaded.clone());
         t.race(move |t, number| {
@@ -73,8 +74,8 @@ async fn different_fields<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn touches<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn touches<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, record) = t.fresh(&anonymous()).await?;
         let (shared, base) = (id.clone(), record.clone());
         t.race(move |t, number| touch_or_add(t, number, shared.clone(), base.clone())).await?;
@@ -84,7 +85,7 @@ async fn touches<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn touch_or_add<S: SessionStore>(t: Trial<S>, number: usize, id: SessionId, record: Record) -> Verdict {
+async fn touch_or_add<S: SessionStore>(t: Run<S>, number: usize, id: SessionId, record: Record) -> CheckResult {
     for _ in 0..EACH {
         if number.is_multiple_of(2) {
             let touched = t.handle(number).touch(&id, record.epoch, LONG).await?;
@@ -97,8 +98,8 @@ async fn touch_or_add<S: SessionStore>(t: Trial<S>, number: usize, id: SessionId
     Ok(())
 }
 
-async fn destruction<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn destruction<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, loaded) = t.fresh(&signed_in()).await?;
         let (shared, base) = (id.clone(), loaded.clone());
         t.race(move |t, number| {
@@ -118,13 +119,13 @@ async fn destruction<S: SessionStore>(t: Trial<S>) -> Verdict {
         })
         .await?;
         let dead = t.load(&id).await?.is_some_and(|record| record.is_tombstone());
-        ensure(dead, "a session that was destroyed is back, written by a request that had loaded it before")?;
+        ensure(dead, "a destroyed session is back, written by a request that had loaded it before")?;
     }
     Ok(())
 }
 
-async fn sign_ins<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn sign_ins<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, loaded) = t.fresh(&anonymous()).await?;
         let (shared, base) = (id.clone(), loaded.clone());
         let answers = t
@@ -145,8 +146,8 @@ async fn sign_ins<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn sign_in_and_updates<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn sign_in_and_updates<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, loaded) = t.fresh(&anonymous()).await?;
         let (shared, base) = (id.clone(), loaded.clone());
         let seen = t
@@ -185,14 +186,14 @@ fn stamp(record: &Record, number: u64) -> Patch {
     }
 }
 
-async fn half_writes<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn half_writes<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&anonymous()).await?;
     let first = t.applied(&id, &stamp(&record, 1)).await?;
     let offset = first.epoch.0.saturating_sub(1);
     t.race(move |t, number| {
         let id = id.clone();
         async move {
-            for _ in 0..2 * t.bench.rounds {
+            for _ in 0..2 * t.setup.rounds {
                 let Some(record) = t.handle(number).load(&id).await? else {
                     return broken("a stored session is not found");
                 };
@@ -200,7 +201,7 @@ async fn half_writes<S: SessionStore>(t: Trial<S>) -> Verdict {
                 let expected = applied(&stamp(&record, number_in_record), &record)?;
                 let expected = Record { epoch: record.epoch, identity_epoch: record.epoch, ..expected };
                 if let Some(part) = difference(&record, &expected) {
-                    return broken(format!("in one and the same load, {part} is of another write than the epoch"));
+                    return broken(format!("in the same load, {part} is of another write than the epoch"));
                 }
                 if number < 2 {
                     t.commit(number, &id, &stamp(&record, number_in_record + 1)).await?;
@@ -213,9 +214,9 @@ async fn half_writes<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn gates<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn gates<S: SessionStore>(t: Run<S>) -> CheckResult {
     static FIELDS: [&Field; 4] = [&NOTE, &COUNT, &WITNESS, &ONCE];
-    for field in FIELDS.iter().cycle().take(t.bench.rounds) {
+    for field in FIELDS.iter().cycle().take(t.setup.rounds) {
         let (id, record) = t.fresh(&anonymous()).await?;
         let loaded = t.applied(&id, &change(&record, &[(field, Some(b"\"once\""))])).await?;
         let answers = t
@@ -232,8 +233,8 @@ async fn gates<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn renewals<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn renewals<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, loaded) = t.fresh(&anonymous()).await?;
         let (shared, base) = (id.clone(), loaded.clone());
         let answers = t
@@ -259,8 +260,8 @@ async fn renewals<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn destructions<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn destructions<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, record) = t.fresh(&signed_in()).await?;
         let answers = t
             .race(move |t, number| {
@@ -269,13 +270,13 @@ async fn destructions<S: SessionStore>(t: Trial<S>) -> Verdict {
             })
             .await?;
         let found = answers.iter().filter(|answer| **answer == Destroyed::Destroyed).count();
-        equal(&found, &1, "the number of concurrent destructions that found the session was")?;
+        equal(&found, &1, "the number of concurrent calls to destroy that found the session was")?;
     }
     Ok(())
 }
 
-async fn sign_in_or_destroy<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn sign_in_or_destroy<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let (id, loaded) = t.fresh(&anonymous()).await?;
         let (shared, base) = (id.clone(), loaded.clone());
         let answers = t
@@ -293,7 +294,7 @@ async fn sign_in_or_destroy<S: SessionStore>(t: Trial<S>) -> Verdict {
             })
             .await?;
         let happened = answers.iter().filter(|happened| **happened).count();
-        equal(&happened, &1, "of a sign-in and a destruction of the same epoch, the number that happened was")?;
+        equal(&happened, &1, "of a sign-in and a call to destroy in the same epoch, the number that happened was")?;
         let dead = t.load(&id).await?.is_none_or(|record| record.is_tombstone());
         ensure(
             dead == answers.get(1).copied().unwrap_or_default(),
@@ -303,8 +304,8 @@ async fn sign_in_or_destroy<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn racing_inserts<S: SessionStore>(t: Trial<S>) -> Verdict {
-    for _ in 0..t.bench.rounds {
+async fn racing_inserts<S: SessionStore>(t: Run<S>) -> CheckResult {
+    for _ in 0..t.setup.rounds {
         let id = t.id();
         let answers = t
             .race(|t, number| {

@@ -1,21 +1,23 @@
 //! Periodic renewal of the verifier (R6).
 
-use super::{Check, check, waits};
+use crate::answer::Updated;
+use crate::conformance::check::{Check, check, waits};
 use crate::conformance::records::{LONG, NOTE, anonymous, change, hash, renew, rotate};
-use crate::conformance::trial::{Trial, Verdict, applied, ensure, equal, same};
+use crate::conformance::result::{CheckResult, applied, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::record::{Epoch, Patch, Record};
-use crate::{SessionStore, Updated};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
-        check("R6", "a renewal replaces the verifier, keeps the one before and the epoch", renewal),
+        check("R6", "a renewal replaces the verifier, and keeps the previous verifier and the epoch", renewal),
         check("R6", "only the current verifier renews; a renewal that lost keeps the rest of its patch", lost),
         check("R6", "a rotation after a renewal voids both verifiers", rotated),
-        waits(check("R6", "the verifier's age starts with a renewal, not with one that lost", age)),
+        waits(check("R6", "a renewal restarts the age of the verifier; a renewal that lost does not", age)),
     ]
 }
 
-async fn renewal<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn renewal<S: SessionStore>(t: Run<S>) -> CheckResult {
     let record = Record { epoch: Epoch(3), identity_epoch: Epoch(1), previous: Some(hash()), ..anonymous() };
     let (id, record) = t.fresh(&record).await?;
     let patch = renew(&record, record.verifier);
@@ -26,7 +28,7 @@ async fn renewal<S: SessionStore>(t: Trial<S>) -> Verdict {
     same(&after, &applied(&patch, &record)?, "after a renewal")
 }
 
-async fn lost<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn lost<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     let renewed = t.applied(&id, &renew(&loaded, loaded.verifier)).await?;
     for current in [loaded.verifier, hash()] {
@@ -43,7 +45,7 @@ async fn lost<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn rotated<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn rotated<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, loaded) = t.fresh(&anonymous()).await?;
     let renewed = t.applied(&id, &renew(&loaded, loaded.verifier)).await?;
     let after = t.applied(&id, &rotate(&renewed)).await?;
@@ -51,7 +53,7 @@ async fn rotated<S: SessionStore>(t: Trial<S>) -> Verdict {
     ensure(after.epoch == loaded.epoch.next(), "a rotation after a renewal did not raise the epoch by one")
 }
 
-async fn age<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn age<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, born) = t.begin(&anonymous(), t.lifetime(20, 100)).await?;
     let loaded = t.record(&id).await?;
     t.pass(2).await;
@@ -60,7 +62,7 @@ async fn age<S: SessionStore>(t: Trial<S>) -> Verdict {
     equal(&updated, &Updated::Applied { renewed: true }, "a renewal by the current verifier answered")?;
     t.pass(2).await;
     let updated = t.update(&id, &patch).await?;
-    equal(&updated, &Updated::Applied { renewed: false }, "the same renewal for the second time answered")?;
+    equal(&updated, &Updated::Applied { renewed: false }, "the same renewal the second time answered")?;
     let (record, seen) = t.at(t.store().load(&id)).await?;
     let Some(record) = record else { return ensure(false, "a stored session is not found") };
     t.age(record.ages.verifier, renewed, seen, "the age of a verifier since its renewal")?;

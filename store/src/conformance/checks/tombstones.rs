@@ -1,20 +1,22 @@
 //! What remains of a destroyed session (R6).
 
-use super::{Check, check, waits};
+use crate::answer::{Destroyed, Inserted};
+use crate::conformance::check::{Check, check, waits};
 use crate::conformance::records::{LONG, NOTE, anonymous, change, signed_in};
-use crate::conformance::trial::{Fault, Trial, Verdict, broken, ensure, equal, same};
+use crate::conformance::result::{CheckResult, Problem, broken, ensure, equal, same};
+use crate::conformance::run::Run;
 use crate::record::{RawJson, Record, TOMBSTONE_LIFETIME};
-use crate::{Destroyed, Inserted, SessionStore};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
-        check("R6", "a destroyed session is a tombstone: one epoch on, and nothing else in it", shape),
-        waits(check("R6", "a tombstone tells the time since it was destroyed, and nothing prolongs it", age)),
-        waits(check("R6", "a tombstone stands for a minute, then its id is free", end)),
+        check("R6", "a destroyed session is a tombstone: in the next epoch, and empty", shape),
+        waits(check("R6", "a tombstone tells the time since the session was destroyed, and no call prolongs it", age)),
+        waits(check("R6", "a tombstone stays for a minute, then its id is free", end)),
     ]
 }
 
-async fn shape<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn shape<S: SessionStore>(t: Run<S>) -> CheckResult {
     let record = Record { cookie: Some(RawJson::new(b"{}")), ..signed_in() };
     for epoch in [None, Some(record.epoch)] {
         let id = t.stored(&record).await?;
@@ -27,7 +29,7 @@ async fn shape<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn age<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn age<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, _) = t.begin(&signed_in(), t.lifetime(3, 30)).await?;
     let record = t.record(&id).await?;
     t.pass(1).await;
@@ -48,9 +50,9 @@ async fn age<S: SessionStore>(t: Trial<S>) -> Verdict {
     t.time_left(&found, seen, dead.plus(TOMBSTONE_LIFETIME))
 }
 
-async fn end<S: SessionStore>(t: Trial<S>) -> Verdict {
-    if !t.bench.time.is_manual() {
-        return Err(Fault::Skipped("a minute is too long to wait; give the suite a clock that it can advance"));
+async fn end<S: SessionStore>(t: Run<S>) -> CheckResult {
+    if !t.setup.time.is_manual() {
+        return Err(Problem::Skipped("a minute is too long to wait; give the suite a clock that it can advance"));
     }
     let id = t.stored(&signed_in()).await?;
     let (_, dead) = t.at(t.store().destroy(&id, None)).await?;

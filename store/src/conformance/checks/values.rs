@@ -1,24 +1,26 @@
 //! What is stored comes back, byte for byte.
 
-use super::{Check, check};
+use crate::answer::Inserted;
+use crate::conformance::check::{Check, check};
 use crate::conformance::records::{CART, LONG, NOTE, THEME, anonymous, change, hash, noise, signed_in, with_fields};
-use crate::conformance::trial::{Trial, Verdict, equal, same};
+use crate::conformance::result::{CheckResult, equal, same};
+use crate::conformance::run::Run;
 use crate::id::SessionId;
 use crate::record::{Epoch, Keep, RawJson, Record, VerifierHash};
-use crate::{Inserted, SessionStore};
+use crate::session_store::SessionStore;
 
 pub(super) fn checks<S: SessionStore>() -> Vec<Check<S>> {
     vec![
-        check("R1", "the hash of a verifier is kept as its 32 bytes", hashes),
-        check("R4", "the epochs of a new session are those it was inserted with", epochs),
+        check("R1", "the 32 bytes of a verifier hash come back", hashes),
+        check("R4", "the epochs of a new session are those of the insert", epochs),
         check("R16", "values come back byte for byte, whether they are JSON or not", odd_values),
         check("R16", "an update stores values byte for byte", odd_values_by_update),
         check("R16", "field names of any text come back, each with its own value and mark", odd_names),
         check("R16", "records of any bytes come back", random_records),
-        check("R16", "a record of the record limit, 64 KiB, comes back", large_records),
-        check("R5", "the keep mark of a field comes back, after an update too", marks),
+        check("R16", "a record of 64 KiB, the default limit, comes back", large_records),
+        check("R5", "the keep mark of a field comes back, even after an update", marks),
         check("R21", "a session's cookie attributes come back as they were stored", cookie_attributes),
-        check("R2", "ids that differ in one letter, its case or their length are different sessions", similar_ids),
+        check("R2", "ids that differ in a letter, in case or in length are different sessions", similar_ids),
         check("R2", "an id may be any text of 1 to 1024 bytes", odd_ids),
     ]
 }
@@ -43,7 +45,7 @@ const ODD: [&[u8]; 16] = [
     b"'\"\\;--$1%s",
 ];
 
-async fn hashes<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn hashes<S: SessionStore>(t: Run<S>) -> CheckResult {
     let mut last = [0; 32];
     last[31] = 1;
     let mut first = [0; 32];
@@ -56,10 +58,10 @@ async fn hashes<S: SessionStore>(t: Trial<S>) -> Verdict {
     }
     let record = anonymous();
     let (_, found) = t.fresh(&record).await?;
-    equal(&found.previous.is_none(), &true, "that there is no previous verifier was answered with")
+    equal(&found.previous.is_none(), &true, "that a record without a previous verifier has none was")
 }
 
-async fn epochs<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn epochs<S: SessionStore>(t: Run<S>) -> CheckResult {
     for (epoch, identity_epoch) in [(0, 0), (7, 3), (1 << 40, 1 << 33)] {
         let record = Record { epoch: Epoch(epoch), identity_epoch: Epoch(identity_epoch), ..signed_in() };
         let (_, found) = t.fresh(&record).await?;
@@ -68,7 +70,7 @@ async fn epochs<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn odd_values<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn odd_values<S: SessionStore>(t: Run<S>) -> CheckResult {
     for value in ODD {
         let record = with_fields(&anonymous(), [("value", Keep::No, value), ("other", Keep::Always, b"1".as_slice())]);
         let identity = (!value.is_empty()).then(|| RawJson::new(value));
@@ -79,7 +81,7 @@ async fn odd_values<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn odd_values_by_update<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn odd_values_by_update<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, mut record) = t.fresh(&anonymous()).await?;
     for value in ODD {
         let patch = change(&record, &[(&NOTE, Some(value)), (&THEME, Some(b"1"))]);
@@ -94,7 +96,7 @@ async fn odd_values_by_update<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn odd_names<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn odd_names<S: SessionStore>(t: Run<S>) -> CheckResult {
     let long = "n".repeat(300);
     let names = [
         "",
@@ -132,7 +134,7 @@ async fn odd_names<S: SessionStore>(t: Trial<S>) -> Verdict {
     same(&after, &expected, "after an update of another field")
 }
 
-async fn random_records<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn random_records<S: SessionStore>(t: Run<S>) -> CheckResult {
     for number in 0..20 {
         let names: Vec<String> = (0..number % 7).map(|name| format!("field {name}")).collect();
         let values: Vec<Vec<u8>> = names.iter().map(|_| noise(200)).collect();
@@ -148,7 +150,7 @@ async fn random_records<S: SessionStore>(t: Trial<S>) -> Verdict {
     Ok(())
 }
 
-async fn large_records<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn large_records<S: SessionStore>(t: Run<S>) -> CheckResult {
     const LARGE: usize = 60 << 10;
     let one = vec![0xee; LARGE];
     let record = with_fields(&anonymous(), [("large", Keep::No, one.as_slice())]);
@@ -165,7 +167,7 @@ async fn large_records<S: SessionStore>(t: Trial<S>) -> Verdict {
     same(&found, &Record { fields: patch.result, ..record }, "after an update of a large record")
 }
 
-async fn marks<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn marks<S: SessionStore>(t: Run<S>) -> CheckResult {
     let (id, record) = t.fresh(&anonymous()).await?;
     same(&record, &Record { verifier: record.verifier, ..anonymous() }, "after the insert")?;
     let patch = change(&record, &[(&NOTE, Some(b"2")), (&CART, Some(b"2")), (&THEME, Some(b"2"))]);
@@ -173,7 +175,7 @@ async fn marks<S: SessionStore>(t: Trial<S>) -> Verdict {
     same(&after, &Record { fields: patch.result, ..record }, "after an update")
 }
 
-async fn cookie_attributes<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn cookie_attributes<S: SessionStore>(t: Run<S>) -> CheckResult {
     let attributes = RawJson::new(br#"{ "originalMaxAge":3600000, "path":"/", "httpOnly":true }"#);
     let record = Record { cookie: Some(attributes), ..signed_in() };
     let (id, found) = t.fresh(&record).await?;
@@ -191,7 +193,7 @@ async fn cookie_attributes<S: SessionStore>(t: Trial<S>) -> Verdict {
     equal(&after.cookie.is_none(), &true, "that an update removed the cookie attributes was")
 }
 
-async fn each_its_own<S: SessionStore>(t: &Trial<S>, ids: Vec<String>) -> Verdict {
+async fn each_its_own<S: SessionStore>(t: &Run<S>, ids: Vec<String>) -> CheckResult {
     let ids: Vec<SessionId> =
         ids.iter().filter_map(|id| SessionId::try_from(id.as_str()).ok()).map(|id| t.note(id)).collect();
     let records: Vec<Record> = ids.iter().map(|_| anonymous()).collect();
@@ -211,14 +213,14 @@ fn shown(id: &SessionId) -> String {
     id.as_str().chars().take(40).collect()
 }
 
-async fn similar_ids<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn similar_ids<S: SessionStore>(t: Run<S>) -> CheckResult {
     let random = t.id();
     let stem = &random.as_str()[..18];
     let ids = ["AAAA", "AAAa", "aaaa", "AAA-", "AAA_", "AAAB", "BAAA"].map(|tail| format!("{stem}{tail}"));
     each_its_own(&t, ids.into()).await
 }
 
-async fn odd_ids<S: SessionStore>(t: Trial<S>) -> Verdict {
+async fn odd_ids<S: SessionStore>(t: Run<S>) -> CheckResult {
     let random = t.id();
     let stem = random.as_str();
     let tails = [

@@ -1,4 +1,4 @@
-use super::super::entry::{IDENTITY_OVERHEAD, OVERHEAD};
+use super::super::queued::{IDENTITY_OVERHEAD, RECORD_OVERHEAD};
 use super::*;
 
 fn small(sessions: usize) -> (MemoryStore, ManualClock) {
@@ -100,7 +100,7 @@ fn r14_anonymous_sessions_over_their_share_spare_tombstones() {
 #[test]
 fn r14_a_large_record_takes_the_room_of_many_expired_ones() {
     let clock = ManualClock::new();
-    let store = MemoryStore::new().clock(clock.clone()).max_bytes(40 * (OVERHEAD + 60)).anonymous_share(100);
+    let store = MemoryStore::new().clock(clock.clone()).max_bytes(40 * (RECORD_OVERHEAD + 60)).anonymous_share(100);
     // A place is left for what an identity takes more.
     for number in 0..38 {
         let _ = insert(&store, &id(number), &anonymous("1"), SECOND);
@@ -108,7 +108,7 @@ fn r14_a_large_record_takes_the_room_of_many_expired_ones() {
     let _ = insert(&store, &id(39), &signed_in("7"), HOUR);
     let _ = ask(store.destroy(&id(39), None)).unwrap();
     clock.advance(SECOND);
-    let large = anonymous(&"1".repeat(30 * OVERHEAD));
+    let large = anonymous(&"1".repeat(30 * RECORD_OVERHEAD));
     assert_eq!(insert(&store, &id(40), &large, HOUR), Inserted::Inserted);
     assert_eq!(store.usage().evicted, 0);
     assert!(load(&store, &id(39)).unwrap().is_tombstone());
@@ -174,7 +174,7 @@ fn r14_signing_out_always_finds_room() {
 fn r14_a_record_that_grows_finds_room_or_is_left_alone() {
     let record = |length: usize| Record { identity: None, ..anonymous(&"1".repeat(length)) };
     let at = |number: usize| id(number);
-    let one = 2 * 22 + OVERHEAD + record(100).size();
+    let one = 2 * 22 + RECORD_OVERHEAD + record(100).size();
     let store = MemoryStore::new().clock(ManualClock::new()).max_bytes(4 * one + 200).anonymous_share(100);
     for number in 1..=4 {
         let _ = insert(&store, &at(number), &record(100), number as u32 * HOUR);
@@ -210,7 +210,7 @@ fn r14_an_anonymous_record_that_outgrows_the_share_evicts_nobody() {
 #[test]
 fn r14_a_sign_in_without_room_writes_nothing() {
     let user = "7".repeat(1000);
-    let one = 2 * 22 + OVERHEAD + IDENTITY_OVERHEAD + signed_in("7").size();
+    let one = 2 * 22 + RECORD_OVERHEAD + IDENTITY_OVERHEAD + signed_in("7").size();
     let store = MemoryStore::new().clock(ManualClock::new()).max_bytes(3 * one).anonymous_share(100);
     let _ = insert(&store, &id(1), &signed_in("7"), HOUR);
     let _ = insert(&store, &id(2), &signed_in("7"), HOUR);
@@ -292,7 +292,7 @@ fn r14_usage_counts_what_each_record_takes() {
     for (number, record) in records.iter().enumerate() {
         let _ = insert(&store, &id(number), record, HOUR);
     }
-    let of = |records: &[Record]| records.iter().map(|record| 2 * 22 + record.size() + OVERHEAD).sum::<usize>();
+    let of = |records: &[Record]| records.iter().map(|record| 2 * 22 + record.size() + RECORD_OVERHEAD).sum::<usize>();
     assert_eq!(store.usage().bytes, of(&records) + 2 * IDENTITY_OVERHEAD);
 
     let _ = ask(store.destroy(&id(1), None)).unwrap();
@@ -300,5 +300,5 @@ fn r14_usage_counts_what_each_record_takes() {
     let usage = store.usage();
     assert_eq!((usage.signed_in, usage.anonymous, usage.tombstones, usage.evicted), (1, 1, 2, 0));
     let left = [records[0].clone(), records[2].clone()];
-    assert_eq!(usage.bytes, of(&left) + IDENTITY_OVERHEAD + 2 * (2 * 22 + OVERHEAD));
+    assert_eq!(usage.bytes, of(&left) + IDENTITY_OVERHEAD + 2 * (2 * 22 + RECORD_OVERHEAD));
 }

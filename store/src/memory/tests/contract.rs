@@ -258,9 +258,9 @@ fn r9_a_refusal_writes_nothing_and_shows_the_record() {
     clock.advance(MINUTE);
     let stored = load(&store, &id(1)).unwrap();
 
-    let mut refused = sign_in(&record, "7");
+    let sign_in = sign_in(&record, "7");
     let fields = patch(&record, &[(&NONCE, Some("\"b\"")), (&VIEWS, Some("9"))]);
-    (refused.result, refused.touched) = (fields.result, fields.touched);
+    let refused = Patch { identity: sign_in.identity, verifier: sign_in.verifier, ..fields };
     assert_eq!(update(&store, &id(1), &refused), Updated::Conflict(Box::new(stored.clone())));
     assert_eq!(commit(&store, &id(1), &refused, for_(HOUR)), Updated::Conflict(Box::new(stored.clone())));
     assert_eq!(load(&store, &id(1)), Some(stored));

@@ -82,17 +82,11 @@ fn signed_in(user: &str) -> Record {
 
 /// A change to a record as loaded.
 fn patch(loaded: &Record, changes: &[(&'static Field, Option<&str>)]) -> Patch {
-    let written = |name: &str| changes.iter().any(|(field, _)| field.name == name);
-    let kept = loaded.fields.iter().filter(|field| !written(field.name));
-    let kept = kept.map(|field| (field.name, field.keep, field.value));
-    let new = changes.iter().filter_map(|(field, value)| Some((field.name, field.keep, (*value)?.as_bytes())));
-    Patch {
-        epoch: loaded.epoch,
-        base: loaded.fields.clone(),
-        result: kept.chain(new).collect(),
-        touched: changes.iter().map(|(field, _)| *field).collect(),
-        ..Patch::default()
+    let mut patch = Patch::unchanged(loaded);
+    for (field, value) in changes {
+        patch.set(field, value.map(str::as_bytes));
     }
+    patch
 }
 
 fn sign_in(loaded: &Record, user: &str) -> Patch {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http_session::error::MergeConflict;
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session::store::conformance::{Outcome, Report, Suite};
 use http_session::store::{Inserted, Sweep, Updated};
 use http_session::{SessionId, SessionStore as _};
@@ -24,7 +24,7 @@ use http_session_test_kit::servers::{self, Postgres, Shared, psql};
 /// Longer than anything takes, on a machine under load too.
 const PATIENCE: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 const APPLIED: Updated = Updated::Applied { renewed: true };
 
 static NOTE: Field = Field::new("note");
@@ -101,7 +101,7 @@ fn id() -> SessionId {
 
 fn record(note: &[u8]) -> Record {
     let fields = Fields::from_iter([("note", Keep::No, note), ("count", Keep::No, b"0")]);
-    Record { fields, ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(fields)
 }
 
 async fn inserted(store: &PostgresStore, id: &SessionId, record: &Record) {
@@ -114,7 +114,7 @@ fn writing(record: &Record, field: &'static Field, value: &[u8]) -> Patch {
     let others = record.fields.iter().filter(|other| other.name != field.name);
     let others = others.map(|other| (other.name, other.keep, other.value));
     patch.result = others.chain([(field.name, field.keep, value)]).collect();
-    patch.touched.push(field);
+    patch.write(field);
     patch
 }
 

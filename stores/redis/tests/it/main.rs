@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http_session::error::{MergeConflict, StoreError, StoreErrorKind};
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, StoredField, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, Record, StoredField, VerifierHash};
 use http_session::store::Updated;
 use http_session::{SessionId, SessionStore};
 use http_session_redis::RedisStore;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LONG: Lifetime = Lifetime { idle: DAY, absolute: Duration::from_secs(30 * 24 * 3600), extent: Extent::Extend };
+const LONG: Lifetime = Lifetime::new(DAY, Duration::from_secs(30 * 24 * 3600));
 
 /// Merged by adding.
 static HITS: Field = Field::new("hits").merge(add);
@@ -64,7 +64,7 @@ fn write(record: &Record, field: &'static Field, value: &[u8]) -> Patch {
     let fields: Vec<(&str, Keep, &[u8])> =
         others.map(|StoredField { name, keep, value, .. }| (name, keep, value)).collect();
     patch.result = fields.into_iter().chain([(field.name, field.keep, value)]).collect::<Fields>();
-    patch.touched.push(field);
+    patch.write(field);
     patch
 }
 

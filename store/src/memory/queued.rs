@@ -1,18 +1,18 @@
-//! An entry at its place in the queue of its class.
+//! An entry, and where it stands in the queue of its class.
 
 use std::time::Duration;
 
-use crate::Entry;
+use crate::entry::Entry;
 use crate::id::SessionId;
 
-/// What a record takes beside its values: its places in the map and in the queue, the headers of its values, and what the
+/// Bytes that a record takes beside its values: in the map and in the queue, for the headers of its values, and what the
 /// allocator and half-filled tables add. Measured, and rounded up.
-pub(super) const OVERHEAD: usize = 640;
+pub(super) const RECORD_OVERHEAD: usize = 640;
 
-/// What a record with an identity takes more: its place in the index.
+/// Bytes that a record with an identity takes more, in the index.
 pub(super) const IDENTITY_OVERHEAD: usize = 160;
 
-/// Who gives way to whom (R14).
+/// Which records make room for which others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     SignedIn,
@@ -20,9 +20,9 @@ pub(super) enum Class {
     Tombstone,
 }
 
-/// Where a record stands in its queue: by its end, the one queued first before others with the same end.
+/// Where a record stands in its queue: by its end; with the same end, in the order in which they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct QueuePosition {
     pub(super) end: Duration,
     pub(super) sequence: u64,
 }
@@ -34,8 +34,8 @@ pub(super) struct Queued {
 }
 
 impl Queued {
-    pub(super) fn place(&self) -> Place {
-        Place { end: self.entry.end(), sequence: self.sequence }
+    pub(super) fn position(&self) -> QueuePosition {
+        QueuePosition { end: self.entry.end(), sequence: self.sequence }
     }
 
     pub(super) fn class(&self) -> Class {
@@ -48,9 +48,9 @@ impl Queued {
         }
     }
 
-    /// What the record counts for. Its id is kept twice: in the map and in the queue.
+    /// The bytes that are counted for the record. Its id is kept twice, in the map and in the queue.
     pub(super) fn bytes(&self, id: &SessionId) -> usize {
         let index = if self.entry.identity().is_some() { IDENTITY_OVERHEAD } else { 0 };
-        2 * id.as_bytes().len() + self.entry.size() + OVERHEAD + index
+        2 * id.as_bytes().len() + self.entry.size() + RECORD_OVERHEAD + index
     }
 }
