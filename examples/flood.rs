@@ -16,11 +16,7 @@ const VISITORS: u64 = 10_000_000;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let store = MemoryStore::new().max_sessions(100_000);
-    let lifetime = Lifetime {
-        idle: Duration::from_secs(600),
-        absolute: Duration::from_secs(30 * 24 * 3600),
-        extent: Extent::Extend,
-    };
+    let lifetime = Lifetime::new(Duration::from_secs(600), Duration::from_secs(30 * 24 * 3600));
     let start = Instant::now();
     report(&store, 0, start).await?;
     for visitor in 1..=VISITORS {

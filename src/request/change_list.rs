@@ -56,11 +56,11 @@ impl ChangeList {
             return base.clone();
         }
         let mut writer = FieldsWriter::new();
-        for stored in base.entries() {
-            match self.changed.iter().find(|(field, ..)| field.owns_bytes(stored.name)) {
+        for stored in base.raw() {
+            match self.changed.iter().find(|(field, ..)| field.owns_bytes(stored.name())) {
                 None => writer.copy(stored),
                 // A field keeps its position: readers ask for fields in the stored order, which is fast.
-                Some(change) if change.0.name.as_bytes() == stored.name => writer.push(self.stored(change)),
+                Some(change) if change.0.name.as_bytes() == stored.name() => writer.push(self.stored(change)),
                 Some(_) => {}
             }
         }
@@ -79,7 +79,7 @@ impl ChangeList {
         let mut patch = Patch::default();
         patch.base = base.clone();
         patch.result = self.apply_to(base);
-        patch.touched = self.changed();
+        self.changed().iter().for_each(|field| patch.write(field));
         patch.merge_into(current)
     }
 }

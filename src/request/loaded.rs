@@ -67,7 +67,8 @@ impl Loaded {
             self.origin = Origin::New;
         }
         self.id = None;
-        self.record = Record { cookie, ..Record::new(VerifierHash::NONE) };
+        self.record = Record::new(VerifierHash::NONE);
+        self.record.cookie = cookie;
         self.presented = Presented::Nothing;
         self.resign = false;
         self.superseded = None;

@@ -295,8 +295,8 @@ impl RequestSession {
     pub(crate) fn patch(&self) -> Patch {
         let mut patch = Patch::unchanged(&self.loaded.record);
         patch.result = self.pending.with_fillers();
-        patch.touched.clone_from(&self.pending.touched);
-        patch.filled = self.pending.absent().map(|(field, _)| *field).collect();
+        self.pending.touched.iter().for_each(|field| patch.write(field));
+        self.pending.absent().for_each(|(field, _)| patch.fill(field));
         patch.clear = self.pending.clear;
         patch.identity = self.identity_change();
         patch.cookie = self.pending.cookie_changed.then(|| self.pending.cookie.clone());

@@ -149,11 +149,9 @@ impl RequestSession {
         }
         self.loaded.id.clone_from(&moved.loaded.id);
         // The copy continues the session, so the ages stay (R7).
-        self.loaded.record = Record {
-            ages: self.loaded.record.ages,
-            expires_in: self.loaded.record.expires_in,
-            ..moved.loaded.record.clone()
-        };
+        let Record { ages, expires_in, .. } = self.loaded.record;
+        self.loaded.record = moved.loaded.record.clone();
+        (self.loaded.record.ages, self.loaded.record.expires_in) = (ages, expires_in);
         self.done.verifier = Some(verifier);
         self.rebase(moved.loaded.record.fields.clone());
     }

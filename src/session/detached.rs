@@ -98,7 +98,7 @@ impl<T: SessionData> DetachedSession<T> {
         }
         let mut patch = Patch::unchanged(&self.record);
         patch.result = changes.apply_to(&self.record.fields);
-        patch.touched = changes.changed();
+        changes.changed().iter().for_each(|field| patch.write(field));
         let (config, id, record) = (Arc::clone(&self.config), self.id.clone(), self.record.clone());
         let lifetime =
             config.lifetimes(config.own_lifetimes(record.cookie.as_ref())).lifetime(Extent::Extend).unchanged();

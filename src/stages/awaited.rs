@@ -150,7 +150,7 @@ async fn gate_now(slot: &Slot, changes: ChangeList, view: u32) -> Result<(), Sav
     // Based on the record, not on what is pending: the other changes of the request are no part of the gate.
     let mut patch = Patch::unchanged(&session.loaded.record);
     patch.result = changes.apply_to(&session.loaded.record.fields);
-    patch.touched = changes.changed();
+    changes.changed().iter().for_each(|field| patch.write(field));
     patch.on_conflict = OnConflict::Refuse;
     if !write::fits(&slot.config, &patch, &session.loaded.record) {
         return Err(SaveError::TooLarge);

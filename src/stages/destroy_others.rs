@@ -64,14 +64,15 @@ async fn rotate_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Re
 async fn move_now(slot: &Slot, session: &RequestSession, id: &SessionId) -> Result<SessionId, SaveError> {
     let config = &*slot.config;
     let stored = store_call::load(config, id).await?;
-    let record = match stored {
+    let mut record = match stored {
         None => return Err(SaveError::Missing),
         Some(record) if record.epoch != session.loaded.record.epoch => return Err(SaveError::Superseded),
         Some(record) => record,
     };
     // The copy keeps the absolute end of the record (R7).
     let age = record.absolute_age();
-    let mut moved = RequestSession::new(Origin::New, Record { ages: session.loaded.record.ages, ..record });
+    record.ages = session.loaded.record.ages;
+    let mut moved = RequestSession::new(Origin::New, record);
     let verifier = write::insert_session(config, slot, &mut moved, age).await?;
     // In this order, so that no moment is without the session, and so that `destroy_all_of` finds one of the two (see
     // `index`).

@@ -117,11 +117,11 @@ fn whole_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
 
 /// How long a session lives until its cookie has come back for the first time (R14).
 pub(crate) fn first_lifetime(config: &ErasedConfig, session: &RequestSession) -> Lifetime {
-    let lifetime = whole_lifetime(config, session);
-    match session.pending.identity {
-        Some(_) => lifetime,
-        None => Lifetime { idle: lifetime.idle.min(config.settings.unconfirmed()), ..lifetime },
+    let mut lifetime = whole_lifetime(config, session);
+    if session.pending.identity.is_none() {
+        lifetime.idle = lifetime.idle.min(config.settings.unconfirmed());
     }
+    lifetime
 }
 
 /// A new verifier, and the hash that the record keeps.
@@ -142,8 +142,8 @@ pub(crate) async fn insert_session(
     age: Duration,
 ) -> Result<Verifier, WriteFailure> {
     const ATTEMPTS: usize = 3;
-    let lifetime = first_lifetime(config, session);
-    let lifetime = Lifetime { absolute: lifetime.absolute.saturating_sub(age), ..lifetime };
+    let mut lifetime = first_lifetime(config, session);
+    lifetime.absolute = lifetime.absolute.saturating_sub(age);
     let fields = session.pending.with_fillers();
     for _ in 0..ATTEMPTS {
         let id = match session.pending.new_id.take() {
@@ -151,12 +151,10 @@ pub(crate) async fn insert_session(
             None => config.generate_id(slot.received.parts.as_deref()).ok_or(WriteFailure::Cookie)?,
         };
         let (verifier, hash) = draw_verifier(config);
-        let record = Record {
-            identity: session.pending.identity.clone(),
-            cookie: session.pending.cookie.clone(),
-            fields: fields.clone(),
-            ..Record::new(hash)
-        };
+        let mut record = Record::new(hash);
+        record.identity.clone_from(&session.pending.identity);
+        record.cookie.clone_from(&session.pending.cookie);
+        record.fields = fields.clone();
         if record.size() > config.settings.record_limit {
             return Err(WriteFailure::TooLarge);
         }

@@ -20,7 +20,7 @@ const CONNECTIONS: usize = 8;
 const ROUNDS: usize = 5;
 const TABLE: &str = "http_session_bench";
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 
 static VIEWS: Field = Field::new("views");
 
@@ -142,7 +142,7 @@ impl Bench {
             let others = loaded.fields.iter().filter(|field| field.name != "views");
             let others = others.map(|field| (field.name, field.keep, field.value));
             patch.result = others.chain([("views", Keep::No, value.as_bytes())]).collect::<Fields>();
-            patch.touched.push(&VIEWS);
+            patch.write(&VIEWS);
             patch.limit = 64 << 10;
             let updated = self.store.update(id, &patch, LIFETIME).await.expect("an answer");
             assert_eq!(updated, Updated::Applied { renewed: true });

@@ -24,7 +24,7 @@ const ROUNDS: usize = 7;
 /// A day in milliseconds.
 const DAY: u64 = 24 * 3600 * 1000;
 const LIFETIME: Lifetime =
-    Lifetime { idle: Duration::from_millis(DAY), absolute: Duration::from_millis(30 * DAY), extent: Extent::Extend };
+    Lifetime::new(Duration::from_millis(DAY), Duration::from_millis(30 * DAY));
 const ROUND: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
@@ -195,7 +195,7 @@ fn patch(record: &Record, views: usize) -> Patch {
     let others =
         record.fields.iter().filter(|field| field.name != "views").map(|field| (field.name, field.keep, field.value));
     patch.result = others.chain([("views", Keep::No, views.as_bytes())]).collect::<Fields>();
-    patch.touched.push(&VIEWS);
+    patch.write(&VIEWS);
     patch.limit = 64 << 10;
     patch
 }

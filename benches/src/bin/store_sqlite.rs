@@ -131,7 +131,7 @@ impl Drop for Folder {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 static VIEWS: Field = Field::new("views").keep(Keep::Always);
 
 /// As random as real ones, and the same in each round.
@@ -174,7 +174,7 @@ fn counted(record: &Record) -> Patch {
             .map(|field| (field.name, field.keep, if field.name == "views" { b"2".as_slice() } else { field.value })),
     );
     patch.identity = IdentityChange::Unchanged;
-    patch.touched.push(&VIEWS);
+    patch.write(&VIEWS);
     patch
 }
 

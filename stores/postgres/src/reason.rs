@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use http_session_store::error::{NO_TLS, StoreError, system_reason};
+use http_session_store::error::StoreError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
@@ -30,8 +30,8 @@ pub(super) fn explain(error: StoreError) -> StoreError {
         (Some(driver), None) if is_authentication(driver) => {
             "the server wants an authentication method that is not supported, or failed to authenticate itself".into()
         }
-        (Some(driver), None) if is_tls(driver) => NO_TLS.into(),
-        (_, None) => match system_reason(first) {
+        (Some(driver), None) if is_tls(driver) => StoreError::TLS_FAILED.into(),
+        (_, None) => match StoreError::system_reason(first) {
             Some(reason) => reason,
             None => return error,
         },

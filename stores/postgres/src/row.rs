@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_session_store::SessionId;
 use http_session_store::error::{InvalidEntry, StoreError, StoreErrorKind};
-use http_session_store::record::{Ages, Epoch, RawJson, Record, VerifierHash};
+use http_session_store::record::{Epoch, RawJson, Record, VerifierHash};
 use http_session_store::text;
 use tokio_postgres::Row;
 use tokio_postgres::row::RowIndex;
@@ -42,23 +42,19 @@ pub(super) fn record(row: &Row) -> Result<Option<Record>, StoreError> {
         return Ok(None);
     }
     let age = |name| column(row, name).map(|moment| now.since(moment));
-    Ok(Some(Record {
-        epoch: epoch(column(row, "epoch")?),
-        identity_epoch: epoch(column(row, "identity_epoch")?),
-        verifier: hash(row, "verifier")?.unwrap_or(VerifierHash::NONE),
-        previous: hash(row, "previous")?,
-        identity: raw(row, "identity")?,
-        cookie: raw(row, "cookie")?,
-        fields: text::parse(column(row, "fields")?, column(row, "keep")?)?,
-        ages: Ages {
-            created: age("created")?,
-            identity: age("identity_changed")?,
-            verifier: age("verifier_changed")?,
-            touched: age("touched")?,
-        },
-        expires_in,
-        revision: 0,
-    }))
+    let mut record = Record::new(hash(row, "verifier")?.unwrap_or(VerifierHash::NONE));
+    record.epoch = epoch(column(row, "epoch")?);
+    record.identity_epoch = epoch(column(row, "identity_epoch")?);
+    record.previous = hash(row, "previous")?;
+    record.identity = raw(row, "identity")?;
+    record.cookie = raw(row, "cookie")?;
+    record.fields = text::parse(column(row, "fields")?, column(row, "keep")?)?;
+    record.ages.created = age("created")?;
+    record.ages.identity = age("identity_changed")?;
+    record.ages.verifier = age("verifier_changed")?;
+    record.ages.touched = age("touched")?;
+    record.expires_in = expires_in;
+    Ok(Some(record))
 }
 
 /// The value in one column, by its name or its place.

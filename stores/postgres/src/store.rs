@@ -191,7 +191,7 @@ impl EnumerateSessions for PostgresStore {
         let rows = self.within_limit().read(&self.0.statements.ids, &parameters).await?;
         // The text in the table, which may not be an id: the next page then continues after it.
         let last: Option<&str> = rows.last().filter(|_| rows.len() >= limit).map(|row| column(row, 0)).transpose()?;
-        Ok(Page { next: last.map(Cursor::new), ids: row::ids(&rows)? })
+        Ok(Page::new(row::ids(&rows)?, last.map(Cursor::new)))
     }
 
     async fn clear(&self) -> Result<(), StoreError> {

@@ -78,7 +78,7 @@ impl EnumerateSessions for RedisStore {
             None => None,
         };
         let ScannedPage { ids, next, .. } = self.scan(from, limit).await?;
-        Ok(Page { ids, next: next.map(|position| position.to_cursor()) })
+        Ok(Page::new(ids, next.map(|position| position.to_cursor())))
     }
 
     async fn clear(&self) -> Result<(), StoreError> {

@@ -98,7 +98,7 @@ pub(crate) fn update(command: &mut Cmd, patch: &Patch, lifetime: Lifetime) {
     command.arg(patch.limit).arg(kept_marks(patch.clear)).arg(change).arg(new).arg(current);
     command.arg(patch.epoch.next().0).arg(identity).arg(cookie);
 
-    let fields = || patch.written().map(|change| change.field).chain(patch.filled.iter().copied());
+    let fields = || patch.written().map(|change| change.field).chain(patch.filled_fields().iter().copied());
     command.arg(fields().map(names).sum::<usize>());
     for field in fields() {
         for name in std::iter::once(&field.name).chain(field.aliases) {
@@ -110,7 +110,7 @@ pub(crate) fn update(command: &mut Cmd, patch: &Patch, lifetime: Lifetime) {
         command.arg(names(field)).arg(if conditional { optional(base) } else { Vec::new() });
         command.arg(marked(field, value));
     }
-    for field in &patch.filled {
+    for field in patch.filled_fields() {
         command.arg(names(field)).arg(marked(field, patch.result.find(field.name)));
     }
 }

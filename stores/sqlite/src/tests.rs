@@ -16,7 +16,7 @@ use crate::open::{Opening, open_file};
 use crate::{SqliteOptions, SqliteStore};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 
 static NOTE: Field = Field::new("note");
 
@@ -112,7 +112,7 @@ async fn r14_a_full_file_says_so_and_signed_in_users_can_still_sign_out() {
     let stored = fill(&store).await;
     let mut grown = Patch::unchanged(&record(&vec![b'x'; 10_000]));
     grown.result = record(&vec![b'y'; 100_000]).fields;
-    grown.touched.push(&NOTE);
+    grown.write(&NOTE);
     assert_eq!(store.update(&id(0), &grown, LIFETIME).await.unwrap_err().kind(), StoreErrorKind::Full);
     assert_eq!(store.touch(&id(0), Epoch(0), LIFETIME).await.unwrap(), Touched::Applied);
     assert_eq!(store.destroy(&id(0), None).await.unwrap(), Destroyed::Destroyed);

@@ -192,7 +192,7 @@ impl Play {
         let record = self.rig.record(&id).await.unwrap();
         let mut patch = Patch::unchanged(&record);
         change(&mut patch);
-        let lifetime = Lifetime { idle: minutes(60), absolute: minutes(600), extent: Extent::Extend };
+        let lifetime = Lifetime::new(minutes(60), minutes(600));
         let _ = self.rig.store.inner.store().update(&id, &patch, lifetime).await.unwrap();
         self.stored = self.rig.record(&id).await.as_ref().map(Stored::from);
     }

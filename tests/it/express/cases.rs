@@ -206,7 +206,7 @@ async fn r16_broken_data_is_no_broken_page() {
     let mut record = store.inner.load(&id).await.unwrap().unwrap();
     record.fields = Fields::from_iter([("hits", Keep::No, b"{broken".as_slice())]);
     let stored = MemoryStore::new();
-    let lifetime = Lifetime { idle: Duration::from_secs(60), absolute: Duration::MAX, extent: Extent::Extend };
+    let lifetime = Lifetime::new(Duration::from_secs(60), Duration::MAX);
     let _ = stored.insert(&id, &record, lifetime).await.unwrap();
     let broken = SessionConfig::express().secret(cat()).store(stored).build().service(hit);
     let answer = browser.get(&broken, "/").await;

@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use ::redis::{ErrorKind, RedisError};
 
-use http_session_store::error::{StoreError, system_reason};
+use http_session_store::error::StoreError;
 
 /// Whether a person has to change something first. No attempt within the next seconds would succeed.
 pub(super) fn is_mistake(error: &RedisError) -> bool {
@@ -33,7 +33,7 @@ pub(crate) fn explained(error: StoreError) -> StoreError {
         None if source.kind() == ErrorKind::MasterNameNotFoundBySentinel => {
             Some(Cow::Borrowed("the sentinels do not know the service"))
         }
-        None => system_reason(source),
+        None => StoreError::system_reason(source),
     });
     match reason {
         Some(reason) => error.with_reason(reason),

@@ -2,12 +2,10 @@
 
 use std::fs;
 
-use http_session::{SessionId, SessionStore as _};
 use http_session::error::StoreErrorKind;
 use http_session::record::{Epoch, RawJson};
-use http_session::store::{
-    Cursor, Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, Touched, Updated,
-};
+use http_session::store::{Cursor, Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted, Touched, Updated};
+use http_session::{SessionId, SessionStore as _};
 use http_session_sqlite::SqliteStore;
 
 use super::{Files as _, LIFETIME, id, noting, record};

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use http_session::SessionId;
-use http_session::record::{Field, Fields, Keep, Patch, Record, VerifierHash};
 use http_session::SessionStore as _;
+use http_session::record::{Field, Fields, Keep, Patch, Record, VerifierHash};
 use http_session::store::{Inserted, Updated};
 use http_session_sqlite::{SqliteStore, Synchronous};
 

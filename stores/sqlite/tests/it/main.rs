@@ -43,7 +43,7 @@ impl Files for Folder {
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const LIFETIME: Lifetime = Lifetime { idle: DAY, absolute: DAY.saturating_mul(30), extent: Extent::Extend };
+const LIFETIME: Lifetime = Lifetime::new(DAY, DAY.saturating_mul(30));
 
 static NOTE: Field = Field::new("note");
 
@@ -59,6 +59,6 @@ fn record(note: &[u8]) -> Record {
 fn noting(record: &Record, note: &[u8]) -> Patch {
     let mut patch = Patch::unchanged(record);
     patch.result = Fields::from_iter([("note", Keep::No, note)]);
-    patch.touched.push(&NOTE);
+    patch.write(&NOTE);
     patch
 }

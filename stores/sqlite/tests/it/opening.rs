@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use http_session::SessionStore as _;
 use http_session::clock::ManualClock;
 use http_session::error::{ConnectError, StoreErrorKind};
 use http_session::record::{Lifetime, RawJson, TOMBSTONE_LIFETIME};
 use http_session::store::{EnumerateSessions as _, Generation, IndexSessions as _, Inserted, Sweep};
-use http_session::SessionStore as _;
 use http_session_sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 use super::{DAY, Files as _, LIFETIME, id, record};
