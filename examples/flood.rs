@@ -1,6 +1,6 @@
-//! Ten million visitors who never come back, on a store of 100,000 sessions: the memory stays where it is (R14).
+//! Ten million visitors who never come back, in a store of 100,000 sessions. The memory that the process uses stops growing.
 //!
-//! `cargo run --release --example flood`
+//! Run it with `cargo run --release --example flood`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     report(&store, 0, start).await?;
     for visitor in 1..=VISITORS {
-        // Never the same id twice, and no order that the store could profit from.
+        // Multiplying by an odd number repeats no id, and gives the store no order that it could profit from.
         let id = SessionId::try_from(format!("{:022}", visitor.wrapping_mul(0x9E37_79B9_7F4A_7C15)).as_str())?;
         let mut record = Record::new(VerifierHash([7; 32]));
         let views = visitor.to_string();
@@ -47,7 +47,7 @@ async fn report(store: &MemoryStore, visitors: u64, start: Instant) -> Result<()
     Ok(())
 }
 
-/// What the system says that this process takes, where it says so.
+/// The memory of this process, if the system reports it as Linux does.
 fn resident() -> String {
     let pages = std::fs::read_to_string("/proc/self/statm")
         .ok()

@@ -1,8 +1,8 @@
 //! Sessions in PostgreSQL, shared by all processes that you start.
 //!
-//! Start the server with `docker compose -f examples/compose.yaml up postgres`, or use any PostgreSQL from version 12 on. Then run
+//! Start the server with `docker compose -f examples/compose.yaml up postgres`, or use your own PostgreSQL 12 or newer. Then run
 //! `DATABASE_URL=postgres://sessions:sessions@127.0.0.1/sessions cargo run --example postgres`, and open the address that it
-//! prints. A second process with `PORT=3001` and the same `SESSION_SECRET` has the same sessions.
+//! prints. To share the sessions with a second process, give both the same `SESSION_SECRET`, and the second `PORT=3001`.
 
 #![expect(clippy::print_stdout, reason = "prints its address")]
 
@@ -16,13 +16,14 @@ use tokio::net::TcpListener;
 
 #[derive(Session)]
 struct Visit {
-    #[session(merge = "add")] // two requests at the same moment both count
+    #[session(merge = "add")] // if two requests count at the same moment, both are counted
     views: u64,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let url = env::var("DATABASE_URL").map_err(|_| "DATABASE_URL names the database: postgres://me@localhost/me")?;
+    let url = env::var("DATABASE_URL")
+        .map_err(|_| "set DATABASE_URL to the URL of a database, such as postgres://me@localhost/me")?;
     let secret = match Secret::from_env("SESSION_SECRET") {
         Err(error) if error.is_not_set() => Secret::random(),
         secret => secret?,

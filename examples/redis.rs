@@ -1,9 +1,10 @@
-//! Two services behind one name: sessions in Redis, so that it does not matter which of them answers.
+//! Two services that share their sessions in Redis, so that either of them can answer a request.
 //!
-//! `docker compose -f examples/compose.yaml up redis`, or any Redis from 6.2 on; then `cargo run --example redis`, and open
-//! the two addresses that it prints. `SESSION_STORE` is the URL of another one, of a cluster, or of sentinels.
+//! Start the server with `docker compose -f examples/compose.yaml up redis`, or use your own Redis 6.2 or newer. Then run
+//! `cargo run --example redis`, and open the two addresses that it prints. `SESSION_STORE` may be the URL of another server, of
+//! a cluster, or of sentinels.
 
-#![expect(clippy::print_stdout, reason = "it tells its addresses")]
+#![expect(clippy::print_stdout, reason = "prints its addresses")]
 
 use std::env;
 
@@ -22,7 +23,7 @@ type Sessions = SessionConfig<Indexed<RedisStore>>;
 struct Visit {
     #[session(identity)]
     user: Option<String>,
-    /// Views on both at the same moment are both counted.
+    /// If both services count a view at the same moment, both views are counted.
     #[session(merge = "add")]
     views: u64,
 }
@@ -35,10 +36,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut services = Vec::new();
     for _ in 0..2 {
-        // All services share the store and the secret: in production `Secret::from_env("SESSION_SECRET")?`. This is plain http
-        // on this machine; a service in production begins with `SessionConfig::builder()`.
+        // All services need the same secret and the same store. This configuration is for plain HTTP on this machine. In
+        // production, start with `SessionConfig::builder()`, and read the secret with `Secret::from_env("SESSION_SECRET")?`.
         let builder = SessionConfig::development().secret(secret!("a secret that is only for this example"));
-        // As in another process: a store of its own.
+        // Each service has its own connection, like two processes.
         let sessions = builder.store(RedisStore::connect(&url).await?).indexed().build();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("listening on http://{}", listener.local_addr()?);
@@ -68,7 +69,7 @@ async fn page(mut session: Session<Visit>) -> Html<String> {
     ))
 }
 
-// A link for brevity: a real one is a form, with a token against forgery.
+// To keep the example short, this is a link. In a real service it is a form with a CSRF token.
 async fn sign_in(mut session: Session<Visit>) -> Html<&'static str> {
     session.sign_in("ada".to_owned());
     Html("<p>You are ada. <a href=/>Back</a></p>")
@@ -76,9 +77,9 @@ async fn sign_in(mut session: Session<Visit>) -> Html<&'static str> {
 
 async fn sign_out_everywhere(sessions: Sessions, session: Session<Visit>) -> Result<Html<String>, StoreError> {
     let Some(user) = session.user.clone() else {
-        return Ok(Html("<p><a href=/>Nobody is signed in</a></p>".to_owned()));
+        return Ok(Html("<p>Nobody is signed in. <a href=/>Back</a></p>".to_owned()));
     };
     drop(session);
     let ended = sessions.destroy_all_of::<Visit>(&user).await?;
-    Ok(Html(format!("<p>{ended} sessions have ended. <a href=/>Back</a></p>")))
+    Ok(Html(format!("<p>{ended} sessions were destroyed. <a href=/>Back</a></p>")))
 }

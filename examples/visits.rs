@@ -1,10 +1,10 @@
-//! A small shop on hyper alone: counts views, keeps a cart, signs in and out.
+//! A small shop on hyper alone: it counts views, keeps a cart, and signs users in and out.
 //!
-//! `cargo run --example visits`, then open the address that it prints. Plain HTML, no script. Sessions are in `target/visits.db`:
-//! stop it, start it again, and you are still who you were. `sqlite3 target/visits.db "select id, identity, fields from sessions"`
-//! shows them.
+//! Run `cargo run --example visits`, and open the address that it prints. The pages are plain HTML without scripts. The sessions
+//! are in `target/visits.db`, so you are still signed in after a restart. To see them, run
+//! `sqlite3 target/visits.db "select id, identity, fields from sessions"`.
 
-#![expect(clippy::print_stdout, reason = "it tells its address")]
+#![expect(clippy::print_stdout, reason = "prints its address")]
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -28,13 +28,13 @@ type Page = Response<Full<Bytes>>;
 #[derive(Session)]
 struct Visit {
     views: u64,
-    /// A change of this one is a login or logout: the session rotates, and the other fields start afresh.
+    /// A change of this field signs a user in or out: the session rotates, and the other fields are cleared.
     #[session(identity)]
     user: Option<String>,
-    /// An anonymous visitor's cart comes along at login, and is gone at logout.
+    /// The cart of an anonymous visitor stays at sign-in, and is cleared at sign-out.
     #[session(merge = "append", keep = "sign_in")]
     cart: Vec<String>,
-    /// A flash message: shown once.
+    /// A flash message: it is shown once.
     notice: Option<String>,
 }
 
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         secret => secret?,
     };
     let store = SqliteStore::connect("sqlite:target/visits.db").await?;
-    println!("sessions are in target/visits.db, and outlive this process");
-    // Plain http on this machine; a service in production begins with `SessionConfig::builder()`.
+    println!("sessions are in target/visits.db, and stay there after this process ends");
+    // For plain HTTP on this machine. In production, start with `SessionConfig::builder()`.
     let sessions = SessionConfig::development().secret(secret).store(store).build();
     let shop = sessions.service(shop);
 
@@ -69,8 +69,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Without the secret that signed them no cookie is worth anything after a restart. In production it comes from outside, and is
-/// kept apart from the sessions.
+/// The secret in this file, which is created if it is missing. After a restart with another secret, all cookies would be invalid.
+/// In production the secret comes from the environment, and is kept apart from the sessions.
 fn kept_secret(file: &Path) -> Result<Secret, Box<dyn std::error::Error>> {
     println!("SESSION_SECRET is not set: the secret is in {}", file.display());
     match fs::read_to_string(file) {
@@ -92,7 +92,7 @@ fn kept_secret(file: &Path) -> Result<Secret, Box<dyn std::error::Error>> {
 async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result<Page, Infallible> {
     let (head, body) = request.into_parts();
     let form = Form::read(body).await;
-    // Before anything else: whether a form that changes something is one of ours.
+    // First, refuse a form that is not from one of our own pages.
     if let Err(rejection) = session.csrf().check(form.value(Csrf::FIELD)) {
         return Ok(answer(rejection.status(), rejection.body_text()));
     }
@@ -111,7 +111,7 @@ async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result
         (&Method::POST, "/sign-in") => {
             if let Some(name) = form.value("name") {
                 session.sign_in(name.to_owned());
-                session.notice = Some("signed in: the cookie has a new secret, the cart came along".to_owned());
+                session.notice = Some("signed in: the cookie is new, and the cart stayed".to_owned());
             }
             back()
         }
@@ -119,7 +119,7 @@ async fn shop(request: Request<Incoming>, mut session: Session<Visit>) -> Result
             if session.sign_out().await.is_err() {
                 return Ok(answer(StatusCode::SERVICE_UNAVAILABLE, "the store is down; you are still signed in"));
             }
-            session.notice = Some("signed out: the cart is gone".to_owned());
+            session.notice = Some("signed out: the cart is empty".to_owned());
             back()
         }
         (&Method::POST, "/forget") => {
@@ -147,7 +147,7 @@ fn page(head: &Parts, session: &mut Session<Visit>) -> Page {
     for item in &session.cart {
         let _ = write!(html, "<li>{}</li>", escape(item));
     }
-    // It fits the session that this response stores.
+    // The token belongs to the session that this response stores.
     let token = session.csrf().hidden_input();
     let _ = write!(
         html,
@@ -156,7 +156,7 @@ fn page(head: &Parts, session: &mut Session<Visit>) -> Page {
          <form method=post action=/sign-out>{token}<button>Sign out</button></form>\
          <form method=post action=/forget>{token}<button>Forget this session</button></form>",
     );
-    // Its beginning alone: a page that shows a whole cookie undoes HttpOnly.
+    // Only its beginning, because a page that shows the whole cookie would undo `HttpOnly`.
     let cookie = match head.headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()) {
         Some(cookie) => {
             let beginning: String = cookie.chars().take(48).collect();
@@ -191,7 +191,7 @@ impl Form {
         Self(form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), value.trim().to_owned())).collect())
     }
 
-    /// A field's value, if there is something in it.
+    /// The value of a field that is not empty.
     fn value(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(key, value)| key == name && !value.is_empty())?;
         Some(value)

@@ -1,5 +1,7 @@
-//! What the types of generic fields must be able to do. (Of types without parameters rustc knows it; a where clause about
-//! them would be repeated at every use of the struct.)
+//! The bounds of generic fields.
+//!
+//! Only types that mention a parameter of the struct get bounds. For any other type rustc checks the generated code itself. A
+//! bound on such a type would repeat the error at every use of the struct.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -27,6 +29,7 @@ pub(crate) fn bounds(model: &SessionModel, field: &FieldModel, private: &TokenSt
     if !matches!(field.kind, Kind::Identity(_)) && matches!(field.default(), DefaultValue::Trait) {
         bounds.push(quote!(#ty: ::core::default::Default));
     }
+    // A merge function needs no bound, because it takes values of the field's own type.
     if let Some(Merge::Rule(rule)) = field.options.merge.as_ref().map(|given| &given.value) {
         let (krate, of_trait) = (&model.krate, format_ident!("{}", rule.of_trait));
         bounds.push(quote!(#ty: #krate::merge::#of_trait));
@@ -34,7 +37,7 @@ pub(crate) fn bounds(model: &SessionModel, field: &FieldModel, private: &TokenSt
     bounds
 }
 
-/// A name for a local variable that no code of the user can see.
+/// The name of a local variable that the user's code cannot see, and that cannot hide a name of theirs.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }

@@ -1,6 +1,6 @@
-//! `rename_all`: serde's eight styles, with serde's results.
+//! `rename_all`: the eight styles of serde, with the results that serde gives.
 
-/// A style of names.
+/// A style of stored names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
     Lower,
@@ -13,7 +13,7 @@ pub(crate) enum Case {
     ScreamingKebab,
 }
 
-/// What the user writes for each style.
+/// How the user writes each style.
 pub(crate) const CASES: [(&str, Case); 8] = [
     ("lowercase", Case::Lower),
     ("UPPERCASE", Case::Upper),
@@ -30,7 +30,7 @@ impl Case {
         CASES.iter().find(|(name, _)| *name == text).map(|(_, case)| *case)
     }
 
-    /// The stored name of a field. Like serde, it takes for granted that fields are written in snake case.
+    /// The stored name of a field. Like serde, this assumes that the field itself is in snake case.
     pub(crate) fn apply(self, field: &str) -> String {
         match self {
             Self::Lower | Self::Snake => field.to_owned(),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn underscores_at_the_edge_do_no_harm() {
+    fn underscores_at_either_end_are_dropped() {
         assert_eq!(Case::Camel.apply("_a_b_"), "aB");
         assert_eq!(Case::Pascal.apply("_a_b_"), "AB");
         assert_eq!(Case::Camel.apply("_"), "");

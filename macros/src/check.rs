@@ -1,4 +1,4 @@
-//! Rules over more than one option or field.
+//! Mistakes that concern more than one attribute or field.
 
 use std::collections::HashMap;
 
@@ -23,14 +23,16 @@ pub(crate) fn check(model: &SessionModel, errors: &mut Errors) {
     check_names(model, errors);
 }
 
-/// A session outlives the request that filled it.
+/// A session outlives the request whose data it could borrow.
 fn check_generics(model: &SessionModel, errors: &mut Errors) {
     for parameter in &model.generics.params {
         if let GenericParam::Lifetime(parameter) = parameter {
             let lifetime = &parameter.lifetime;
             errors.at(
                 lifetime,
-                format_args!("a session owns its data: remove `{lifetime}` and write `String` for `&{lifetime} str`"),
+                format_args!(
+                    "a session owns its data: remove `{lifetime}`, and write `String` instead of `&{lifetime} str`"
+                ),
             );
         }
     }
@@ -44,16 +46,16 @@ fn check_owned(model: &SessionModel, field: &FieldModel, errors: &mut Errors) {
         Kind::Identity(inner) => inner,
         Kind::Stored(_) | Kind::Skipped => &field.ty,
     };
-    // Where the struct has a lifetime, the message is there.
+    // If the struct has a lifetime, `check_generics` has reported it already.
     if let (Type::Reference(reference), None) = (bare(stored), model.generics.lifetimes().next()) {
         errors.at(
             reference,
-            "a session owns its data, and this borrows: write `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
+            "a session owns its data, but this type borrows: write `String` instead of `&str`, `Vec<T>` instead of `&[T]`, or `T` instead of `&T`",
         );
     }
 }
 
-/// R5: the row has one place for the identity.
+/// R5: a record has one identity.
 fn check_identities(model: &SessionModel, errors: &mut Errors) {
     let mut identities =
         model.fields.iter().filter_map(|field| field.options.identity.as_ref().map(|given| (field, &given.key)));
@@ -61,7 +63,10 @@ fn check_identities(model: &SessionModel, errors: &mut Errors) {
     for (_, key) in identities {
         errors.at(
             key,
-            format_args!("a session has one identity, and `{}` is it; remove one of the two `identity`", first.shown()),
+            format_args!(
+                "a session has one identity, and `{}` is marked already: remove `identity` from one of the two fields",
+                first.shown()
+            ),
         );
     }
 }
@@ -69,15 +74,15 @@ fn check_identities(model: &SessionModel, errors: &mut Errors) {
 fn check_identity(field: &FieldModel, errors: &mut Errors) {
     for (key, has) in given(&field.options) {
         let why = match has {
-            "alias" | "rename" => "it is stored in a place of its own, under no name",
-            "default" => "without a value nobody is signed in",
-            "keep" => "it is what the other fields are kept or cleared by",
-            "merge" => "it never merges: of two sign-ins, one wins",
-            "required" => "one that does not decode always means no session",
-            "skip" => "one that is not stored would sign nobody in",
+            "alias" | "rename" => "which is stored apart from the other fields, without a name",
+            "default" => "which is `None` until somebody signs in",
+            "keep" => "which decides whether the other fields are kept",
+            "merge" => "which never merges: if two requests sign in, one of them wins",
+            "required" => "and if an identity does not decode, there is never a session",
+            "skip" => "which must be stored, or nobody would stay signed in",
             _ => continue,
         };
-        errors.at(key, format_args!("remove `{has}`: this field is the identity, and {why}"));
+        errors.at(key, format_args!("remove `{has}`: this field is the identity, {why}"));
     }
 }
 
@@ -89,8 +94,9 @@ fn check_skipped(field: &FieldModel, errors: &mut Errors) {
     }
 }
 
-/// The options that a field has.
+/// The options that a field has, with their names.
 fn given(options: &FieldOptions) -> Vec<(&Ident, &'static str)> {
+    // All fields by name, so that a new option does not compile before it is listed here.
     let FieldOptions { rename, aliases, default, with, skip, identity, required, keep, merge } = options;
     let mut given: Vec<(&Ident, &'static str)> = Vec::new();
     given.extend(rename.as_ref().map(|option| (&option.key, "rename")));
@@ -105,7 +111,7 @@ fn given(options: &FieldOptions) -> Vec<(&Ident, &'static str)> {
     given
 }
 
-/// R15: a stored name leads to one field.
+/// R15: a stored name belongs to one field.
 fn check_names(model: &SessionModel, errors: &mut Errors) {
     let mut owners: HashMap<&str, &FieldModel> = HashMap::new();
     for field in model.stored() {
@@ -114,34 +120,41 @@ fn check_names(model: &SessionModel, errors: &mut Errors) {
             let Some(owner) = owners.insert(&name.text, field) else { continue };
             let text = &name.text;
             let message = if owner.place == field.place {
-                format!("this field already has the name {text:?}; remove the alias")
+                format!("this field has the stored name {text:?} already; remove the alias")
             } else {
-                format!("the name {text:?} is taken by the field `{}`; choose another", owner.shown())
+                format!(
+                    "the stored name {text:?} belongs to the field `{}` already; choose another name",
+                    owner.shown()
+                )
             };
             errors.push(syn::Error::new(name.span, message));
         }
     }
+    // R27: the native format stores the identity without a name, but the express format stores it under the name of its field.
     for field in &model.fields {
-        if matches!(field.kind, Kind::Identity(_)) && field.shown() == RESERVED {
+        if matches!(field.kind, Kind::Identity(_)) && field.shown() == RESERVED_NAME {
             reserved(field.ident.span(), errors);
         }
     }
 }
 
-const RESERVED: &str = "cookie";
+const RESERVED_NAME: &str = "cookie";
 
 fn check_name(field: &FieldModel, name: &Name, errors: &mut Errors) {
-    if name.text == RESERVED {
+    if name.text == RESERVED_NAME {
         reserved(name.span, errors);
     }
     if name.text.is_empty() {
-        let message = format!("the stored name of `{}` is empty; write `rename = \"name\"`", field.shown());
+        let message = if field.name.text.is_empty() {
+            format!("the stored name of `{}` is empty; write `rename = \"name\"`", field.shown())
+        } else {
+            format!("an alias of `{}` is empty; write `alias = \"old_name\"`, or remove it", field.shown())
+        };
         errors.push(syn::Error::new(name.span, message));
     }
 }
 
 fn reserved(span: Span, errors: &mut Errors) {
-    let message =
-        "the name `cookie` is reserved: a session's own cookie attributes are stored under it; choose another name";
+    let message = "the name `cookie` is reserved for the session's own cookie attributes; choose another name";
     errors.push(syn::Error::new(span, message));
 }

@@ -1,21 +1,21 @@
-//! All mistakes of one struct, reported in one compile.
+//! Collects all mistakes of one struct, so that one compilation reports them all.
 
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// Collects mistakes; nothing stops at the first one.
+/// The mistakes that were found so far. Finding one does not stop the search.
 #[derive(Debug, Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// A mistake, underlined where the user made it.
-    pub(crate) fn at(&mut self, place: impl ToTokens, message: impl Display) {
-        self.0.push(syn::Error::new_spanned(place, message));
+    /// Adds a mistake. The compiler underlines these tokens, so they must be the user's own.
+    pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
+        self.0.push(syn::Error::new_spanned(tokens, message));
     }
 
-    /// A mistake that the parser found.
+    /// Adds a mistake that has its span already.
     pub(crate) fn push(&mut self, error: syn::Error) {
         self.0.push(error);
     }
@@ -24,7 +24,7 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// One `compile_error!` each.
+    /// One `compile_error!` for each mistake.
     pub(crate) fn to_compile_errors(&self) -> TokenStream {
         self.0.iter().map(syn::Error::to_compile_error).collect()
     }

@@ -1,5 +1,8 @@
-//! From the model to code. Every path is absolute, and what can fail to compile because of a field's type stands once, with
-//! the type's own tokens in it: so rustc names the type once, where the user wrote it.
+//! From the model to code.
+//!
+//! Every path is absolute, because the user's module may hide any name, those of the prelude too. Code that does not compile for
+//! some types of fields is written once for each field, with the tokens of the type in it. So rustc reports the type once, and
+//! points to where the user wrote it.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -10,7 +13,7 @@ use crate::bounds::{bounds, local};
 use crate::model::{FieldModel, Kind, SessionModel};
 use crate::options::{DefaultValue, Keep, Merge};
 
-/// All of the derive's code for a struct without mistakes.
+/// The code for a struct without mistakes.
 pub(crate) fn expand(model: &SessionModel) -> TokenStream {
     let expansion = Expansion::new(model);
     let session_data = expansion.session_data();
@@ -20,7 +23,8 @@ pub(crate) fn expand(model: &SessionModel) -> TokenStream {
     quote! { #session_data #identity #(#codecs #defaults)* }
 }
 
-/// What stands beside the messages about a struct with mistakes, so that its uses give no further ones.
+/// The code for a struct with mistakes. It only lets the uses of the struct compile, so that rustc reports no further errors.
+/// `loop {}` has every type, and needs nothing of the field's types.
 pub(crate) fn fallback(model: &SessionModel) -> TokenStream {
     let krate = &model.krate;
     let private = quote!(#krate::__private);
@@ -47,7 +51,7 @@ pub(crate) fn fallback(model: &SessionModel) -> TokenStream {
     }
 }
 
-/// What every part of the expansion needs.
+/// What each part of the code needs.
 struct Expansion<'a> {
     model: &'a SessionModel,
     private: TokenStream,
@@ -85,7 +89,7 @@ impl<'a> Expansion<'a> {
             let (ident, codec) = (&field.ident, self.codec(field));
             quote!(#writer.identity::<#inner>(&self.#ident, #codec::encode, #codec::decode);)
         });
-        // First the identity: whether it changed decides what becomes of the fields (R5).
+        // The identity comes first, because a change of it clears fields (R5).
         let identity_first =
             has_identity.then(|| quote!(<Self as #private::SessionData>::encode_identity(self, #writer);));
         let body = quote! {
@@ -106,7 +110,7 @@ impl<'a> Expansion<'a> {
             }
             #carry_skipped
         };
-        // The indices below `FIELDS` are right by construction.
+        // The lint asks for an assertion before several indices. All of them are in bounds; see `field_reference`.
         let implementation = self.implement(&quote!(#private::SessionData), &body);
         quote!(#[allow(clippy::missing_asserts_for_indexing)] #implementation)
     }
@@ -132,14 +136,14 @@ impl<'a> Expansion<'a> {
         })
     }
 
-    /// The index is in bounds: `FIELDS` has one entry for each stored field, in this order.
+    /// `&FIELDS[index]`. The index is in bounds: `FIELDS` has one element for each stored field, in the same order.
     fn field_reference(&self, index: usize) -> TokenStream {
         let private = &self.private;
         let index = syn::Index::from(index);
         quote!(&<Self as #private::SessionData>::FIELDS[#index])
     }
 
-    /// `Field::new(..)` with the field's marks.
+    /// `Field::new(..)`, with the options of the field.
     fn field_const(&self, field: &FieldModel) -> TokenStream {
         let private = &self.private;
         let name = &field.name.text;
@@ -156,7 +160,7 @@ impl<'a> Expansion<'a> {
         quote!(#private::Field::new(#name) #aliases #keep #required #merge)
     }
 
-    /// The merge rule, as a function over raw JSON.
+    /// The merge rule, as a function on raw JSON. `Field` holds a `fn` pointer, so the closure must not capture anything.
     fn merge_function(&self, field: &FieldModel) -> Option<TokenStream> {
         let Self { private, model, .. } = self;
         let (ty, krate) = (&field.ty, &model.krate);
@@ -187,7 +191,7 @@ impl<'a> Expansion<'a> {
         let Self { model, private, .. } = self;
         let (field, inner) = model.identity()?;
         let (ident, codec, value, raw) = (&field.ident, self.codec(field), local("value"), local("raw"));
-        // At the type, for the message that it is more private than the struct.
+        // With the span of the type, for the error that the type is more private than the struct.
         let identity = quote_spanned!(inner.span()=> type Identity = #inner;);
         let body = quote! {
             #identity
@@ -199,7 +203,7 @@ impl<'a> Expansion<'a> {
         Some(self.implement(&quote!(#private::HasIdentity), &body))
     }
 
-    /// `impl FieldCodec<..>`: how the field is read and written.
+    /// `impl FieldCodec<..>`: how the field is decoded and encoded.
     fn codec_of(&self, field: &FieldModel) -> Option<TokenStream> {
         let private = &self.private;
         let ty = stored_type(field)?;
@@ -224,7 +228,7 @@ impl<'a> Expansion<'a> {
         Some(self.implement(&quote!(#private::FieldCodec<#place, #ty>), &body))
     }
 
-    /// `impl FieldDefault<..>`: the field's value when there is none.
+    /// `impl FieldDefault<..>`: the value of the field if it is not stored.
     fn default_of(&self, field: &FieldModel) -> Option<TokenStream> {
         let private = &self.private;
         if matches!(field.kind, Kind::Identity(_)) {
@@ -263,7 +267,7 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// The type that is stored: of an identity, the one inside of the `Option`.
+/// The type that is stored. For an identity, this is the type inside the `Option`.
 fn stored_type(field: &FieldModel) -> Option<&Type> {
     match &field.kind {
         Kind::Stored(_) => Some(&field.ty),

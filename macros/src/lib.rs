@@ -1,4 +1,4 @@
-//! The derive macro of http-session. Use it as `http_session::Session`.
+//! The derive macro of [`http-session`](https://docs.rs/http-session). Use it through that crate, as `http_session::Session`.
 
 use proc_macro::TokenStream;
 use syn::DeriveInput;
@@ -6,17 +6,17 @@ use syn::DeriveInput;
 use crate::errors::Errors;
 use crate::model::SessionModel;
 
-// 1. what stands in the attributes, one by one
+// 1. Each attribute by itself
 mod options;
 mod parse;
 
-// 2. the struct as declared
+// 2. The struct with its attributes
 mod model;
 
-// 3. what contradicts
+// 3. Attributes and fields that contradict each other
 mod check;
 
-// 4. the code
+// 4. The code
 mod bounds;
 mod expand;
 
@@ -24,7 +24,7 @@ mod case;
 mod errors;
 mod suggest;
 
-/// Makes a struct a session: each field is stored by itself, as JSON under its name.
+/// Makes a struct a session. Each field is stored separately, as JSON under its name.
 ///
 /// ```
 /// use http_session::Session;
@@ -42,23 +42,26 @@ mod suggest;
 /// }
 /// ```
 ///
-/// # What a field's type needs
+/// # What the type of a field needs
 ///
-/// `Serialize` and `DeserializeOwned` of serde; `PartialEq`, because a field is written when it changed; and `Default`, because
-/// it may not be stored yet (or [`default = ..`](#default)). The struct itself needs nothing, not even `Clone`. It owns its
-/// data: it has no lifetime. Its type parameters get the bounds that its fields' types need.
+/// - `Serialize` and `DeserializeOwned` of serde, because fields are stored as JSON.
+/// - `PartialEq`, because a field is written only if it changed.
+/// - `Default`, or the attribute [`default = value`](#default), for a field that is not stored yet.
 ///
-/// `PartialEq` decides what a change is: a map whose entries come in another order and `1` for `1.0` are none, and so the
-/// stored bytes stay. A part that `==` passes over is not written when it alone changes. What does not equal itself, as
-/// NaN, counts as a change at every flush, unless its bytes are the stored ones (and as JSON a NaN is `null`, which a float
-/// does not read again). A field that has its default and was never stored is not stored.
+/// The struct itself needs no trait, not even `Clone`. It owns its data, so it has no lifetime parameter. The derive adds the
+/// bounds that the types of generic fields need.
+///
+/// `PartialEq` decides what a change is. A map in another order or `1` instead of `1.0` is not a change, and the stored bytes
+/// stay as they are. A change that `==` does not see is not written. A value that does not equal itself, such as NaN, counts as
+/// a change each time, unless its bytes are the stored bytes. (JSON has no NaN. serde_json writes `null`, which it cannot read
+/// back as a float.) A field that has its default value and was never stored is not stored.
 ///
 /// # Attributes of the struct
 ///
 /// | attribute | meaning |
 /// |---|---|
 /// | `rename_all = "camelCase"` | the style of the stored names: one of serde's `lowercase`, `UPPERCASE`, `PascalCase`, `camelCase`, `snake_case`, `SCREAMING_SNAKE_CASE`, `kebab-case`, `SCREAMING-KEBAB-CASE` |
-/// | `crate = path` | where http-session is, when it is renamed or re-exported; `::http_session` otherwise |
+/// | `crate = path` | the path of http-session, if it is renamed or re-exported; otherwise `::http_session` |
 ///
 /// # Attributes of a field
 ///
@@ -66,30 +69,30 @@ mod suggest;
 /// |---|---|
 /// | `rename = "name"` | the stored name |
 /// | `alias = "old_name"` | an older stored name; may be repeated |
-/// | `default = value` | the value while nothing is stored |
+/// | `default = value` | the value of a field that is not stored |
 /// | `with = "module"` | the module that reads and writes the value |
 /// | `skip` | never stored |
-/// | `identity` | who is signed in |
-/// | `required` | no session without it, and always stored |
-/// | `keep`, `keep = "sign_in"` | outlives a change of identity |
-/// | `merge = "rule"` | what becomes of it when two requests change it |
+/// | `identity` | the user who is signed in |
+/// | `required` | always stored; if its value does not decode, there is no session |
+/// | `keep`, `keep = "sign_in"` | stays when the identity changes |
+/// | `merge = "rule"` | what happens if two requests change the field |
 ///
-/// `#[serde(..)]` says nothing about a session, and is an error here. The types of fields use it as ever.
+/// `#[serde(..)]` has no effect on a session, so it is an error on this struct. The types of the fields use it as usual.
 ///
 /// ## `rename`, `alias`
 ///
-/// A field is read under its name or, when that is absent, under the first of its aliases that is stored. When the field is
-/// written its aliases are removed. Within one struct each name and alias leads to one field. The name `cookie` is reserved: a
-/// session's own cookie attributes are stored under it.
+/// A field is read under its name. If that is missing, it is read under the first of its aliases that is stored. Writing the
+/// field removes its aliases from the store. Each name or alias may belong to only one field of the struct. The name `cookie`
+/// is reserved, because a session's own cookie attributes are stored under it.
 ///
 /// ## `default`
 ///
-/// The value of a field that is not stored, or does not decode. `default = value` takes any expression, such as
-/// `default = 10` or `default = Theme::Dark` or `default = Basket::new()`; a string names a function to call, as in serde:
-/// `default = "Basket::new"`. A plain `default` is `Default::default()`, which is what happens without it.
+/// The value of a field that is not stored, or that does not decode. It may be any expression: `default = 10`,
+/// `default = Theme::Dark` or `default = Basket::new()`. As in serde, a string is the path of a function to call:
+/// `default = "Basket::new"`. `default` without a value means `Default::default()`, as does a field without this attribute.
 ///
-/// A default is to give the same value each time. A field that is not stored is compared with a new default at every flush: one
-/// that is not deterministic, such as the time of day, counts as a change each time, until it is stored.
+/// A default should be the same value each time. A field that is not stored is compared with a new default whenever the session
+/// is checked for changes. A default such as the time of day therefore counts as a change, until the field is stored.
 ///
 /// ```
 /// # #[derive(PartialEq, serde::Serialize, serde::Deserialize)]
@@ -106,61 +109,55 @@ mod suggest;
 ///
 /// ## `with`
 ///
-/// A module with `serialize` and `deserialize`, as in serde; a path or a string. Of an identity it sees the type inside of the
-/// `Option`.
+/// The path of a module with the functions `serialize` and `deserialize`, as in serde. It may be written with or without
+/// quotes. On an identity field, the module gets the type inside the `Option`.
 ///
 /// ## `skip`
 ///
-/// The field keeps its value as long as the handle lives, through `save`, `reload` and sign-ins too: it starts with its
-/// default, is never stored and never a change. Another handle of the request has its own. Only `default` goes along with
-/// it.
-///
-/// ```
-/// # use http_session::Session;
-/// #[derive(Session)]
-/// struct Visit {
-///     views: u64,
-///     #[session(skip)]
-///     parsed: Option<Vec<String>>,
-/// }
-/// ```
+/// The field is never stored, and a new value is never a change. It starts with its default, and keeps its value as long as the
+/// handle lives: `save`, `reload` and sign-ins do not reset it. Another handle in the same request has its own value. `default`
+/// is the only other attribute that such a field may have.
 ///
 /// ## `identity`
 ///
-/// Who is signed in: one field, of type `Option<..>` (spelled out, since a macro does not see through an alias). A change of it
-/// is a sign-in, a sign-out or a switch: the session gets a new secret, and the other fields start afresh. Use an id, not a
-/// profile: a changed profile would be a switch. The identity is stored apart from the fields, under no name, and never
-/// merges, so `rename`, `alias`, `default`, `required`, `keep`, `merge` and `skip` do not go along with it. Its type is as
-/// visible as the struct. The session needs a store that commits conditionally.
+/// The user who is signed in. At most one field may be marked, and its type is `Option<..>`. A macro cannot see through a type
+/// alias, so write the `Option` itself. The identity's type must be at least as visible as the struct.
+///
+/// A change of this field is a sign-in, a sign-out, or a switch to another user. The cookie is replaced, the old cookie becomes
+/// useless, and the other fields are cleared. Use an id, not a profile: an updated profile would count as another user.
+///
+/// The identity is stored apart from the fields, has no stored name, and never merges. Therefore `rename`, `alias`, `default`,
+/// `required`, `keep`, `merge` and `skip` are errors on this field.
 ///
 /// ## `required`
 ///
-/// For this struct there is no session when the stored value does not decode; a field without the mark takes its default
-/// then, with an event, and its bytes stay until the value changes. Also, a required field is stored even as its default. A
-/// new session begins with the field's default, so `required` and `default = value` go together well: the one says what stored
-/// data may look like, the other how a session begins.
+/// If the stored value of a required field does not decode, there is no session for this struct. A field without this attribute
+/// has its default value in that case, an event reports it, and the stored bytes stay until the field changes.
+///
+/// A required field is stored even if it has its default value. A new session begins with the default, so `required` and
+/// `default = value` may be combined.
 ///
 /// ## `keep`
 ///
-/// At a sign-in, a sign-out or a switch all fields are cleared, except those marked `keep`; and at the sign-in of an anonymous
-/// visitor those marked `keep = "sign_in"`.
+/// A change of the identity clears all fields, except the fields marked `keep`. If nobody was signed in before, the fields
+/// marked `keep = "sign_in"` stay too.
 ///
 /// ## `merge`
 ///
-/// What becomes of a field that another request changed between our load and our commit. Each rule but `replace` and `reject`
-/// is a trait in `http_session::merge`, which your types may implement. With any rule but `replace` the session needs a store
-/// that commits conditionally.
+/// What happens if another request has changed the field since this request loaded it. `replace` is the default. Each other
+/// rule, except `reject`, is a trait in `http_session::merge` that your types may implement. In the table, "theirs" is the value
+/// that the other request has stored, and "ours" is the value of this request.
 ///
 /// | rule | for | result |
 /// |---|---|---|
-/// | `"replace"` | everything; the default | ours |
-/// | `"add"` | numbers, `Duration` | theirs, and what we added |
-/// | `"max"`, `"min"` | what has an order | the larger, the smaller |
-/// | `"append"` | `Vec`, `VecDeque`, `String` | theirs, and the tail that we appended |
-/// | `"union"` | `HashSet`, `BTreeSet` | what either has, less what either took away |
-/// | `"keys"` | `HashMap`, `BTreeMap` | each key by itself |
-/// | `"reject"` | everything | our commit fails, with a 409 |
-/// | `path` or `"path"` | everything | what the function says |
+/// | `"replace"` | all types | ours |
+/// | `"add"` | numbers, `Duration` | theirs, plus what we added |
+/// | `"max"`, `"min"` | types with an order | the larger, the smaller |
+/// | `"append"` | `Vec`, `VecDeque`, `String` | theirs, then what we appended |
+/// | `"union"` | `HashSet`, `BTreeSet` | what either has, without what either removed |
+/// | `"keys"` | `HashMap`, `BTreeMap` | each key merged separately |
+/// | `"reject"` | all types | our commit fails with a 409 |
+/// | `path` or `"path"` | all types | the result of this function |
 ///
 /// ```
 /// # use http_session::Session;
@@ -188,11 +185,12 @@ fn derive(input: &DeriveInput) -> proc_macro2::TokenStream {
         return expand::expand(&model);
     }
     let mut code = errors.to_compile_errors();
+    // Without an implementation, each use of the struct would be one more error.
     code.extend(expand::fallback(&model));
     code
 }
 
-/// The struct, and all that is wrong with it.
+/// Reads the struct, and finds all mistakes in it.
 fn examine(input: &DeriveInput) -> (SessionModel, Errors) {
     let mut errors = Errors::default();
     let model = SessionModel::new(input, &mut errors);

@@ -1,4 +1,4 @@
-//! What the user declared: the struct with its options, names worked out.
+//! What the user declared: the struct, its options, and the stored names that follow from them.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -8,7 +8,7 @@ use syn::{Data, DeriveInput, Fields, GenericArgument, Generics, Path, PathArgume
 use crate::errors::Errors;
 use crate::options::{DefaultValue, FieldOptions, Given, StructOptions};
 
-/// A struct that shall be a session.
+/// A struct that becomes a session.
 pub(crate) struct SessionModel {
     pub(crate) ident: Ident,
     pub(crate) generics: Generics,
@@ -17,31 +17,31 @@ pub(crate) struct SessionModel {
     pub(crate) fields: Vec<FieldModel>,
 }
 
-/// One of its fields.
+/// A field of the struct.
 pub(crate) struct FieldModel {
-    /// Its place in the struct.
+    /// The index of the field in the struct. It names the `FieldCodec` and `FieldDefault` of the field.
     pub(crate) place: usize,
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) kind: Kind,
-    /// Its name in the row, and where that stands in the source.
+    /// The stored name.
     pub(crate) name: Name,
-    /// Older names.
+    /// Older stored names.
     pub(crate) aliases: Vec<Name>,
     pub(crate) options: FieldOptions,
 }
 
 /// Where a field's value lives.
 pub(crate) enum Kind {
-    /// In the row's fields; its place among them.
+    /// Among the fields of the record. The number is the index in `FIELDS`.
     Stored(usize),
-    /// In the row's place for the identity. The type inside of the `Option`.
+    /// In the identity of the record. The type is the one inside the `Option`.
     Identity(Box<Type>),
-    /// Nowhere.
+    /// Only in the handle.
     Skipped,
 }
 
-/// A name in the row.
+/// A name in the record, and its span in the user's code.
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) span: Span,
@@ -90,7 +90,7 @@ impl SessionModel {
         self.fields.iter().filter(|field| matches!(field.kind, Kind::Stored(_)))
     }
 
-    /// The identity field and the type of an identity.
+    /// The identity field, and the type inside its `Option`.
     pub(crate) fn identity(&self) -> Option<(&FieldModel, &Type)> {
         self.fields.iter().find_map(|field| match &field.kind {
             Kind::Identity(inner) => Some((field, inner.as_ref())),
@@ -98,7 +98,7 @@ impl SessionModel {
         })
     }
 
-    /// Whether a type mentions a parameter of the struct, so that its traits are a matter of a where clause.
+    /// Whether a type mentions a parameter of the struct, so that it needs bounds in the where clause.
     pub(crate) fn is_generic(&self, ty: &Type) -> bool {
         let parameters: Vec<&Ident> = self
             .generics
@@ -111,12 +111,12 @@ impl SessionModel {
 }
 
 impl FieldModel {
-    /// The default to call; the trait's where none is given.
+    /// The default that is given, otherwise that of the trait.
     pub(crate) fn default(&self) -> &DefaultValue {
         self.options.default.as_ref().map_or(&DefaultValue::Trait, |given| &given.value)
     }
 
-    /// The field as messages call it.
+    /// The name of the field in messages.
     pub(crate) fn shown(&self) -> String {
         self.ident.unraw().to_string()
     }
@@ -124,7 +124,7 @@ impl FieldModel {
 
 impl Kind {
     fn new(ty: &Type, options: &FieldOptions, stored: &mut usize, errors: &mut Errors) -> Self {
-        // A field that is marked as both is judged as an identity; the check names the contradiction.
+        // A field with both marks counts as the identity, and `check` reports the contradiction.
         if options.identity.is_some() {
             return Self::Identity(Box::new(identity_type(ty, errors).unwrap_or(ty).clone()));
         }
@@ -145,50 +145,55 @@ fn named_fields<'a>(
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => Some(&fields.named),
             Fields::Unnamed(fields) => {
-                let message = format!("a session's fields have names: write `struct {name} {{ name: Type }}`");
+                let message =
+                    format!("a session is a struct with named fields: write `struct {name} {{ field: Type }}`");
                 errors.at(fields, message);
                 None
             }
             Fields::Unit => {
-                errors.at(name, format_args!("a session has named fields: write `struct {name} {{ name: Type }}`, or `struct {name} {{}}` for none"));
+                errors.at(name, format_args!("a session is a struct with named fields: write `struct {name} {{ field: Type }}`, or `struct {name} {{}}` if it has no fields"));
                 None
             }
         },
         Data::Enum(data) => {
-            let message = "a session is a struct with named fields, not an enum; make this enum the type of a field";
+            let message = "a session is a struct with named fields, not an enum; the enum can be the type of a field";
             errors.at(data.enum_token, message);
             None
         }
         Data::Union(data) => {
-            errors.at(data.union_token, "a session is a struct with named fields, not a union");
+            let message = format!(
+                "a session is a struct with named fields, not a union: write `struct {name} {{ field: Type }}`"
+            );
+            errors.at(data.union_token, message);
             None
         }
     };
     fields.into_iter().flatten().filter_map(|field| Some((field.ident.as_ref()?, field)))
 }
 
-/// The type inside of an identity's `Option`.
+/// The type inside the `Option` of an identity.
 fn identity_type<'a>(ty: &'a Type, errors: &mut Errors) -> Option<&'a Type> {
     let Some(inner) = option_argument(ty) else {
         let shown = match bare(ty) {
-            // A longer type would make the sentence unreadable.
+            // A longer type would make the message hard to read.
             Type::Path(path) if path.path.get_ident().is_some() => path.to_token_stream().to_string(),
             _ => "..".to_owned(),
         };
         let message = format!(
-            "an identity is an `Option`, `None` being nobody: write `Option<{shown}>` (spelled out, not behind a type alias)"
+            "an identity is an `Option`, which is `None` while nobody is signed in: write `Option<{shown}>` (a type alias of an `Option` is not recognised)"
         );
         errors.at(ty, message);
         return None;
     };
     if option_argument(inner).is_some() {
-        errors.at(ty, "an identity is one `Option`: with two of them `Some(None)` would be signed in as nobody");
+        errors.at(ty, "an identity is a single `Option`: remove the other `Option`, because `Some(None)` would be signed in as nobody");
     }
     Some(inner)
 }
 
 fn option_argument(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = bare(ty) else { return None };
+    // A macro sees only names. Another type that is called `Option` does not compile, since the code expects the real `Option`.
     let names: Vec<String> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if !matches!(names.as_slice(), ["Option"] | ["std" | "core", "option", "Option"]) {
@@ -201,7 +206,7 @@ fn option_argument(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// The type without the invisible group that a `macro_rules!` puts around it.
+/// The type without parentheses, and without the invisible group that a `macro_rules!` puts around it.
 pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),

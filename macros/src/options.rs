@@ -1,4 +1,4 @@
-//! From items to options: what each attribute takes.
+//! From items to options: which value each attribute takes.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -9,7 +9,7 @@ use crate::errors::Errors;
 use crate::parse::{FIELD_USAGE, Item, STRUCT_USAGE, Usage, Value, parse_items, unknown};
 use crate::suggest::nearest;
 
-/// An option as it was given, with its key for messages about it.
+/// An option that the user gave. Messages about it point to its key.
 pub(crate) struct Given<T> {
     pub(crate) key: Ident,
     pub(crate) value: T,
@@ -40,20 +40,20 @@ pub(crate) struct FieldOptions {
 pub(crate) enum DefaultValue {
     /// `Default::default()`.
     Trait,
-    /// A function, named in a string as in serde.
+    /// A function, whose path is given as a string, as in serde.
     Call(Path),
     /// An expression.
     Expr(TokenStream),
 }
 
-/// Which changes of identity a field outlives.
+/// Which changes of identity leave the field as it is.
 #[derive(Clone, Copy)]
 pub(crate) enum Keep {
     Always,
     SignIn,
 }
 
-/// What becomes of a field that two requests changed.
+/// What happens to a field that two requests changed.
 pub(crate) enum Merge {
     Replace,
     Reject,
@@ -77,7 +77,7 @@ const RULES: [Rule; 6] = [
     Rule { name: "keys", of_trait: "MergeKeys", method: "merge_keys" },
 ];
 
-/// Other words for a rule that people try first.
+/// Other words that users may try, and the rule that they mean.
 const RULE_SYNONYMS: [(&str, &str); 12] = [
     ("sum", "add"),
     ("plus", "add"),
@@ -93,7 +93,7 @@ const RULE_SYNONYMS: [(&str, &str); 12] = [
     ("error", "reject"),
 ];
 
-/// Turns items into options, and keeps what is wrong with them.
+/// Turns items into options, and reports mistakes in them.
 struct Reader<'e> {
     known: &'static [Usage],
     errors: &'e mut Errors,
@@ -128,13 +128,13 @@ impl Reader<'_> {
     fn text(&mut self, item: &Item) -> Option<LitStr> {
         match &item.value {
             Some(Value::Text(text)) => return Some(text.clone()),
-            Some(_) => self.wrong_form(item, "takes a text in quotes"),
+            Some(_) => self.wrong_form(item, "takes a string in quotes"),
             None => self.wrong_form(item, "needs a value"),
         }
         None
     }
 
-    /// A path, bare or in a string.
+    /// A path, with or without quotes.
     fn path(&mut self, item: &Item) -> Option<Path> {
         match &item.value {
             Some(Value::Path(path)) => return Some(path.clone()),
@@ -171,7 +171,7 @@ impl Reader<'_> {
         }
         let value = text.value();
         let message = format!(
-            "`default = \"..\"` names a function, and {value:?} is no path; for a text write `default = String::from({value:?})`"
+            "a string after `default` is the path of a function, and {value:?} is not a path; for a default of this text write `default = String::from({value:?})`"
         );
         self.errors.at(text, message);
         None
@@ -181,7 +181,7 @@ impl Reader<'_> {
         match &item.value {
             None => return Some(Keep::Always),
             Some(Value::Text(text)) if text.value() == "sign_in" => return Some(Keep::SignIn),
-            Some(_) => self.wrong_form(item, "knows no such value"),
+            Some(_) => self.wrong_form(item, "does not take this value"),
         }
         None
     }
@@ -197,7 +197,7 @@ impl Reader<'_> {
                 let word = path.to_token_stream().to_string();
                 if find_rule(&word).is_some() {
                     let message = format!(
-                        "a rule stands in quotes: write `merge = \"{word}\"` (or `self::{word}` for a function of that name)"
+                        "a merge rule is written in quotes: write `merge = \"{word}\"`, or `merge = self::{word}` for a function of this name"
                     );
                     self.errors.at(path, message);
                     return None;

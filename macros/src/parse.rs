@@ -1,4 +1,4 @@
-//! From attributes to items: `key` or `key = value`, whatever the key.
+//! From attributes to items: `key` or `key = value`. This file does not know what a key means.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -9,10 +9,11 @@ use syn::{Attribute, Expr, LitStr, Meta, Path, Token};
 use crate::errors::Errors;
 use crate::suggest::nearest;
 
-/// An attribute's name and how it is written.
+/// The name of an attribute, and how to write it.
 pub(crate) type Usage = (&'static str, &'static str);
 
-pub(crate) const STRUCT_USAGE: [Usage; 2] = [("crate", "crate = path"), ("rename_all", "rename_all = \"camelCase\"")];
+pub(crate) const STRUCT_USAGE: [Usage; 2] =
+    [("crate", "crate = path::to::http_session"), ("rename_all", "rename_all = \"camelCase\"")];
 
 pub(crate) const FIELD_USAGE: [Usage; 9] = [
     ("alias", "alias = \"old_name\""),
@@ -26,26 +27,26 @@ pub(crate) const FIELD_USAGE: [Usage; 9] = [
     ("with", "with = \"module\""),
 ];
 
-/// What to write instead of an attribute that serde has and a session has not.
+/// What to write instead of an attribute that a session does not have. Most of them are attributes of serde.
 const FOREIGN: [(&str, &str); 9] = [
-    ("bound", "the bounds follow from the types of the fields"),
+    ("bound", "remove it; the bounds follow from the types of the fields"),
     ("deserialize_with", "write `with = \"module\"`, a module with `serialize` and `deserialize`"),
-    ("flatten", "a session's fields are stored one by one; write the inner ones into this struct"),
+    ("flatten", "the fields of a session are stored separately; write the inner fields in this struct"),
     ("name", "write `rename = \"name\"`"),
     ("serialize_with", "write `with = \"module\"`, a module with `serialize` and `deserialize`"),
     ("skip_deserializing", "write `skip`"),
     ("skip_serializing", "write `skip`"),
-    ("skip_serializing_if", "remove it; a field that has its default and was never stored is not stored anyway"),
+    ("skip_serializing_if", "remove it; a field with its default value is not stored before it changes"),
     ("user", "write `identity`"),
 ];
 
-/// One `key`, or `key = value`.
+/// `key`, or `key = value`.
 pub(crate) struct Item {
     pub(crate) key: Ident,
     pub(crate) value: Option<Value>,
 }
 
-/// What stands after `=`.
+/// What is written after `=`.
 pub(crate) enum Value {
     Text(LitStr),
     Path(Path),
@@ -73,13 +74,14 @@ impl Parse for Value {
         if let Some(expr) = whole(input, <Expr as Parse>::parse) {
             return Ok(Self::Other(expr.into_token_stream()));
         }
-        // An expression that syn only knows with its slow `full` feature: a block, an array, a closure.
+        // syn cannot parse every expression without its feature `full`, which is slow to compile: blocks, arrays and closures.
+        // Their tokens go into the code unchanged, and rustc parses them.
         let rest = skip_to_comma(input)?;
         if rest.is_empty() { Err(input.error("expected a value after `=`")) } else { Ok(Self::Other(rest)) }
     }
 }
 
-/// What `parse` reads, if that is all up to the next comma.
+/// What `parse` reads, if it reads everything up to the next comma. Otherwise it reads nothing.
 fn whole<T>(input: ParseStream<'_>, parse: fn(ParseStream<'_>) -> syn::Result<T>) -> Option<T> {
     let ahead = input.fork();
     parse(&ahead).ok()?;
@@ -96,7 +98,7 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
 
 fn parse_item(input: ParseStream<'_>, known: &[Usage]) -> syn::Result<Item> {
     if !input.peek(Ident::peek_any) {
-        return Err(input.error(format_args!("expected an attribute; known are {}", list(known))));
+        return Err(input.error(format_args!("expected an attribute; write one of {}", list(known))));
     }
     let key = input.call(Ident::parse_any)?;
     if input.is_empty() || input.peek(Token![,]) {
@@ -113,10 +115,11 @@ fn parse_item(input: ParseStream<'_>, known: &[Usage]) -> syn::Result<Item> {
     })
 }
 
-/// The items of all `#[session(..)]` among the attributes.
+/// The items of all `#[session(..)]` among the attributes. After a mistake, parsing goes on after the next comma.
 pub(crate) fn parse_items(attributes: &[Attribute], known: &[Usage], errors: &mut Errors) -> Vec<Item> {
     let mut items = Vec::new();
     for attribute in attributes {
+        // Beside a derive of serde such an attribute compiles. Without this error nobody would notice that it does nothing here.
         if attribute.path().is_ident("serde") {
             errors.at(
                 attribute,
@@ -127,7 +130,7 @@ pub(crate) fn parse_items(attributes: &[Attribute], known: &[Usage], errors: &mu
             continue;
         }
         let Meta::List(list) = &attribute.meta else {
-            errors.at(attribute, "attributes stand in parentheses: write `#[session(..)]`");
+            errors.at(attribute, "the attributes of a session are written in parentheses: write `#[session(..)]`");
             continue;
         };
         let parsed = list.parse_args_with(|input: ParseStream<'_>| {
@@ -156,20 +159,20 @@ fn list(known: &[Usage]) -> String {
     known.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Says that an attribute is unknown, and what was probably meant.
+/// The message for an unknown attribute, with the attribute that the user probably meant.
 pub(crate) fn unknown(name: &str, known: &[Usage]) -> String {
     let names = |usage: &[Usage]| usage.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let is_field = known.len() == FIELD_USAGE.len();
     let (here, elsewhere, there): (_, &[Usage], _) = if is_field {
-        ("a field", &STRUCT_USAGE, "the struct, not to a field")
+        ("a field", &STRUCT_USAGE, "the struct, not to a field: move it above the struct")
     } else {
-        ("the struct", &FIELD_USAGE, "a field, not to the struct")
+        ("the struct", &FIELD_USAGE, "a field, not to the struct: move it above a field")
     };
     if names(elsewhere).contains(&name) {
         return format!("`{name}` belongs to {there}");
     }
     if let Some(near) = nearest(name, names(known)) {
-        return format!("unknown attribute `{name}`; did you mean `{near}`? {here} takes {}", list(known));
+        return format!("unknown attribute `{name}`; did you mean `{near}`?");
     }
     if let Some((_, instead)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name && is_field) {
         return format!("unknown attribute `{name}`: {instead}");

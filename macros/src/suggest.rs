@@ -1,6 +1,7 @@
-//! "Did you mean": the known word that is closest to a mistyped one.
+//! "Did you mean ..?": finds the known word that is nearest to a misspelled word.
 
-/// The known word nearest to `given`, unless none is near.
+/// The known word that is nearest to `given`, or `None` if all are far away. One error is allowed for each three letters, and
+/// three errors at most.
 pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();
     known
@@ -11,29 +12,31 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, word)| word)
 }
 
-/// How many letters differ: inserted, left out, changed, or swapped with their neighbour.
+/// How many errors turn one word into the other. An error is a letter that is inserted, left out, changed, or swapped with its
+/// neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    // Row `i` of the table has the distances of the first `i` letters of `a`. The last two rows are enough.
+    let mut second_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
     let mut last_a = None;
     for (i, letter_a) in a.chars().enumerate() {
         let mut next = vec![i + 1];
         let mut last_b = None;
         for (j, letter_b) in b.iter().copied().enumerate() {
             let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX - 1);
-            let changed = at(&row, j) + usize::from(letter_a != letter_b);
-            let mut best = changed.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let changed = at(&last, j) + usize::from(letter_a != letter_b);
+            let mut best = changed.min(at(&last, j + 1) + 1).min(at(&next, j) + 1);
             if last_a == Some(letter_b) && last_b == Some(letter_a) {
-                best = best.min(at(&before, j.wrapping_sub(1)) + 1);
+                best = best.min(at(&second_last, j.wrapping_sub(1)) + 1);
             }
             next.push(best);
             last_b = Some(letter_b);
         }
-        before = std::mem::replace(&mut row, next);
+        second_last = std::mem::replace(&mut last, next);
         last_a = Some(letter_a);
     }
-    row.last().copied().unwrap_or_default()
+    last.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

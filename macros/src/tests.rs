@@ -1,5 +1,5 @@
-//! The stages on parsed structs: the model that comes out, and the mistakes that are found. What rustc makes of the code is
-//! tested in `ui-tests`, what the code does in the `http-session` crate.
+//! The model of a parsed struct, and the mistakes that are found in it. `ui-tests` tests whether the generated code compiles, and
+//! the crate `http-session` tests what it does.
 
 use quote::ToTokens;
 use syn::{DeriveInput, parse_quote};
@@ -7,12 +7,12 @@ use syn::{DeriveInput, parse_quote};
 use crate::model::Kind;
 use crate::{derive, examine};
 
-/// All messages about a struct.
+/// The messages of all mistakes in a struct.
 fn mistakes(input: &DeriveInput) -> Vec<String> {
     examine(input).1.messages()
 }
 
-/// Asserts one mistake, whose message has all of these parts.
+/// Asserts that there is one mistake, and that its message contains all of these parts.
 #[track_caller]
 fn one_mistake(input: &DeriveInput, parts: &[&str]) {
     let mistakes = mistakes(input);
@@ -23,7 +23,7 @@ fn one_mistake(input: &DeriveInput, parts: &[&str]) {
 }
 
 #[test]
-fn a_model_knows_names_places_and_kinds() {
+fn a_model_has_the_name_index_and_kind_of_each_field() {
     let (model, errors) = examine(&parse_quote! {
         #[session(rename_all = "camelCase", crate = crate::session)]
         struct Visit {
@@ -51,7 +51,7 @@ fn a_model_knows_names_places_and_kinds() {
 }
 
 #[test]
-fn raw_names_are_stored_without_their_mark() {
+fn raw_identifiers_are_stored_without_the_prefix() {
     let (model, _) = examine(&parse_quote!(
         struct Visit {
             r#type: u8,
@@ -61,7 +61,7 @@ fn raw_names_are_stored_without_their_mark() {
 }
 
 #[test]
-fn every_way_to_spell_option_is_an_identity() {
+fn an_identity_may_have_any_path_of_option() {
     let types: [syn::Type; 6] = [
         parse_quote!(Option<Id>),
         parse_quote!((Option<Id>)),
@@ -121,17 +121,17 @@ fn all_mistakes_are_found_at_once() {
         "unknown case style \"Camel\"",
         "unknown attribute `colour`; the struct takes `crate`, `rename_all`",
         "an identity is an `Option`",
-        "expected an attribute; known are `alias`",
+        "expected an attribute; write one of `alias`",
         "expected an attribute",
         "`skip` takes no value: write `skip`",
         "`rename` needs a value: write `rename = \"name\"`",
-        "`keep` knows no such value: write `keep` or `keep = \"sign_in\"`",
+        "`keep` does not take this value: write `keep` or `keep = \"sign_in\"`",
         "remove `'a`",
         "remove `'b`",
         "remove `keep`: this field is the identity",
         "remove `merge`: this field is the identity",
         "the name `cookie` is reserved",
-        "the name \"x\" is taken by the field `views`",
+        "the stored name \"x\" belongs to the field `views` already",
     ];
     assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
     for (mistake, expected) in mistakes.iter().zip(expected) {
@@ -182,7 +182,7 @@ fn r15_one_name_leads_to_one_field() {
         ),
         &["\"A\"", "the field `a`"],
     );
-    // Neither of these is stored under a name.
+    // The identity and a skipped field have no stored name.
     let unnamed = parse_quote! {
         struct V {
             #[session(rename = "user")]
@@ -265,25 +265,31 @@ fn the_name_cookie_is_reserved_wherever_it_is_stored() {
 }
 
 #[test]
-fn a_word_of_another_place_or_crate_is_explained() {
+fn a_message_says_what_to_write_instead() {
     let field = |attribute: &str| -> DeriveInput {
         syn::parse_str(&format!("struct V {{ #[session({attribute})] a: u8 }}")).unwrap()
     };
-    one_mistake(&field("rename_all = \"camelCase\""), &["`rename_all` belongs to the struct"]);
+    one_mistake(
+        &field("rename_all = \"camelCase\""),
+        &["`rename_all` belongs to the struct", "move it above the struct"],
+    );
     one_mistake(&field("serialize_with = \"m\""), &["write `with = \"module\"`"]);
     one_mistake(&field("defualt"), &["did you mean `default`?"]);
     one_mistake(&field("merge = \"concat\""), &["did you mean \"append\"?"]);
-    one_mistake(&field("merge = union"), &["write `merge = \"union\"`", "`self::union`"]);
+    one_mistake(&field("merge = union"), &["write `merge = \"union\"`", "`merge = self::union`"]);
     one_mistake(&field("merge = 7"), &["fn(base: T, theirs: T, ours: T) -> T"]);
     one_mistake(&field("merge = \"a b\""), &["write one of \"add\"", "\"reject\""]);
     one_mistake(&field("with = 7"), &["`with` takes a path: write `with = \"module\"`"]);
     one_mistake(&field("default = "), &["expected a value"]);
+    one_mistake(&field("default = \"a b\""), &["not a path", "write `default = String::from(\"a b\")`"]);
+    one_mistake(&field("rename = \"\""), &["the stored name of `a` is empty", "write `rename = \"name\"`"]);
+    one_mistake(&field("alias = \"\""), &["an alias of `a` is empty", "write `alias = \"old_name\"`"]);
     one_mistake(
         &parse_quote!(
             #[session(skip)]
             struct V {}
         ),
-        &["`skip` belongs to a field"],
+        &["`skip` belongs to a field", "move it above a field"],
     );
     one_mistake(
         &parse_quote!(
@@ -302,7 +308,7 @@ fn a_word_of_another_place_or_crate_is_explained() {
 }
 
 #[test]
-fn mistakes_leave_a_stub_that_answers_for_the_struct() {
+fn a_struct_with_mistakes_gets_an_implementation_too() {
     let code = derive(&parse_quote! {
         struct Visit<'a, T: Clone>(&'a T) where T: Send;
     });

@@ -8,7 +8,7 @@ use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreErrorKind};
 use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
-use http_session_store::record::{Patch, Record, VerifierChange};
+use http_session_store::record::{Patch, VerifierChange};
 use http_session_store::{Destroyed, SessionId};
 
 /// Rotates the request's own session, then ends all others. Returns how many it ended.

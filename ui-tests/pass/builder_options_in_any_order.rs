@@ -1,4 +1,4 @@
-// Every option of the builder, for the three presets, in several orders.
+// Every option of the builder, in each of the three presets and in several orders.
 #![deny(warnings)]
 
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn development() -> SessionConfig<MemoryStore> {
 fn main() {
     let _ = (native(), express(), development());
 
-    // Secret and store in the other order, and what rolls before and after its lifetime.
+    // The store before the secret, and `rolling` before and after `max_age`.
     let _ = SessionConfig::builder().store(MemoryStore::new()).secret(Secret::random()).build();
     let _ = SessionConfig::builder().rolling().max_age(HOUR).store(MemoryStore::new()).secret(Secret::random()).build();
     let _ = SessionConfig::builder().rolling().rolling().max_age(HOUR).max_age(HOUR).rolling().secret(Secret::random());

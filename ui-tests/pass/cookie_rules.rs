@@ -1,4 +1,4 @@
-// Every combination of cookie rules that a browser takes.
+// Every combination of cookie rules that browsers accept.
 #![deny(warnings)]
 
 use http_session::config::cookie::{HostPrefix, Plain, PlainAuto, PlainInsecure, PlainSecure, SecurePrefix};
@@ -31,7 +31,7 @@ fn rules() -> Rules {
     }
 }
 
-// The macros take constants, in generic functions too.
+// The macros accept constants, in generic functions too.
 fn named<T>(_: T) -> Cookie<HostPrefix> {
     Cookie::host(cookie_name!(NAME)).without_same_site()
 }

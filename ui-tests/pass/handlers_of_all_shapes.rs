@@ -1,4 +1,4 @@
-// What `service` takes: functions, closures, methods with state; every body; `Session<T>` and `Option<Session<T>>`.
+// The handlers that `service` accepts: functions, closures, and methods with state, with any body.
 #![deny(warnings)]
 
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-// A full secret everywhere; one that may be weak in the express format.
+// A strong secret is accepted everywhere, and a weak secret in the express format.
 #![deny(warnings)]
 
 use http_session::config::builder::{Express, SecretFor};

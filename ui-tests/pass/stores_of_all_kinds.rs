@@ -1,4 +1,4 @@
-// A store of the crate, shared, chosen at run time, of the user's own.
+// A store of the library, a shared store, a store that is chosen at run time, and a store of the user.
 #![deny(warnings)]
 
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ struct Plain {
 }
 
 #[derive(Session)]
-struct Demanding {
+struct WithIdentity {
     #[session(identity)]
     user: Option<u64>,
     #[session(merge = "append")]
@@ -26,7 +26,7 @@ async fn plain(_: Request<()>, session: Session<Plain>) -> Result<Response<u64>,
     Ok(Response::new(session.views))
 }
 
-async fn demanding(_: Request<()>, session: Session<Demanding>) -> Result<Response<usize>, Infallible> {
+async fn with_identity(_: Request<()>, session: Session<WithIdentity>) -> Result<Response<usize>, Infallible> {
     Ok(Response::new(session.cart.len() + usize::from(session.user.is_some())))
 }
 
@@ -39,7 +39,7 @@ fn express<S: ExpressFormat>(store: S) -> SessionConfig<S> {
 }
 
 fn serves<S: SessionStore>(sessions: &SessionConfig<S>) {
-    let _ = sessions.service(demanding);
+    let _ = sessions.service(with_identity);
     let _ = sessions.service(plain);
 }
 
@@ -62,7 +62,7 @@ fn main() {
     };
     serves(&native(chosen));
 
-    // A store without capabilities, for sessions that demand none.
-    let _ = native(PlainStore(())).service(plain);
-    let _ = native(Arc::new(PlainStore(7))).service(plain);
+    // A store without capabilities takes every session.
+    serves(&native(PlainStore(())));
+    serves(&native(Arc::new(PlainStore(7))));
 }

@@ -1,4 +1,4 @@
-// The layer below tower's `ServiceBuilder` and around axum's routers; sessions as extractors.
+// The layer in a `ServiceBuilder` of tower and around routers of axum, and sessions as extractors.
 #![deny(warnings)]
 
 use std::convert::Infallible;

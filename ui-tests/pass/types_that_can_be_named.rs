@@ -1,4 +1,4 @@
-// Everything that a program keeps or returns has a name.
+// A program can name each type that it stores in a struct or returns.
 #![deny(warnings)]
 
 use std::convert::Infallible;

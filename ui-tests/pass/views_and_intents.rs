@@ -1,4 +1,4 @@
-// Two views of one session, and everything that a handler does with a session.
+// Two views of one session, and each method that a handler can call.
 #![deny(warnings)]
 
 use std::convert::Infallible;

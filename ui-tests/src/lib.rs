@@ -1,11 +1,11 @@
-//! The compile errors are part of the interface.
+//! Compile errors are part of the interface; `fail` and `pass` have the programs that test them.
 
 use http_session::error::StoreError;
 use http_session::record::{Epoch, Lifetime, Patch, Record};
 use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use http_session::{SessionId, SessionStore};
 
-/// A store without any capability: it promises neither to commit conditionally nor to speak the express format.
+/// A store without optional capabilities: it has no index, cannot enumerate its sessions, and has no express format.
 #[derive(Debug)]
 pub struct PlainStore<Connection = ()>(pub Connection);
 

@@ -1,8 +1,8 @@
-//! Compiles every program below `fail` and `pass`. `TRYBUILD=overwrite cargo test -p ui-tests` writes the messages anew.
+//! Compiles each program in `fail` and `pass`. `TRYBUILD=overwrite cargo test -p ui-tests` writes all messages again.
 
 use std::process::Command;
 
-/// The compiler whose messages are kept; rustc's part of a message changes between versions.
+/// The version of rustc that wrote the `.stderr` files. The text that comes from rustc differs between versions.
 const RUSTC: &str = "1.95.";
 
 #[test]
@@ -11,8 +11,8 @@ fn fail() {
     if version.starts_with(RUSTC) {
         trybuild::TestCases::new().compile_fail("fail/*/*.rs");
     } else {
-        assert!(std::env::var_os("CI").is_none(), "the messages are those of rustc {RUSTC}x, this is {version}");
-        eprintln!("not compared: the messages are those of rustc {RUSTC}x, this is {version}");
+        assert!(std::env::var_os("CI").is_none(), "the `.stderr` files are from rustc {RUSTC}x, but this is {version}");
+        eprintln!("not compared: the `.stderr` files are from rustc {RUSTC}x, but this is {version}");
     }
 }
 
@@ -24,6 +24,6 @@ fn pass() {
 fn rustc_version() -> String {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let output = Command::new(rustc).arg("--version").output().expect("rustc runs");
-    let text = String::from_utf8(output.stdout).expect("text");
-    text.split_whitespace().nth(1).expect("a version").to_owned()
+    let text = String::from_utf8(output.stdout).expect("rustc prints UTF-8");
+    text.split_whitespace().nth(1).expect("rustc prints its version").to_owned()
 }

@@ -1,4 +1,4 @@
-// A configuration is cloned, a builder is used up.
+// `build` consumes the builder. Clone the configuration instead.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// A builder configures nothing until it is built.
+// A builder does nothing until `build` is called.
 #![deny(unused_must_use)]
 use http_session::{MemoryStore, Secret, SessionConfig};
 

@@ -1,4 +1,4 @@
-// A configuration outlives every borrow: `move` gives the closure what it needs.
+// The configuration may outlive any local variable, so the closure needs `move`.
 use http_session::SessionConfig;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Node knows of no fingerprint: a stolen cookie would pass all the same.
+// express cookies have no fingerprint, so a stolen cookie would still be accepted.
 use http_session::SessionConfig;
 
 fn main() {

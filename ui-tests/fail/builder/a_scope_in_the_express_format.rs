@@ -1,4 +1,4 @@
-// Node knows of no scope: two applications would share their cookies all the same.
+// express cookies have no scope, so two applications would still accept each other's cookies.
 use http_session::SessionConfig;
 
 fn main() {

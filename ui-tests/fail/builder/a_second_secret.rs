@@ -1,4 +1,4 @@
-// Two secrets would leave open which one signs.
+// With two secrets it would be unclear which one signs.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// A session is kept in one place.
+// All sessions of a configuration are in one store.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// Development needs a secret as well: `Secret::random()` is one.
+// The development preset needs a secret too, such as `Secret::random()`.
 use http_session::{MemoryStore, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// The express format needs both too.
+// The express preset needs a secret and a store too.
 use http_session::SessionConfig;
 
 fn main() {

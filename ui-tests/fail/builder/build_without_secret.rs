@@ -1,4 +1,4 @@
-// Nobody can trust a cookie that nothing signs.
+// Without a secret no cookie could be signed.
 use http_session::{MemoryStore, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// Both are missing, and both are named at once.
+// Both are missing, and there is an error for each.
 use http_session::SessionConfig;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Sessions must be kept somewhere.
+// Without a store no session could be kept.
 use http_session::{Secret, SessionConfig};
 
 fn main() {

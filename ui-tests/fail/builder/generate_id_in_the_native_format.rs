@@ -1,4 +1,4 @@
-// An id of the native format is made by the library.
+// In the native format the library generates the ids.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

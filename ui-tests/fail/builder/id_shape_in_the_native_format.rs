@@ -1,4 +1,4 @@
-// An id of the native format has one shape.
+// In the native format all ids have the same shape.
 use http_session::{config::express::IdShape, MemoryStore, Secret, SessionConfig};
 
 fn main() {

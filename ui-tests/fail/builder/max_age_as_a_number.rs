@@ -1,4 +1,4 @@
-// Seconds or milliseconds? express says one, cookies say the other.
+// A number has no unit: express counts in milliseconds, cookies in seconds.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// A previous secret only verifies: nothing would sign new cookies.
+// A previous secret only verifies cookies, so nothing would sign new cookies.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

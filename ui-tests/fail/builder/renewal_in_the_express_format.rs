@@ -1,4 +1,4 @@
-// Records of the express format have no verifier that could be renewed.
+// Sessions in the express format have no verifier that could be renewed.
 use http_session::SessionConfig;
 
 fn main() {

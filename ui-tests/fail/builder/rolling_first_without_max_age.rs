@@ -1,4 +1,4 @@
-// The order of calls does not matter.
+// The mistake is found whatever the order of the calls.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// A cookie without expiry has nothing that could roll.
+// A cookie without an expiry has nothing to renew on each response.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

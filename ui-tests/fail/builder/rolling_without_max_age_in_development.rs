@@ -1,4 +1,4 @@
-// Development has the same cookie, apart from Secure.
+// The development preset has the same rule.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

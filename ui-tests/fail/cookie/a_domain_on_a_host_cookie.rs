@@ -1,4 +1,4 @@
-// `__Host-` means this host alone: browsers drop the cookie.
+// Browsers drop a `__Host-` cookie that has a `Domain`.
 use http_session::{Cookie, cookie_domain, cookie_name};
 
 fn main() {

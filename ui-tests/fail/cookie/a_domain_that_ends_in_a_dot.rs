@@ -1,4 +1,4 @@
-// Browsers never match it.
+// Browsers never match such a domain.
 use http_session::cookie_domain;
 
 fn main() {

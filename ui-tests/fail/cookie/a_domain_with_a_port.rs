@@ -1,4 +1,4 @@
-// Cookies do not know ports.
+// A cookie's domain has no port.
 use http_session::cookie_domain;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A domain is no URL.
+// A domain is not a URL.
 use http_session::cookie_domain;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Two dots in a record name nothing.
+// There must be a label between two dots.
 use http_session::cookie_domain;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `__Host-` means Secure on every response.
+// A `__Host-` cookie must be `Secure` on every response.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

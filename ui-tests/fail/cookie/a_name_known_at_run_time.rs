@@ -1,4 +1,4 @@
-// The compiler cannot check it: `CookieName::try_from` does at run time.
+// The compiler cannot check such a name. `CookieName::try_from` checks it at run time.
 use http_session::cookie_name;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A semicolon begins an attribute.
+// A semicolon would begin an attribute.
 use http_session::cookie_name;
 
 fn main() {

@@ -1,4 +1,4 @@
-// A space ends a cookie name.
+// A cookie's name must not contain a space.
 use http_session::cookie_name;
 
 fn main() {

@@ -1,4 +1,4 @@
-// What follows `=` is the value.
+// What follows `=` would be the value.
 use http_session::cookie_name;
 
 fn main() {

@@ -1,4 +1,4 @@
-// `__Host-` means `Path=/`: browsers drop the cookie.
+// Browsers drop a `__Host-` cookie that has a path other than `/`.
 use http_session::{Cookie, cookie_name, cookie_path};
 
 fn main() {

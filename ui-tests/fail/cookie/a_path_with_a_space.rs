@@ -1,4 +1,4 @@
-// A space in a request is %20.
+// In a request, a space in a path is `%20`.
 use http_session::cookie_path;
 
 fn main() {

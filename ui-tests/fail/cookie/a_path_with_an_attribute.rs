@@ -1,4 +1,4 @@
-// A path must not smuggle an attribute in.
+// A path must not add another attribute to the cookie.
 use http_session::cookie_path;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Browsers ignore such a path and take a default.
+// Browsers ignore such a path and use their default.
 use http_session::cookie_path;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Browsers treat a cookie without a name in ways of their own.
+// Browsers disagree about cookies without a name.
 use http_session::cookie_name;
 
 fn main() {

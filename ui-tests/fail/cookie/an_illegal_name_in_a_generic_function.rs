@@ -1,4 +1,4 @@
-// `cargo check` finds it even in a function that nobody calls.
+// `cargo check` finds the mistake even if nothing calls the function.
 use http_session::{Cookie, SessionConfig, SessionStore, cookie_name};
 
 pub fn sessions<S: SessionStore>(store: S, secret: http_session::Secret) -> SessionConfig<S> {

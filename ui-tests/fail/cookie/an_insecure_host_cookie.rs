@@ -1,4 +1,4 @@
-// `__Host-` means Secure: browsers drop the cookie.
+// Browsers drop a `__Host-` cookie that is not `Secure`.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

@@ -1,4 +1,4 @@
-// Two mistakes, both named.
+// There are two mistakes, and an error for each.
 use http_session::{Cookie, cookie_domain, cookie_name, cookie_path};
 
 fn main() {

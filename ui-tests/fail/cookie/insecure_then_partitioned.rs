@@ -1,4 +1,4 @@
-// `Partitioned` without Secure is dropped by browsers, whatever was called first.
+// Browsers drop a `Partitioned` cookie that is not `Secure`, whatever the order of the calls.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

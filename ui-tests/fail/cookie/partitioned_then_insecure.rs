@@ -1,4 +1,4 @@
-// `Partitioned` without Secure is dropped by browsers.
+// Browsers drop a `Partitioned` cookie that is not `Secure`.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

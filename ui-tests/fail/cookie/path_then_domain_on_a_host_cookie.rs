@@ -1,4 +1,4 @@
-// Two mistakes, both named, in the other order too.
+// There are two mistakes, and an error for each, in the other order too.
 use http_session::{Cookie, cookie_domain, cookie_name, cookie_path};
 
 fn main() {

@@ -1,4 +1,4 @@
-// express has `sameSite: "none"` without `secure`; browsers drop that cookie.
+// express-session allows `sameSite: "none"` without `secure`, but browsers drop this cookie.
 use http_session::{Cookie, SessionConfig, cookie_name};
 
 fn main() {

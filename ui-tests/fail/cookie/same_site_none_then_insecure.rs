@@ -1,4 +1,4 @@
-// `SameSite=None` without Secure is dropped by browsers.
+// Browsers drop a `SameSite=None` cookie that is not `Secure`.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

@@ -1,4 +1,4 @@
-// Over http the cookie would be `SameSite=None` without Secure.
+// Over http, this would be a `SameSite=None` cookie that is not `Secure`.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

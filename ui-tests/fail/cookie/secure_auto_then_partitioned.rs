@@ -1,4 +1,4 @@
-// Over http the cookie would be `Partitioned` without Secure.
+// Over http, this would be a `Partitioned` cookie that is not `Secure`.
 use http_session::{Cookie, cookie_name};
 
 fn main() {

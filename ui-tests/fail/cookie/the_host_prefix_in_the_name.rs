@@ -1,4 +1,4 @@
-// The prefix comes from the rules, or they would not hold.
+// `Cookie::host` adds this prefix. In the name, its rules would not be checked.
 use http_session::cookie_name;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Browsers compare prefixes in any case.
+// `Cookie::secure` adds this prefix. Browsers recognise it in lower case too.
 use http_session::cookie_name;
 
 fn main() {

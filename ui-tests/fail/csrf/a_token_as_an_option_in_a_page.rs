@@ -1,4 +1,4 @@
-// There may be none: the response is committed already.
+// A token is an `Option`, because there is no token after the response has been committed.
 use http_session::Csrf;
 
 fn page(csrf: &Csrf) -> String {

@@ -1,4 +1,4 @@
-// Comparing byte by byte tells by its time how much is right: `Csrf::verify` does it.
+// The time that `==` takes would reveal the token, so use `Csrf::verify`.
 use http_session::{Csrf, CsrfToken};
 
 fn posted(csrf: &Csrf, ours: &CsrfToken) -> bool {

@@ -1,4 +1,4 @@
-// Whoever gets any subdomain would be trusted.
+// A wildcard would trust anybody who can get a subdomain.
 use http_session::trusted_origin;
 
 fn main() {

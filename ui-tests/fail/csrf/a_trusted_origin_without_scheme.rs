@@ -1,4 +1,4 @@
-// http and https are different origins.
+// http and https are different origins, so the scheme is needed.
 use http_session::trusted_origin;
 
 fn main() {

@@ -1,4 +1,4 @@
-// The request may wait for its session while the service takes the next one.
+// A request may still wait for its session when the service gets the next request.
 use http::{Request, Response};
 use http_session::csrf::CsrfService;
 use tower::Service;

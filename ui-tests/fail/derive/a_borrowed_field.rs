@@ -1,4 +1,4 @@
-// A session outlives whatever it could borrow from.
+// A session outlives anything that it could borrow from.
 use http_session::Session;
 
 #[derive(Session)]

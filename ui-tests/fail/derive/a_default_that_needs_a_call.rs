@@ -1,4 +1,4 @@
-// A path is a value, and this one is a function.
+// A default without quotes is a value, but this is a function.
 use http_session::Session;
 
 fn ten() -> u64 {

@@ -1,4 +1,4 @@
-// `required` is about one field.
+// `required` applies to one field.
 use http_session::Session;
 
 #[derive(Session)]

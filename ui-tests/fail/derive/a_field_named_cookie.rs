@@ -1,4 +1,4 @@
-// A session's own cookie attributes are stored under that name.
+// A session's own cookie attributes are stored under this name.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// A field is written and read as JSON, compared, and has a default.
+// A field is written and read as JSON, is compared, and has a default.
 use http_session::Session;
 
 struct Item;

@@ -1,4 +1,4 @@
-// A session begins empty, and this field would have no value.
+// In a new session, this field would have no value.
 use http_session::Session;
 
 #[derive(PartialEq, serde::Serialize, serde::Deserialize)]

@@ -1,4 +1,4 @@
-// Whether a field changed is decided by `==`.
+// A field is compared with `==` to see whether it changed.
 use http_session::Session;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]

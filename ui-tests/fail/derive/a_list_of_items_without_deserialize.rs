@@ -1,4 +1,4 @@
-// Each item is read from JSON.
+// Each item of the list is read from JSON.
 use http_session::Session;
 
 #[derive(PartialEq, serde::Serialize)]

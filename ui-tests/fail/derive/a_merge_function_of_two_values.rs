@@ -1,4 +1,4 @@
-// A merge function gets three values.
+// A merge function has three parameters: `base`, `theirs` and `ours`.
 use http_session::Session;
 
 fn join(theirs: u64, ours: u64) -> u64 {

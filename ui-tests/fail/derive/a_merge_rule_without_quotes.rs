@@ -1,4 +1,4 @@
-// Without quotes it would be a function.
+// Without quotes, `add` would be the path of a function.
 use http_session::Session;
 
 #[derive(Session)]

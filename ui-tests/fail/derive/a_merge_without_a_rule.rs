@@ -1,4 +1,4 @@
-// Merge how?
+// `merge` does not say how to merge.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Nobody can sign in where no field says who.
+// No field says which user is signed in.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// A skipped field gets its value from somewhere.
+// A skipped field is not stored, so it always starts with its default.
 use http_session::Session;
 
 struct Item;

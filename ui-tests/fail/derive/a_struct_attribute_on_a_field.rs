@@ -1,4 +1,4 @@
-// `rename_all` is about all fields.
+// `rename_all` applies to all fields.
 use http_session::Session;
 
 #[derive(Session)]

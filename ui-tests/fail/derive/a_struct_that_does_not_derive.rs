@@ -1,4 +1,4 @@
-// Only the derive knows how to store a struct.
+// Without the derive, the library does not know how to store the struct.
 struct Visit {
     views: u64,
 }

@@ -1,4 +1,4 @@
-// A field is stored by its name, and these have none.
+// Fields are stored by name, and these fields have no names.
 use http_session::Session;
 
 #[derive(Session)]

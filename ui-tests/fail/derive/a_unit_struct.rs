@@ -1,4 +1,4 @@
-// A session without fields is written with braces, so that it can get some.
+// A session without fields is written with braces.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// `alias` of what?
+// `alias` does not say which name.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// A session is stored field by field, so nothing can be flattened.
+// Fields are stored separately, so `flatten` is not possible.
 use http_session::Session;
 
 #[derive(Session)]

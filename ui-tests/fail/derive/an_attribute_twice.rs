@@ -1,4 +1,4 @@
-// Two names for one field: which?
+// It would be unclear which of the two names is used.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Attributes stand in parentheses.
+// The attributes of a session are written in parentheses.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Whoever sees the session can sign in to it, and so sees the identity.
+// Code that can name the session can sign in, so it must be able to name the identity too.
 use http_session::Session;
 
 #[derive(PartialEq, serde::Serialize, serde::Deserialize)]

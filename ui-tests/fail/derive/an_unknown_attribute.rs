@@ -1,4 +1,4 @@
-// A word that no attribute has.
+// There is no attribute `colour`.
 use http_session::Session;
 
 #[derive(Session)]

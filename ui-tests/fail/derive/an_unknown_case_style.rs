@@ -1,4 +1,4 @@
-// None of serde's eight styles.
+// `Camel` is not one of serde's eight styles.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// No rule of that name.
+// The rule is called "add".
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Between two attributes stands a comma.
+// Attributes are separated by commas.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Nobody is signed in by default.
+// At first nobody is signed in.
 use http_session::Session;
 
 #[derive(Session)]

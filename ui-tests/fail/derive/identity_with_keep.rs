@@ -1,4 +1,4 @@
-// The identity decides what is kept.
+// The identity decides whether other fields are kept.
 use http_session::Session;
 
 #[derive(Session)]

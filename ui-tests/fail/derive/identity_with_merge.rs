@@ -1,4 +1,4 @@
-// Of two sign-ins one must win.
+// If two requests sign in, one of them must win.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// The identity is not stored under a name.
+// The identity has no stored name.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// An identity that does not decode always means no session.
+// If an identity does not decode, there is never a session.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// An identity that is not stored signs nobody in.
+// If the identity is not stored, nobody stays signed in.
 use http_session::Session;
 
 #[derive(Session)]

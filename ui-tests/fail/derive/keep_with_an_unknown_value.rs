@@ -1,4 +1,4 @@
-// A field is kept always, or at sign-in.
+// A field is kept at each change of identity, or only at a sign-in.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// An attribute takes its value after `=`.
+// The value of an attribute follows `=`.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// A name in the store is text.
+// A stored name is a string in quotes.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// `rename` to what?
+// `rename` does not say which name.
 use http_session::Session;
 
 #[derive(Session)]

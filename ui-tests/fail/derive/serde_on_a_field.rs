@@ -1,4 +1,4 @@
-// Serde's attributes do not reach a session, so a rename here would be silently ignored.
+// Serde's attributes have no effect on a session, so this `rename` would silently do nothing.
 use http_session::Session;
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-// Serde's attributes do not reach a session, so a default here would be silently ignored.
+// Serde's attributes have no effect on a session, so this `rename_all` would silently do nothing.
 use http_session::Session;
 use serde::Serialize;
 

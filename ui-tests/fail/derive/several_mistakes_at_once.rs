@@ -1,4 +1,4 @@
-// Each mistake is reported, and nothing else.
+// Each mistake is reported once, and there are no other errors.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// A field is skipped or not.
+// `skip` has no value.
 use http_session::Session;
 
 #[derive(Session)]

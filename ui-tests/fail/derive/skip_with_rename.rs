@@ -1,4 +1,4 @@
-// A skipped field has no name in the store.
+// A skipped field has no stored name.
 use http_session::Session;
 
 #[derive(Session)]

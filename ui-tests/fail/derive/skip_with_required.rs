@@ -1,4 +1,4 @@
-// A skipped field is never stored, a required one always.
+// A skipped field is never stored, but a required field always is.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// The record has one place for the identity.
+// A record has one identity.
 use http_session::Session;
 
 #[derive(Session)]

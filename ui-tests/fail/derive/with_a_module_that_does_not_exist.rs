@@ -1,4 +1,4 @@
-// The module does not exist.
+// The program has no module of this name.
 use http_session::Session;
 
 #[derive(Session)]

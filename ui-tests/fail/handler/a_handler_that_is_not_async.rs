@@ -1,4 +1,4 @@
-// A handler answers with a future.
+// A handler returns a future.
 use http::{Request, Response};
 use http_session::{Session, SessionConfig};
 

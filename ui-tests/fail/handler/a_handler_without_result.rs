@@ -1,4 +1,4 @@
-// hyper and tower need a `Result`.
+// A handler returns a `Result`, as hyper and tower require.
 use http::{Request, Response};
 use http_session::{Session, SessionConfig};
 

@@ -1,4 +1,4 @@
-// The request comes first.
+// The first argument of a handler is the request.
 use http::Response;
 use http_session::{Session, SessionConfig};
 

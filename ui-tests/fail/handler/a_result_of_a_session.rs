@@ -1,4 +1,4 @@
-// A session that failed is `None`: take `Option<Session<T>>`.
+// A handler that also runs without a session takes `Option<Session<T>>`.
 use http::{Request, Response};
 use http_session::{Session, SessionConfig};
 

@@ -1,4 +1,4 @@
-// A handler owns its session: dropping it hands over the changes.
+// A handler owns its session, because dropping the session hands over the changes.
 use http::{Request, Response};
 use http_session::{Session, SessionConfig};
 

@@ -1,4 +1,4 @@
-// The compiler must know the fields of a session.
+// The library must know the fields of the struct.
 use http::{Request, Response};
 use http_session::{Session, SessionConfig};
 

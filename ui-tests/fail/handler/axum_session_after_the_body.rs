@@ -1,4 +1,4 @@
-// An extractor that reads the body comes last.
+// In axum, an extractor that reads the body must be the last argument.
 use http_session::Session;
 
 #[derive(Session)]

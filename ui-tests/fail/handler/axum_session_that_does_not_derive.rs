@@ -1,4 +1,4 @@
-// The extractor needs a struct that derives `Session`.
+// The axum extractor needs a struct that derives `Session`.
 use http_session::Session;
 
 struct Visit {}

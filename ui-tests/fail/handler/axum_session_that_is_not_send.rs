@@ -1,4 +1,4 @@
-// axum moves requests between threads.
+// axum moves futures between threads, so the struct must be `Send`.
 use http_session::Session;
 
 #[derive(Session)]

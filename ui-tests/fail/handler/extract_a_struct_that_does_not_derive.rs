@@ -1,4 +1,4 @@
-// Other frameworks call this one; it needs the fields too.
+// `extract` needs a struct that derives `Session`.
 use http_session::Session;
 
 struct Visit {}

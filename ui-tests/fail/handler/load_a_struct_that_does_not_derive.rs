@@ -1,4 +1,4 @@
-// Background work needs the fields too.
+// `load` needs a struct that derives `Session`.
 use http_session::{MemoryStore, SessionConfig, SessionId};
 
 struct Visit {}

@@ -1,4 +1,4 @@
-// A second view is opened with `Session::extract`.
+// A handler takes one session. `Session::of` opens another view of it.
 use http::{Request, Response};
 use http_session::{Session, SessionConfig};
 

@@ -1,4 +1,4 @@
-// Signing out borrows the session until it is awaited.
+// `sign_out` borrows the session until its future has been awaited.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Without a response no cookie can change hands.
+// A sign-in needs a response that carries the new cookie.
 use http_session::{DetachedSession, Session};
 
 #[derive(Session)]

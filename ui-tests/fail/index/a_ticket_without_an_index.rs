@@ -1,4 +1,4 @@
-// A ticket that nothing voids would promise too much.
+// Without an index, `destroy_all_of` could not void the ticket.
 use http_session::{MemoryStore, Session, SessionConfig};
 
 #[derive(Session)]

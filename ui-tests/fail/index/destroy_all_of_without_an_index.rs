@@ -1,4 +1,4 @@
-// It would leave sessions alive.
+// Without an index, some sessions of the user would not be found.
 use http_session::{MemoryStore, Secret, Session, SessionConfig};
 
 #[derive(Session)]

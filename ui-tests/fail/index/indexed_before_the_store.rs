@@ -1,4 +1,4 @@
-// The index is the store's.
+// The index belongs to the store, so `.store(..)` comes first.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

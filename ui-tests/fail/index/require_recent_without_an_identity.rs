@@ -1,4 +1,4 @@
-// Nobody signs in to such a session.
+// Without an identity field, there is no sign-in that could be recent.
 use http_session::Session;
 
 #[derive(Session)]

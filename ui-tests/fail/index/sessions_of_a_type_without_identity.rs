@@ -1,4 +1,4 @@
-// Nobody signs in to such a session.
+// Without an identity field, a session belongs to no user.
 use http_session::{MemoryStore, Secret, Session, SessionConfig};
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Without an index nobody knows which sessions are of a user.
+// Without an index, the sessions of a user cannot be found.
 use http_session::{MemoryStore, Secret, Session, SessionConfig};
 
 #[derive(Session)]

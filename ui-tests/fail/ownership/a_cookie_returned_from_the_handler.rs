@@ -1,4 +1,4 @@
-// The attributes are taken over while the handle lives.
+// `cookie_mut` borrows the session, so it cannot outlive the handle.
 use http_session::Session;
 
 #[derive(Session)]

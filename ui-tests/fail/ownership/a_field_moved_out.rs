@@ -1,4 +1,4 @@
-// A field is part of the session: `.take()` or `std::mem::take` leaves its default.
+// A field stays in the session. `.take()` and `std::mem::take` leave a default behind.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Saving borrows the session until it is awaited.
+// `save` borrows the session until its future has been awaited.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// One change at a time.
+// `cookie_mut` borrows the session, so no field can change until the cookie's handle is dropped.
 use http_session::Session;
 
 #[derive(Session)]

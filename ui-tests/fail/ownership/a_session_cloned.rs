@@ -1,4 +1,4 @@
-// Two handles of one value would undo each other's changes.
+// Two copies of the values would undo each other's changes.
 use http_session::Session;
 
 #[derive(Session)]

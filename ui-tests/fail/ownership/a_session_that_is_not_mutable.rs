@@ -1,4 +1,4 @@
-// Changes need the handle mutably.
+// A change needs `mut session`.
 use http_session::Session;
 
 #[derive(Session)]

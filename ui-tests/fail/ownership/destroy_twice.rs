@@ -1,4 +1,4 @@
-// A session ends once.
+// `destroy` consumes the session.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// There is nothing left to read.
+// `destroy` consumes the session, so there is nothing to read.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// Detached, there is one handle left: the detached one.
+// `detach` consumes the session. Use the detached session instead.
 use http_session::Session;
 
 #[derive(Session)]

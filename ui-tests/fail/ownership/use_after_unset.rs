@@ -1,4 +1,4 @@
-// `unset` gives the session away, as `req.session = null`.
+// `unset` consumes the session, like `req.session = null` in express.
 use http_session::Session;
 
 #[derive(Session)]

@@ -1,4 +1,4 @@
-// There is nothing left to write to.
+// `destroy` consumes the session, so there is nothing to write to.
 use http_session::Session;
 
 #[derive(Session)]

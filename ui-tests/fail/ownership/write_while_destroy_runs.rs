@@ -1,4 +1,4 @@
-// The intent is recorded when `destroy` is called, not when it is awaited.
+// `destroy` consumes the session when it is called, not when its future is awaited.
 use http_session::Session;
 
 #[derive(Session)]

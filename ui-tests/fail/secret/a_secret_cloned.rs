@@ -1,4 +1,4 @@
-// Every copy is one more that must be wiped.
+// Each copy of a secret would have to be wiped too.
 use http_session::Secret;
 
 fn main() {

@@ -1,4 +1,4 @@
-// Comparing byte by byte tells by its time how much is right.
+// The time that `==` takes would reveal the secret.
 use http_session::Secret;
 
 fn main() {

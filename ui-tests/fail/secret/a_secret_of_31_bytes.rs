@@ -1,4 +1,4 @@
-// One byte less than HMAC-SHA256 gives out.
+// A secret has at least as many bytes as the output of HMAC-SHA256.
 use http_session::secret;
 
 fn main() {

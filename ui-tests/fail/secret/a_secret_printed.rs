@@ -1,4 +1,4 @@
-// A secret in a log is none any more.
+// A secret must not be written to a log.
 use http_session::Secret;
 
 fn main() {

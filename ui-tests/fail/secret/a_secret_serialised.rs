@@ -1,4 +1,4 @@
-// A secret in a configuration dump is none any more.
+// A secret must not be written to a dump of the configuration.
 use http_session::Secret;
 
 #[derive(serde::Serialize)]

@@ -1,4 +1,4 @@
-// `cargo check` finds it even in a function that nobody calls.
+// `cargo check` finds the mistake even if nothing calls the function.
 use http_session::{Secret, secret};
 
 pub fn shared<T: Default>() -> (T, Secret) {

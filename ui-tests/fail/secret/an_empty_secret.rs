@@ -1,4 +1,4 @@
-// An empty secret is none.
+// An empty secret protects nothing.
 use http_session::secret;
 
 fn main() {

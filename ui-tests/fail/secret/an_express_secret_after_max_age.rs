@@ -1,4 +1,4 @@
-// The format counts, not the lifetime.
+// The format decides which secrets are accepted, not the lifetime.
 use std::time::Duration;
 
 use http_session::{Secret, SessionConfig};

@@ -1,4 +1,4 @@
-// A weak secret that verifies is as bad as one that signs.
+// A weak secret that only verifies is as dangerous as a weak secret that signs.
 use http_session::{Secret, SessionConfig};
 
 fn main() {

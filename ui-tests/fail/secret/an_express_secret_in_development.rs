@@ -1,4 +1,4 @@
-// `Secret::express` takes a short one; what development forgives goes live one day.
+// `Secret::express` accepts weak secrets. Development refuses them too, since its code goes to production.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// `Secret::express` takes a short one: it must not sign native cookies.
+// `Secret::express` accepts weak secrets, which must not sign native cookies.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

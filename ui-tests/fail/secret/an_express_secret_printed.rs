@@ -1,4 +1,4 @@
-// It is a secret all the same.
+// A secret for express must not be written to a log either.
 use http_session::Secret;
 
 fn main() {

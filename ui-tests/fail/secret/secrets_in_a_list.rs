@@ -1,4 +1,4 @@
-// express takes an array; here the first is `.secret(..)` and the others are `.previous_secret(..)`.
+// express takes a list. Here the first secret is `.secret(..)`, and each other one is `.previous_secret(..)`.
 use http_session::{Secret, SessionConfig};
 
 fn main() {

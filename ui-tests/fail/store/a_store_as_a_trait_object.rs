@@ -1,4 +1,4 @@
-// The trait has async methods: `AnyStore` is the boxed store.
+// The trait has async methods, so it has no trait objects. Use `AnyStore` instead.
 use http_session::{MemoryStore, SessionStore};
 
 fn main() {

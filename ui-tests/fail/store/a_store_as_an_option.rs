@@ -1,4 +1,4 @@
-// A store that may be missing is none; `AnyStore` is for a choice at run time.
+// A configuration always has a store. To choose a store at run time, use `AnyStore`.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

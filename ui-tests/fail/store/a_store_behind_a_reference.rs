@@ -1,4 +1,4 @@
-// A configuration owns its store: share it as an `Arc`.
+// A configuration owns its store. To share a store, use an `Arc`.
 use http_session::{MemoryStore, Secret, SessionConfig};
 
 fn main() {

@@ -1,4 +1,4 @@
-// A configuration outlives every borrow.
+// The configuration may outlive any local variable, so its store must not borrow.
 use http_session::{Secret, SessionConfig};
 use ui_tests::PlainStore;
 

@@ -1,4 +1,4 @@
-// What a store must do, by name.
+// The error lists the methods that a store must have.
 use http_session::SessionStore;
 
 struct Nothing;

@@ -1,4 +1,4 @@
-// What is chosen at run time has all capabilities.
+// A store that is chosen at run time must have all capabilities.
 use http_session::store::AnyStore;
 use ui_tests::PlainStore;
 

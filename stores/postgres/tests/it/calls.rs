@@ -65,7 +65,7 @@ async fn no_call_scans_the_table() {
     table.sql(&format!("select pg_stat_reset_single_table_counters('{name}'::regclass)"));
     let store = table.open().await;
     let id = id();
-    inserted(&store, &id, &Record { identity: Some(RawJson::new(b"4711")), ..record(b"0") }).await;
+    inserted(&store, &id, &record(b"0").with_identity(RawJson::new(b"4711"))).await;
     let loaded = store.load(&id).await.unwrap().unwrap();
     for patch in [noting(&loaded, b"1"), with(noting(&loaded, b"2"), |patch| patch.clear = Clear::Identity)] {
         assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
@@ -188,8 +188,8 @@ async fn r14_an_update_that_exceeds_the_limit_together_with_another_is_a_conflic
     let patch = with(patch, |patch| patch.limit = limit);
     assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
     static OTHER: http_session::record::Field = http_session::record::Field::new("other");
-    let mut theirs = noting(&loaded, b"0");
-    theirs.touched = [&OTHER].into_iter().collect();
+    let mut theirs = Patch::unchanged(&loaded);
+    theirs.write(&OTHER);
     theirs.result = Fields::from_iter([("other", Keep::No, [b'x'; 20].as_slice())]);
     assert_eq!(store.update(&id, &theirs, LIFETIME).await.unwrap(), APPLIED);
     let Updated::Conflict(now) = store.update(&id, &patch, LIFETIME).await.unwrap() else { panic!("over the limit") };
@@ -215,7 +215,7 @@ async fn r28_an_identity_of_any_length_is_found() {
     };
     let longest_id = SessionId::try_from("\0".repeat(1024).as_str()).unwrap();
     for (identity, id) in [(long(1), longest_id), (long(2), id())] {
-        inserted(&store, &id, &Record { identity: Some(identity.clone()), ..record(b"0") }).await;
+        inserted(&store, &id, &record(b"0").with_identity(identity.clone())).await;
         assert_eq!(store.linked(&identity, None, 10).await.unwrap(), [id]);
         store.raise_generation(&identity, http_session::store::Generation(u64::MAX)).await.unwrap();
         assert_eq!(store.generation(&identity).await.unwrap(), http_session::store::Generation(u64::MAX));
@@ -231,7 +231,7 @@ async fn r28_rows_with_unreadable_ids_hide_no_other_row() {
     let table = Table::new(&server);
     let store = table.open().await;
     let ada = RawJson::new(b"7");
-    let record = Record { identity: Some(ada.clone()), ..record(b"0") };
+    let record = record(b"0").with_identity(ada.clone());
     let mut ours: Vec<SessionId> = Vec::new();
     for letter in ["0", "A", "z"] {
         ours.push(SessionId::try_from(letter.repeat(22).as_str()).unwrap());
@@ -278,7 +278,7 @@ async fn r16_unreadable_rows_are_corrupt_and_left_alone() {
         "fields = '{\"cookie\": {\"originalMaxAge\": 60000}, \"user\": 7}'",
     ] {
         let id = id();
-        inserted(&store, &id, &Record { identity: Some(RawJson::new(b"8")), ..record(b"0") }).await;
+        inserted(&store, &id, &record(b"0").with_identity(RawJson::new(b"8"))).await;
         let loaded = store.load(&id).await.unwrap().unwrap();
         table.sql(&format!("update {} set {damage} where id = '{}'", table.0, id.as_str()));
         let dump = || table.sql(&format!("select * from {} where id = '{}'", table.0, id.as_str()));

@@ -1,6 +1,0 @@
-// A cookie is more than its name.
-use http_session::{MemoryStore, Secret, SessionConfig};
-
-fn main() {
-    let _sessions = SessionConfig::builder().cookie("sid").secret(Secret::random()).store(MemoryStore::new()).build();
-}

@@ -1,0 +1,15 @@
+// The argument is `Session<Visit>`, not `Visit`.
+use http::{Request, Response};
+use http_session::{Session, SessionConfig};
+
+#[derive(Session)]
+struct Visit {}
+
+async fn hello(_: Request<()>, _: Visit) -> Result<Response<()>, ()> {
+    Ok(Response::new(()))
+}
+
+fn configured(sessions: SessionConfig<http_session::MemoryStore>) {
+    sessions.service(hello);
+}
+fn main() {}

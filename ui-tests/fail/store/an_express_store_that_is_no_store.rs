@@ -1,8 +1,0 @@
-// The promise is about the methods of a store.
-use http_session::store::ExpressFormat;
-
-struct Remote;
-
-impl ExpressFormat for Remote {}
-
-fn main() {}

@@ -1,9 +1,0 @@
-// An `Arc` adds no capability.
-use std::sync::Arc;
-
-use http_session::{Secret, SessionConfig};
-use ui_tests::PlainStore;
-
-fn main() {
-    let _sessions = SessionConfig::express().secret(Secret::random()).store(Arc::new(PlainStore(()))).build();
-}
