@@ -7,7 +7,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use http_session::SessionStore;
-use http_session::record::{Extent, Keep, Lifetime, Record, VerifierHash};
+use http_session::record::{Keep, Lifetime, Record, VerifierHash};
 use http_session::store::EnumerateSessions;
 use http_session::{MemoryStore, SessionId};
 

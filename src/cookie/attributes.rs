@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Transport;
+use crate::cookie::transport::Transport;
 
 use super::name::{CookieDomain, CookiePath, Text};
 

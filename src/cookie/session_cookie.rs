@@ -9,8 +9,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::config::Transport;
 use crate::cookie::path::covers;
+use crate::cookie::transport::Transport;
 use http_session_store::record::RawJson;
 
 use super::attributes::{Attributes, Priority, Resolved, SameSite};

@@ -11,7 +11,8 @@ fn fields(views: &str, theme: &str) -> Fields {
 }
 
 fn record(views: &str, theme: &str) -> Record {
-    let mut record = Record::new(VerifierHash([1; 32])).with_identity(RawJson::new(b"1")).with_fields(fields(views, theme));
+    let mut record =
+        Record::new(VerifierHash([1; 32])).with_identity(RawJson::new(b"1")).with_fields(fields(views, theme));
     record.epoch = Epoch(5);
     record
 }

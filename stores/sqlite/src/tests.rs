@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_session_store::error::StoreErrorKind;
-use http_session_store::record::{Epoch, Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session_store::record::{Epoch, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session_store::{Destroyed, EnumerateSessions as _, Inserted, SessionId, SessionStore as _, Touched};
 use http_session_test_kit::{Folder, poll_once};
 use rusqlite::Connection;
@@ -25,7 +25,7 @@ fn id(number: u64) -> SessionId {
 }
 
 fn record(note: &[u8]) -> Record {
-    Record { fields: Fields::from_iter([("note", Keep::No, note)]), ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(Fields::from_iter([("note", Keep::No, note)]))
 }
 
 /// A store in whose file there is room for this many pages.

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use http_session::Session;
 use http_session::SessionStore as _;
 use http_session::config::builder::Builder;
-use http_session::record::{Extent, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
+use http_session::record::{Fields, IdentityChange, Keep, Lifetime, Patch, RawJson};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::sync::oneshot;

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use http_session::SessionStore as _;
 use http_session::clock::ManualClock;
 use http_session::error::StoreErrorKind;
-use http_session::record::{Extent, Fields, Keep, Lifetime};
+use http_session::record::{Fields, Keep, Lifetime};
 use http_session::store::EnumerateSessions as _;
 use http_session::{
     MemoryStore, Session, SessionConfig, config::express::Resave, config::express::SaveUninitialized,

@@ -5,6 +5,8 @@ use std::path::Path;
 
 const MANUAL: &str = include_str!("../../../src/guide/events.md");
 const EVENTS: &str = include_str!("../../../src/telemetry/events.rs");
+/// The one event that stores report themselves.
+const SWEEP: &str = include_str!("../../../store/src/sweep.rs");
 
 /// The records of the table with this first header.
 fn table(first: &str) -> Vec<Vec<&'static str>> {
@@ -58,7 +60,11 @@ fn events_of_the_source() -> Vec<(String, String)> {
         let level = arguments.next().unwrap().to_owned();
         (arguments.next().unwrap().trim_matches('"').to_owned(), level)
     });
-    calls.collect()
+    let of_stores = SWEEP.split("tracing::").skip(1).filter_map(|call| {
+        let (level, rest) = call.split_once("!(")?;
+        Some((rest.split('"').nth(1)?.to_owned(), level.to_owned()))
+    });
+    calls.chain(of_stores).collect()
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl<A: Reply, B: Reply> Reply for Result<A, B> {
 type Reaction = Pin<Box<dyn Future<Output = Result<Response<String>, Oops>> + Send>>;
 
 /// The handler of one request, in the request's extensions.
-struct Work<T: http_session::SessionData>(Arc<Mutex<Option<Handler<T>>>>);
+struct Work<T: SessionData>(Arc<Mutex<Option<Handler<T>>>>);
 type Handler<T> = Box<dyn FnOnce(Session<T>) -> Reaction + Send>;
 
 impl<T: http_session::SessionData> Clone for Work<T> {

@@ -188,7 +188,7 @@ async fn r14_an_update_that_exceeds_the_limit_together_with_another_is_a_conflic
     let patch = with(patch, |patch| patch.limit = limit);
     assert_eq!(store.update(&id, &patch, LIFETIME).await.unwrap(), APPLIED);
     static OTHER: http_session::record::Field = http_session::record::Field::new("other");
-    let mut theirs = Patch::unchanged(&loaded);
+    let mut theirs = http_session::record::Patch::unchanged(&loaded);
     theirs.write(&OTHER);
     theirs.result = Fields::from_iter([("other", Keep::No, [b'x'; 20].as_slice())]);
     assert_eq!(store.update(&id, &theirs, LIFETIME).await.unwrap(), APPLIED);

@@ -219,7 +219,7 @@ async fn large_records_and_unusual_bytes_are_loaded_unchanged() {
     let names: Vec<String> = (0..9000).map(|number| format!("field {number} \0 é }}{{")).collect();
     let value = [0, 255, b'\n', b'=', 13];
     let fields = names.iter().map(|name| (name.as_str(), Keep::SignIn, value.as_slice()));
-    let record = Record { fields: fields.collect(), identity: Some(RawJson::new(&[255, 0, b'}'])), ..new_record() };
+    let record = new_record().with_fields(fields.collect()).with_identity(RawJson::new(&[255, 0, b'}']));
     let id = SessionId::try_from("a\0b}{\u{e9} c").unwrap();
     assert_eq!(bench.store.insert(&id, &record, LONG).await.unwrap(), Inserted::Inserted);
     let loaded = bench.store.load(&id).await.unwrap().unwrap();
@@ -240,7 +240,8 @@ async fn r4_epochs_have_64_bits() {
         [(0, 1), (9, 10), (199, 200), (1 << 53, (1 << 53) + 1), (u64::MAX - 1, u64::MAX), (u64::MAX, 0)]
     {
         let id = new_id();
-        let record = Record { epoch: Epoch(epoch), identity_epoch: Epoch(epoch), ..new_record() };
+        let mut record = new_record();
+        (record.epoch, record.identity_epoch) = (Epoch(epoch), Epoch(epoch));
         let _ = bench.store.insert(&id, &record, LONG).await.unwrap();
         let mut patch = one_more(&bench.store.load(&id).await.unwrap().unwrap());
         patch.verifier = VerifierChange::Rotate(VerifierHash([9; 32]));

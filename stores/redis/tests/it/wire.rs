@@ -100,7 +100,7 @@ async fn records_are_as_they_are_documented() {
     let id = new_id();
     let fields =
         [("views", Keep::No, b"3".as_slice()), ("cart", Keep::SignIn, b"[]"), ("theme", Keep::Always, b"\"d\"")];
-    let record = Record { fields: fields.into_iter().collect(), cookie: Some(RawJson::new(b"{}")), ..new_record() };
+    let record = new_record().with_fields(fields.into_iter().collect()).with_cookie(RawJson::new(b"{}"));
     let _ = store.insert(&id, &record, LONG).await.unwrap();
     let key = format!("session:s:{}", id.as_str());
     let get = |name: &str| redis.command(&["HGET", &key, name]).text();

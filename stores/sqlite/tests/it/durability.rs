@@ -56,13 +56,14 @@ fn child_that_is_killed() {
             let store = store.clone();
             tokio::spawn(async move {
                 let id = id(round, task);
-                let mut record = Record { fields: fields(0), ..Record::new(VerifierHash([7; 32])) };
+                let mut record = Record::new(VerifierHash([7; 32])).with_fields(fields(0));
                 assert_eq!(store.insert(&id, &record, LIFETIME).await.unwrap(), Inserted::Inserted);
                 acknowledge(task, 0);
                 for number in 1.. {
                     let mut patch = Patch::unchanged(&record);
                     patch.result = fields(number);
-                    patch.touched.extend([&FIRST, &SECOND]);
+                    patch.write(&FIRST);
+                    patch.write(&SECOND);
                     let updated = store.update(&id, &patch, LIFETIME).await.unwrap();
                     assert_eq!(updated, Updated::Applied { renewed: true });
                     acknowledge(task, number);

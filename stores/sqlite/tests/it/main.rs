@@ -13,7 +13,7 @@ mod suite;
 use std::time::Duration;
 
 use http_session::SessionId;
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session_sqlite::{SqliteOptions, SqliteStore};
 use http_session_test_kit::Folder;
 use rusqlite::Connection;
@@ -52,7 +52,7 @@ fn id(number: u64) -> SessionId {
 }
 
 fn record(note: &[u8]) -> Record {
-    Record { fields: Fields::from_iter([("note", Keep::No, note)]), ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(Fields::from_iter([("note", Keep::No, note)]))
 }
 
 /// A patch of a record that writes its note.

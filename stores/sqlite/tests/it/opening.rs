@@ -262,7 +262,7 @@ async fn r7_a_sweep_removes_expired_rows_and_nothing_else() {
     let store = folder.with(short(&clock)).await;
     for number in 0..10 {
         let idle = if number < 8 { DAY } else { 3 * DAY };
-        let lifetime = Lifetime { idle, ..LIFETIME };
+        let lifetime = Lifetime::new(idle, LIFETIME.absolute);
         assert_eq!(store.insert(&id(number), &record(b"1"), lifetime).await.unwrap(), Inserted::Inserted);
     }
     let _ = store.destroy(&id(0), None).await.unwrap();
