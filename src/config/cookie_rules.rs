@@ -89,6 +89,7 @@ mod sealed {
         message = "`{Self}` cannot implement a rule of the session cookie",
         label = "these traits are sealed: they state what browsers accept"
     )]
+    #[expect(unnameable_types, reason = "sealed: only this crate implements it")]
     pub trait Sealed {}
 }
 

@@ -156,9 +156,6 @@ impl ErasedConfig {
 
     /// The lifetimes that apply: the session's own, otherwise the configured ones.
     pub(crate) fn lifetimes(&self, own: OwnLifetimes) -> Lifetimes {
-        Lifetimes {
-            idle: own.idle.unwrap_or(self.lifetimes.idle),
-            absolute: own.absolute.unwrap_or(self.lifetimes.absolute),
-        }
+        Lifetimes::new(own.idle.unwrap_or(self.lifetimes.idle), own.absolute.unwrap_or(self.lifetimes.absolute))
     }
 }

@@ -25,6 +25,7 @@ use http_session_store::record::{Extent, Lifetime};
 /// [`Builder::absolute`](crate::config::builder::Builder::absolute) set the lifetimes for a configuration, and
 /// [`Session::set_lifetimes`](crate::Session::set_lifetimes) for one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lifetimes {
     /// The time without activity after which the session ends.
     pub idle: Duration,
@@ -34,6 +35,12 @@ pub struct Lifetimes {
 }
 
 impl Lifetimes {
+    /// Both lifetimes. Each is at least a millisecond.
+    #[must_use]
+    pub const fn new(idle: Duration, absolute: Duration) -> Self {
+        Self { idle, absolute }
+    }
+
     pub(crate) const fn lifetime(self, extent: Extent) -> Lifetime {
         let lifetime = Lifetime::new(self.idle, self.absolute);
         match extent {

@@ -11,6 +11,7 @@ use super::name::{CookieDomain, CookiePath, Text};
 /// [`Cookie`](crate::Cookie) sets it for all sessions, and
 /// [`SessionCookie::same_site`](crate::SessionCookie::same_site) for one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SameSite {
     /// The cookie is not sent.
     Strict,
@@ -23,6 +24,7 @@ pub enum SameSite {
 /// Which cookies a browser drops first if a site has too many (Chromium's `Priority` attribute, which is not a
 /// standard).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Priority {
     /// The cookie is dropped first.
     Low,

@@ -20,6 +20,7 @@ use crate::cookie::list::{elements, is_closed};
 /// request.extensions_mut().insert(Transport::Secure);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Transport {
     /// Over TLS.
     Secure,

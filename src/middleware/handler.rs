@@ -26,6 +26,7 @@ mod sealed {
         message = "a session handler cannot be made to take a `{Self}`",
         label = "`SessionArgument` is sealed: a handler takes `Session<T>` or `Option<Session<T>>`"
     )]
+    #[expect(unnameable_types, reason = "sealed: only this crate implements it")]
     pub trait Sealed {}
 }
 

@@ -24,7 +24,6 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use crate::request::ending::SignedOut;
 pub use cookie_mut::CookieMut;
 pub use data::{HasIdentity, SessionData};
 pub use detached::DetachedSession;
@@ -34,6 +33,7 @@ use crate::config::Lifetimes;
 use crate::cookie::SessionCookie;
 use crate::decide::Intent;
 use crate::error::{SaveError, SessionRejection, StoreError};
+use crate::request::ending::SignedOut;
 use crate::request::session::RequestSession;
 use crate::request::slot::{CurrentSlot, Slot, Window};
 use crate::stages::run_to_end::AwaitedCall;
@@ -296,7 +296,7 @@ impl<T: SessionData> Session<T> {
     ///     const DAY: Duration = Duration::from_secs(24 * 3600);
     ///     session.sign_in(user);
     ///     if remember_me {
-    ///         session.set_lifetimes(Lifetimes { idle: 30 * DAY, absolute: 180 * DAY });
+    ///         session.set_lifetimes(Lifetimes::new(30 * DAY, 180 * DAY ));
     ///         session.cookie_mut().max_age = Some(30 * DAY);
     ///     }
     /// }

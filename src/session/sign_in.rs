@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data::{HasIdentity, SessionData};
-use super::{Session, SignedOut, Ticket};
+use super::{Session, Ticket};
 use crate::error::{SignInNotRecent, StoreError};
+use crate::request::ending::SignedOut;
 use crate::request::session::RequestSession;
 use crate::stages::awaited;
 use crate::stages::run_to_end::AwaitedCall;

@@ -17,6 +17,7 @@ use http_session_store::{
 
 /// A method of [`SessionStore`] or [`IndexSessions`] that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Call {
     /// [`SessionStore::load`].
     Load,
@@ -42,6 +43,7 @@ pub enum Call {
 
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// The call returns this error and does nothing. The error's source contains a password, as that of a driver may.
     Error(StoreErrorKind),

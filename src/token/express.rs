@@ -33,6 +33,7 @@ const SIGNATURE_BYTES: usize = 43;
 /// Which session ids are accepted, after their signature is verified. Set with
 /// [`Builder::id_shape`](crate::config::builder::Builder::id_shape).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdShape {
     /// 1 to 128 characters of `A-Z a-z 0-9 _ -`. The default generator of express-session makes ids of this shape.
     #[default]

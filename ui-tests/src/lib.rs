@@ -6,6 +6,7 @@ use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use http_session::{SessionId, SessionStore};
 
 /// A store without optional capabilities: it has no index, cannot enumerate its sessions, and has no express format.
+#[expect(clippy::exhaustive_structs, reason = "the cases construct it")]
 #[derive(Debug)]
 pub struct PlainStore<Connection = ()>(pub Connection);
 

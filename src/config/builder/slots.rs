@@ -13,6 +13,7 @@ mod sealed {
         message = "`{Self}` cannot implement a trait of the session builder",
         label = "these traits are sealed: only types of `http_session` implement them"
     )]
+    #[expect(unnameable_types, reason = "sealed: only this crate implements it")]
     pub trait Sealed {}
 }
 use sealed::Sealed;

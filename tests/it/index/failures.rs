@@ -173,7 +173,7 @@ async fn r7_r28_destroy_others_does_not_take_lifetimes_that_the_response_discard
         let all = open();
         let mut browser = all.sign_in("ada", "here").await;
         all.visit(&mut browser, async |mut s| {
-            s.set_lifetimes(Lifetimes { idle: 20 * DAY, absolute: 90 * DAY });
+            s.set_lifetimes(Lifetimes::new(20 * DAY, 90 * DAY));
             all.sessions.destroy_others(&mut s).await.unwrap();
             s.device = "x".repeat(100_000);
         })

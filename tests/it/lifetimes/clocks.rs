@@ -83,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop_oneof![Just("ada"), Just("bob")].prop_map(Act::SignIn),
         1 => Just(Act::SignOut),
         1 => duration().prop_map(Act::MaxAge),
-        1 => (duration(), duration()).prop_map(|(idle, absolute)| Act::Own(Lifetimes { idle, absolute })),
+        1 => (duration(), duration()).prop_map(|(idle, absolute)| Act::Own(Lifetimes::new(idle, absolute))),
     ];
     let is_passive = proptest::bool::weighted(0.15);
     prop_oneof![
@@ -131,7 +131,7 @@ impl Limits {
     }
 
     fn of(self, own: Own) -> Lifetimes {
-        let configured = Lifetimes { idle: own.max_age.unwrap_or(self.idle), absolute: self.absolute };
+        let configured = Lifetimes::new(own.max_age.unwrap_or(self.idle), self.absolute);
         own.lifetimes.unwrap_or(configured)
     }
 
@@ -153,7 +153,7 @@ impl Limits {
             Act::Own(own) => model.own.lifetimes = Some(own),
             _ => {}
         }
-        let Lifetimes { idle, absolute } = self.of(model.own);
+        let Lifetimes { idle, absolute, .. } = self.of(model.own);
         let Some(before) = before else {
             // Neither a look nor cookie attributes alone store a session.
             let (Act::Write | Act::SignIn(_)) = act else { return None };

@@ -10,8 +10,7 @@ use crate::support::{Browser, Rig, Visit, minutes, seconds};
 
 const HOUR: Duration = minutes(60);
 const DAY: Duration = minutes(24 * 60);
-const REMEMBERED: Lifetimes =
-    Lifetimes { idle: Duration::from_secs(14 * 86_400), absolute: Duration::from_secs(90 * 86_400) };
+const REMEMBERED: Lifetimes = Lifetimes::new(Duration::from_secs(14 * 86_400), Duration::from_secs(90 * 86_400));
 
 async fn remembered(rig: &Rig, lifetimes: Lifetimes) -> Browser {
     let mut browser = Browser::default();
@@ -55,8 +54,8 @@ async fn r7_they_may_be_shorter_too() {
     let mut browser = rig.signed_in("ada").await;
     // The kiosk in the hall.
     rig.visit(&mut browser, async |mut s: Session<Visit>| {
-        let own = Lifetimes { idle: minutes(5), absolute: HOUR };
-        assert_eq!(s.lifetimes(), Lifetimes { idle: DAY, absolute: 30 * DAY });
+        let own = Lifetimes::new(minutes(5), HOUR);
+        assert_eq!(s.lifetimes(), Lifetimes::new(DAY, 30 * DAY));
         s.set_lifetimes(own);
         assert_eq!(s.lifetimes(), own);
     })
@@ -138,7 +137,7 @@ async fn r7_the_cookie_ends_with_the_session() {
     let mut browser = Browser::default();
     let remember = async |mut s: Session<Visit>| {
         s.sign_in("ada".to_owned());
-        s.set_lifetimes(Lifetimes { idle: 30 * DAY, absolute: 40 * DAY });
+        s.set_lifetimes(Lifetimes::new(30 * DAY, 40 * DAY));
         s.cookie_mut().max_age = Some(30 * DAY);
     };
     let max_age = |answer: &crate::support::Answer| {
@@ -155,10 +154,10 @@ async fn r7_the_cookie_ends_with_the_session() {
 #[tokio::test]
 async fn r7_one_without_end_stays_so() {
     let rig = Rig::new();
-    let mut browser = remembered(&rig, Lifetimes { idle: Duration::MAX, absolute: Duration::MAX }).await;
+    let mut browser = remembered(&rig, Lifetimes::new(Duration::MAX, Duration::MAX)).await;
     rig.clock.advance(100 * 365 * DAY);
     assert_eq!(user(&rig, &mut browser).await, "Some(\"ada\")");
-    let mut browser = remembered(&rig, Lifetimes { idle: Duration::ZERO, absolute: Duration::ZERO }).await;
+    let mut browser = remembered(&rig, Lifetimes::new(Duration::ZERO, Duration::ZERO)).await;
     assert_eq!(user(&rig, &mut browser).await, "Some(\"ada\")");
     rig.clock.advance(Duration::from_millis(1));
     assert_eq!(user(&rig, &mut browser).await, "None");

@@ -95,7 +95,7 @@ type Reaction = Pin<Box<dyn Future<Output = Result<Response<String>, Oops>> + Se
 struct Work<T: SessionData>(Arc<Mutex<Option<Handler<T>>>>);
 type Handler<T> = Box<dyn FnOnce(Session<T>) -> Reaction + Send>;
 
-impl<T: http_session::SessionData> Clone for Work<T> {
+impl<T: SessionData> Clone for Work<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -112,7 +112,7 @@ pub fn under_way() -> Option<http::Extensions> {
 
 async fn run<T>(request: Request<String>, session: Session<T>) -> Result<Response<String>, Oops>
 where
-    T: http_session::SessionData + 'static,
+    T: SessionData + 'static,
 {
     let work = request.extensions().get::<Work<T>>().expect("work").0.lock().unwrap().take().expect("once");
     work(session).await
@@ -120,7 +120,7 @@ where
 
 async fn extract<T>(request: Request<String>) -> Result<Response<String>, Oops>
 where
-    T: http_session::SessionData + 'static,
+    T: SessionData + 'static,
 {
     UNDER_WAY.set(Some(request.extensions().clone()));
     match Session::<T>::extract(request.extensions()).await {

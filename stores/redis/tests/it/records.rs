@@ -1,7 +1,7 @@
 //! R16: records that cannot be read are not overwritten.
 
 use http_session::error::StoreErrorKind::Corrupt;
-use http_session::record::{Clear, Epoch, Keep, RawJson, Record, VerifierChange, VerifierHash};
+use http_session::record::{Clear, Epoch, Keep, RawJson, VerifierChange, VerifierHash};
 use http_session::store::{Destroyed, EnumerateSessions as _, IndexSessions as _, Inserted};
 use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http_session::SessionStore as _;
-use http_session::record::{IdentityChange, Keep, RawJson, Record, VerifierChange, VerifierHash};
+use http_session::record::{IdentityChange, Keep, RawJson, VerifierChange, VerifierHash};
 use http_session::store::{Destroyed, IndexSessions as _, Inserted, Touched, Updated};
 use http_session_redis::RedisStore;
 use tokio::task::JoinSet;
