@@ -6,7 +6,7 @@ use http_session::{
     Session, config::Activity, config::CommitOn, config::express::Resave, config::express::SaveUninitialized,
 };
 
-use crate::support::{Answer, Browser, Call, Entry, Events, Fault, Oops, Rig, Visit, minutes, seconds};
+use crate::support::{Answer, Browser, Call, Events, Fault, Oops, Rig, Visit, Wiring, minutes, seconds};
 
 fn faults() -> [Fault; 3] {
     [Fault::Error(StoreErrorKind::Unavailable), Fault::Hang, Fault::Panic]
@@ -16,8 +16,8 @@ fn faults() -> [Fault; 3] {
 async fn r18_no_session_no_handler() {
     for fault in faults() {
         for is_instant in [true, false] {
-            for entry in [Entry::Layer, Entry::Service] {
-                let rig = Rig { entry, ..Rig::with(is_instant, |b| b.store_timeout(seconds(2)).build()) };
+            for wiring in [Wiring::Layer, Wiring::Service] {
+                let rig = Rig { wiring, ..Rig::with(is_instant, |b| b.store_timeout(seconds(2)).build()) };
                 let browser = rig.signed_in("ada").await;
                 rig.store.inner.fail(Call::Load, fault);
                 let events = Events::capture();

@@ -168,13 +168,13 @@ async fn r16_an_undecodable_identity_is_no_session_for_that_view_and_nothing_is_
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = old_session(&rig).await;
         let before = rig.only_record().await;
-        for entry in [crate::support::Entry::Layer, crate::support::Entry::Service] {
-            let rig = Rig { entry, ..rig.clone() };
+        for wiring in [crate::support::Wiring::Layer, crate::support::Wiring::Service] {
+            let rig = Rig { wiring, ..rig.clone() };
             rig.store.take_calls();
             let answer = rig.ask(&browser, async |mut s: Session<Numbered>| s.views = 99).await;
             assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::INTERNAL_SERVER_ERROR, 0));
             assert!(answer.text.contains("cannot be read"));
-            assert_eq!(answer.headers["vary"], "Cookie", "{entry:?}");
+            assert_eq!(answer.headers["vary"], "Cookie", "{wiring:?}");
             assert_eq!(rig.store.take_names(), ["load"]);
         }
         assert_eq!(rig.only_record().await, before);

@@ -14,7 +14,7 @@ use http_session::error::StoreErrorKind;
 use http_session::record::VerifierHash;
 use http_session::{Session, SessionId, config::CommitOn};
 
-use crate::support::{Answer, Browser, Call, Entry, Fault, Oops, Rig, Visit, poll_once, seconds, settle};
+use crate::support::{Answer, Browser, Call, Fault, Oops, Rig, Visit, Wiring, poll_once, seconds, settle};
 use manual::cells;
 
 /// What a handler asks for.
@@ -202,19 +202,19 @@ enum Preset {
     Express,
 }
 
-fn rig(preset: Preset, is_instant: bool, entry: Entry) -> Rig {
+fn rig(preset: Preset, is_instant: bool, wiring: Wiring) -> Rig {
     let native = |commit_on| Rig::with(is_instant, |b| b.store_timeout(seconds(1)).commit_on(commit_on).build());
     let rig = match preset {
         Preset::Native => native(CommitOn::Success),
         Preset::AnyStatus => native(CommitOn::AnyStatus),
         Preset::Express => Rig::express(is_instant, |b| b.store_timeout(seconds(1)).build()),
     };
-    Rig { entry, ..rig }
+    Rig { wiring, ..rig }
 }
 
 /// Runs one cell.
-async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, entry: Entry) -> String {
-    let rig = rig(preset, is_instant, entry);
+async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, wiring: Wiring) -> String {
+    let rig = rig(preset, is_instant, wiring);
     let mut browser = begin(&rig, action).await;
     let mut before = Vec::new();
     for id in rig.ids().await {
@@ -326,7 +326,7 @@ fn r11_the_manual_has_a_cell_for_each_request_and_each_end() {
     }
 }
 
-async fn check(preset: Preset, is_instant: bool, entry: Entry) {
+async fn check(preset: Preset, is_instant: bool, wiring: Wiring) {
     let mut wrong = Vec::new();
     for ((name, column), word) in cells(preset) {
         let ask = ASKS.iter().find(|ask| ask.name == name).unwrap();
@@ -336,7 +336,7 @@ async fn check(preset: Preset, is_instant: bool, entry: Entry) {
             continue;
         }
         let (seen, expected) =
-            (outcome(preset, ask.action, end, is_instant, entry).await, expected(preset, ask, end, word));
+            (outcome(preset, ask.action, end, is_instant, wiring).await, expected(preset, ask, end, word));
         if seen != expected {
             wrong.push(format!("{name} x {column}: {word}, which is {expected}; {seen} seen"));
         }
@@ -347,26 +347,26 @@ async fn check(preset: Preset, is_instant: bool, entry: Entry) {
 macro_rules! tables {
     ($($name:ident: $preset:ident;)*) => {$(
         mod $name {
-            use super::{Entry, Preset, check};
+            use super::{Wiring, Preset, check};
 
             #[tokio::test(start_paused = true)]
             async fn on_an_instant_store_through_the_layer() {
-                check(Preset::$preset, true, Entry::Layer).await;
+                check(Preset::$preset, true, Wiring::Layer).await;
             }
 
             #[tokio::test(start_paused = true)]
             async fn on_a_waiting_store_through_the_layer() {
-                check(Preset::$preset, false, Entry::Layer).await;
+                check(Preset::$preset, false, Wiring::Layer).await;
             }
 
             #[tokio::test(start_paused = true)]
             async fn on_an_instant_store_in_a_service() {
-                check(Preset::$preset, true, Entry::Service).await;
+                check(Preset::$preset, true, Wiring::Service).await;
             }
 
             #[tokio::test(start_paused = true)]
             async fn on_a_waiting_store_in_a_service() {
-                check(Preset::$preset, false, Entry::Service).await;
+                check(Preset::$preset, false, Wiring::Service).await;
             }
         }
     )*};

@@ -14,8 +14,8 @@ fn below_app() -> Rig {
 
 #[tokio::test]
 async fn r22_the_gate_matches_whole_segments_and_the_extractor_says_so() {
-    for entry in [crate::support::Entry::Layer, crate::support::Entry::Service] {
-        let rig = Rig { entry, ..below_app() };
+    for wiring in [crate::support::Wiring::Layer, crate::support::Wiring::Service] {
+        let rig = Rig { wiring, ..below_app() };
         for (path, inside) in [
             ("/app", true),
             ("/app/", true),
