@@ -1,4 +1,4 @@
-//! R26: nothing that is secret reaches events, spans, numbers, errors, panics, `Debug` or responses.
+//! R26: no secret reaches events, spans, metrics, errors, panics, `Debug` output or responses.
 
 mod headers;
 mod types;
@@ -16,8 +16,8 @@ use crate::support::{
     Browser, Call, Events, Fault, LeakCheck, Numbers, Rig, Visit, minutes, poll_once, seconds, settle,
 };
 
-/// What must not be said, whatever happens: identities, values of fields and of cookies that are not ours, what drivers say,
-/// the secrets themselves.
+/// Texts that must never appear in any output: identities, values of fields and of foreign cookies, messages of
+/// drivers, and the configured secrets.
 const MARKED: [&str; 9] = [
     "s3cret-user",
     "s3cret-other",
@@ -36,7 +36,7 @@ fn leaks() -> LeakCheck {
     leaks
 }
 
-/// Fills everything that a session has.
+/// Fills the session with marked values.
 fn change(s: &mut Session<Visit>) {
     s.sign_in("s3cret-user".to_owned());
     s.theme = "s3cret-value".to_owned();
@@ -48,13 +48,13 @@ async fn begin(mut s: Session<Visit>) {
     change(&mut s);
 }
 
-/// The same session, by a program that takes its fields for numbers.
+/// A view of the same session that expects a number where a text is stored.
 #[derive(Session)]
 struct Numeric {
     theme: u64,
 }
 
-/// And one for which its identity is a number: there is no session for it.
+/// A view that expects a number as identity. It cannot open the session.
 #[derive(Session)]
 struct NumericUser {
     #[session(identity)]
@@ -76,7 +76,7 @@ impl serde::Serialize for Unencodable {
     }
 }
 
-/// Nothing, or one thing that goes wrong with one call.
+/// No fault, or one fault of one store call.
 fn faults() -> impl Iterator<Item = Option<(Call, Fault)>> {
     let errors = [StoreErrorKind::Corrupt, StoreErrorKind::Unavailable, StoreErrorKind::Unknown].map(Fault::Error);
     let faults = errors.into_iter().chain([Fault::LostAnswer, Fault::Hang, Fault::Panic]);
@@ -85,7 +85,7 @@ fn faults() -> impl Iterator<Item = Option<(Call, Fault)>> {
     std::iter::once(None).chain(all)
 }
 
-/// All that a request can do with its session, and all that its handler is told.
+/// Makes every call that a handler can make on its session, and collects the answers.
 async fn every_call(leaks: &mut LeakCheck, rig: &Rig, mut browser: Browser) {
     let browser = &mut browser;
     leaks.answer(&rig.ask(browser, sign_out).await);
@@ -158,7 +158,7 @@ async fn panicking(rig: &Rig, browser: &Browser) {
         drop(s.sign_out());
         panic!("the handler panics as it was told to");
     });
-    // Where there is no session the handler does not even begin.
+    // Without a session the handler does not run.
     drop(tokio::task::LocalSet::new().run_until(async { tokio::task::spawn_local(response).await }).await);
     settle().await;
 }
@@ -170,7 +170,7 @@ async fn dropped(rig: &Rig, browser: &Browser) {
     settle().await;
 }
 
-/// Cookies that are not ours, not ours any more, or too many.
+/// Sends foreign cookies, superseded cookies, and too many cookies.
 async fn cookies(leaks: &mut LeakCheck, rig: &Rig, browsers: [&Browser; 3]) {
     let presented: Vec<_> = browsers.iter().filter_map(|browser| browser.cookie_header("/")).collect();
     let forged = presented[0].replace(|digit: char| digit.is_ascii_digit(), "7");
@@ -186,7 +186,7 @@ async fn cookies(leaks: &mut LeakCheck, rig: &Rig, browsers: [&Browser; 3]) {
     }
 }
 
-/// Everything at once.
+/// Runs all kinds of requests on one store.
 async fn mixed_load(leaks: &mut LeakCheck, rig: &Rig, fault: Option<(Call, Fault)>) {
     let mut browser = Browser::default();
     leaks.answer(&rig.visit(&mut browser, begin).await);
@@ -221,8 +221,8 @@ async fn mixed_load(leaks: &mut LeakCheck, rig: &Rig, fault: Option<(Call, Fault
     leaks.records(rig).await;
 }
 
-/// The library does not panic, so that it says nothing there either; others do as they were told to.
-fn hear_panics() {
+/// Checks that the library never panics. Panics that a test asks for are not printed.
+fn check_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -240,7 +240,7 @@ fn hear_panics() {
 }
 
 fn under_load(make: impl Fn() -> Rig) {
-    hear_panics();
+    check_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let mut names = BTreeSet::new();
     for fault in faults() {
@@ -254,7 +254,7 @@ fn under_load(make: impl Fn() -> Rig) {
         }
         leaks.check();
     }
-    assert!(names.len() > 25, "the load makes most events: {names:#?}");
+    assert!(names.len() > 25, "the load must cause most of the events: {names:#?}");
 }
 
 fn native(is_instant: bool) -> Rig {
@@ -275,17 +275,17 @@ fn express(is_instant: bool) -> Rig {
 }
 
 #[test]
-fn r26_nothing_secret_is_said_under_a_mixed_load_on_an_instant_store() {
+fn r26_no_secret_leaks_under_a_mixed_load_on_an_instant_store() {
     under_load(|| native(true));
 }
 
 #[test]
-fn r26_nothing_secret_is_said_under_a_mixed_load_on_a_waiting_store() {
+fn r26_no_secret_leaks_under_a_mixed_load_on_a_waiting_store() {
     under_load(|| native(false));
 }
 
 #[test]
-fn r26_nothing_secret_is_said_under_a_mixed_load_in_the_express_format() {
+fn r26_no_secret_leaks_under_a_mixed_load_in_the_express_format() {
     under_load(|| express(true));
     under_load(|| express(false));
 }

@@ -1,4 +1,4 @@
-//! Cookies in headers that others print.
+//! Cookies in headers that other layers may print.
 
 use http::{Method, Request, Response, StatusCode};
 use http_session::Session;
@@ -13,16 +13,16 @@ async fn work(request: Request<String>) -> Result<Response<String>, Oops> {
     Ok(Response::new(String::new()))
 }
 
-/// The layers that everybody has, with everything that they can say.
+/// A common tracing layer, which is set up to log all headers.
 #[tokio::test]
-async fn r26_a_trace_layer_that_shows_all_headers_shows_no_cookie() {
+async fn r26_a_trace_layer_that_logs_all_headers_logs_no_session_cookie() {
     let events = Events::capture();
     let mut leaks = leaks();
     let rig = native(true);
     let span = || DefaultMakeSpan::new().include_headers(true).level(tracing::Level::ERROR);
     let response = || DefaultOnResponse::new().include_headers(true).level(tracing::Level::ERROR);
     let mut service = ServiceBuilder::new()
-        // Outside of us a request's cookie is not marked yet.
+        // Outside our layer, the request's cookie is not marked as sensitive yet.
         .layer(TraceLayer::new_for_http().on_response(response()))
         .layer(rig.sessions.layer())
         .layer(TraceLayer::new_for_http().make_span_with(span()).on_response(response()))

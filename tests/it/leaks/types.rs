@@ -1,4 +1,4 @@
-//! What the public types show of themselves.
+//! The `Debug` and `Display` output of the public types.
 
 use axum::response::IntoResponse as _;
 use http::{Method, Request, Response};
@@ -11,7 +11,7 @@ use super::{begin, leaks, native};
 use crate::support::{Browser, LeakCheck, Oops, Rig, Visit, secret};
 
 #[tokio::test]
-async fn r26_debug_and_errors_of_public_types_say_nothing() {
+async fn r26_debug_and_errors_of_public_types_contain_no_secret() {
     let mut leaks = leaks();
     let rig = native(true);
     let mut browser = Browser::default();
