@@ -143,7 +143,7 @@ pub mod testing;
 pub mod guide;
 
 /// Protection against cross-site request forgery: a layer that refuses requests from other sites' pages. Tokens for pages
-/// are in [`Csrf`](crate::Csrf). The [chapter](crate::guide::csrf) of the manual has the table, and says what is not
+/// are in [`Csrf`]. The [chapter](crate::guide::csrf) of the manual has the table, and says what is not
 /// covered.
 pub mod csrf {
     #[doc(inline)]

@@ -16,7 +16,7 @@ pub use crate::cookie::Priority;
 pub use crate::cookie::transport::{Transport, TrustedProxy};
 pub use crate::decide::{CommitOn, Removal};
 
-/// Types and traits that state which attributes a [`Cookie`](crate::Cookie) can have. They appear in the compiler's
+/// Types and traits that state which attributes a [`Cookie`] can have. They appear in the compiler's
 /// error messages.
 pub mod cookie {
     pub use super::cookie_rules::{

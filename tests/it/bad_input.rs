@@ -1,4 +1,4 @@
-//! Anything may stand in a cookie or in a record: never a panic, never a 5xx for a bad cookie.
+//! Random bytes in cookies and records. There is never a panic, and a bad cookie never gives a 5xx.
 
 use http::header::{COOKIE, HeaderValue};
 use http::{Method, StatusCode};
@@ -67,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn r3_tokens_mixed_of_two_sessions_are_no_session(cut in 1..95_usize) {
+    fn r3_a_token_mixed_from_two_sessions_is_no_session(cut in 1..95_usize) {
         block_on(async {
             let rig = Rig::new();
             let (one, two) = (rig.signed_in("ada").await, rig.signed_in("bob").await);
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn r16_any_bytes_in_a_record_are_no_panic(
+    fn r16_no_bytes_in_a_record_cause_a_panic(
         fields in proptest::collection::vec((field_name(), 0..3_u8, raw_json()), 0..8),
         identity in proptest::option::of(raw_json()),
         cookie in proptest::option::of(raw_json()),
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_judged_as_a_block_of_fields(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_read_as_valid_fields_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(fields) = Fields::from_bytes(&bytes) {
             assert_eq!(Fields::from_bytes(fields.as_bytes()).unwrap(), fields);
             let names: Vec<_> = fields.iter().map(|field| field.name.to_owned()).collect();
@@ -145,7 +145,7 @@ fn raw_json() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Puts a record of this content in the place of the browser's one, under the same verifier.
+/// Replaces the content of the browser's record, and keeps its verifier.
 async fn tamper(rig: &Rig, fields: Fields, identity: Option<&[u8]>, cookie: Option<&[u8]>) {
     let id = rig.ids().await[0].clone();
     let record = rig.record(&id).await.unwrap();
@@ -160,7 +160,7 @@ async fn tamper(rig: &Rig, fields: Fields, identity: Option<&[u8]>, cookie: Opti
     let _ = rig.store.inner.store().insert(&id, &record, lifetime).await.unwrap();
 }
 
-/// Whatever a handler does with such a session, it is done, or the response says why not.
+/// Checks that whatever a handler does with the session, it is done, or the response says why it is not.
 async fn check_work(rig: &Rig, browser: &Browser, is_readable: bool) {
     async fn run<T, F>(rig: &Rig, browser: &Browser, work: impl FnOnce(Session<T>) -> F + Send + 'static) -> StatusCode
     where

@@ -1,4 +1,4 @@
-//! Requests at the same moment.
+//! Concurrent requests to one session.
 
 mod conflict;
 mod crowds;
@@ -10,8 +10,8 @@ use http_session::SessionData;
 
 use crate::support::{Answer, Browser, Reply, Rig, poll_once};
 
-/// Runs two handlers that both see the session as it is now: `first` has loaded it and does its work only after `second`
-/// has been committed. Their answers.
+/// Runs two handlers that both load the session as it is now: `first` works only after `second` has been committed.
+/// Returns both answers.
 pub async fn interleave<T, W, F, V, G>(rig: &Rig, browser: &Browser, first: W, second: V) -> (Answer, Answer)
 where
     T: SessionData + Send + 'static,
@@ -25,7 +25,7 @@ where
         wait.await.unwrap();
         first(session).await
     });
-    // A waiting store answers the second poll.
+    // A waiting store answers at the second poll.
     assert!(poll_once(&mut slow).is_pending() && poll_once(&mut slow).is_pending());
     let second = rig.ask(browser, second).await;
     go.send(()).unwrap();

@@ -1,4 +1,4 @@
-//! R24: requests from other sites' pages.
+//! R24: protection against requests from the pages of other sites (CSRF).
 
 mod layer;
 mod table;
@@ -12,20 +12,20 @@ use tower::{Layer as _, ServiceExt as _};
 
 use crate::support::{Answer, Browser, Oops, Rig, Visit, secret};
 
-/// A configuration of the express format on a rig's store.
+/// An express configuration on a rig's store.
 fn express(rig: &Rig) -> Rig {
     let builder = SessionConfig::express().secret(secret()).store(rig.store.clone()).clock(rig.clock.clone());
     Rig { sessions: builder.build(), ..rig.clone() }
 }
 
-/// A token of the browser's session; its cookies stay as they are.
+/// Returns a token for the browser's session, and does not change its cookies.
 async fn token(rig: &Rig, browser: &Browser) -> String {
     let answer = rig.ask(browser, async |s: Session<Visit>| s.csrf().token().unwrap().to_string()).await;
     rig.store.take_calls();
     answer.text
 }
 
-/// Whether a token fits a request of this browser.
+/// Whether a token is valid for a request of this browser.
 async fn fits(rig: &Rig, browser: &Browser, token: &str) -> bool {
     let token = token.to_owned();
     let verify = async move |s: Session<Visit>| match s.csrf().verify(&token) {
@@ -38,7 +38,7 @@ async fn fits(rig: &Rig, browser: &Browser, token: &str) -> bool {
     status == StatusCode::OK
 }
 
-/// A request with these headers, through both layers, to a handler that says `done`.
+/// Sends a request with these headers through both layers to a handler that answers `done`.
 async fn send<S: SessionStore>(
     sessions: &SessionConfig<S>,
     browser: &Browser,
@@ -70,7 +70,7 @@ fn passed(answer: &Answer) -> bool {
     }
 }
 
-/// The same through [`Csrf::check`] in a handler without the layer.
+/// Checks a request with [`Csrf::check`] in a handler, without the layer.
 async fn checked(rig: &Rig, request: crate::support::Request, form_token: Option<String>) -> Result<(), CsrfRejection> {
     let (outcome, told) = std::sync::mpsc::channel();
     let work = move |request: crate::support::Request| {

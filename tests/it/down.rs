@@ -6,18 +6,18 @@ use http_session::{
     Session, config::Activity, config::CommitOn, config::express::Resave, config::express::SaveUninitialized,
 };
 
-use crate::support::{Answer, Browser, Call, Entry, Events, Fault, Oops, Rig, Visit, minutes, seconds};
+use crate::support::{Answer, Browser, Call, Events, Fault, Oops, Rig, Visit, Wiring, minutes, seconds};
 
 fn faults() -> [Fault; 3] {
     [Fault::Error(StoreErrorKind::Unavailable), Fault::Hang, Fault::Panic]
 }
 
 #[tokio::test(start_paused = true)]
-async fn r18_no_session_no_handler() {
+async fn r18_without_a_session_the_handler_does_not_run() {
     for fault in faults() {
         for is_instant in [true, false] {
-            for entry in [Entry::Layer, Entry::Service] {
-                let rig = Rig { entry, ..Rig::with(is_instant, |b| b.store_timeout(seconds(2)).build()) };
+            for wiring in [Wiring::Layer, Wiring::Service] {
+                let rig = Rig { wiring, ..Rig::with(is_instant, |b| b.store_timeout(seconds(2)).build()) };
                 let browser = rig.signed_in("ada").await;
                 rig.store.inner.fail(Call::Load, fault);
                 let events = Events::capture();
@@ -50,7 +50,7 @@ async fn can_do_without(request: Request<String>, session: Option<Session<Visit>
 }
 
 #[tokio::test]
-async fn r18_a_handler_that_can_do_without_gets_none_and_nothing_is_written() {
+async fn r18_a_handler_with_an_optional_session_gets_none_and_nothing_is_written() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = rig.signed_in("ada").await;
@@ -69,7 +69,7 @@ async fn r18_a_handler_that_can_do_without_gets_none_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn r18_a_store_that_comes_back_within_the_request_does_not_help() {
+async fn r18_a_store_that_recovers_during_the_request_does_not_change_its_outcome() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     rig.store.inner.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
@@ -79,7 +79,7 @@ async fn r18_a_store_that_comes_back_within_the_request_does_not_help() {
         async move {
             let first = Session::<Visit>::extract(request.extensions()).await.err();
             faulty.heal();
-            // Else two parts of one request would see different sessions.
+            // Otherwise two parts of one request would see different sessions.
             let second = Session::<Visit>::extract(request.extensions()).await.err();
             assert_eq!([first, second], [Some(SessionRejection::StoreFailed); 2]);
         }
@@ -90,7 +90,7 @@ async fn r18_a_store_that_comes_back_within_the_request_does_not_help() {
 }
 
 #[tokio::test]
-async fn r18_without_a_cookie_a_store_that_is_down_is_not_asked() {
+async fn r18_without_a_cookie_a_store_that_is_down_is_not_called() {
     let rig = Rig::new();
     rig.store.inner.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
     let answer = rig.ask(&Browser::default(), async |s: Session<Visit>| s.is_new().to_string()).await;
@@ -98,7 +98,7 @@ async fn r18_without_a_cookie_a_store_that_is_down_is_not_asked() {
     assert_eq!(rig.store.take_names(), [""; 0]);
 }
 
-/// What a request does, the call that never answers, and what the manual says of that.
+/// What a request does, the store call that never answers, and the status that the manual promises.
 const HANGING: [(&str, Call, u16); 10] = [
     ("reads", Call::Load, 503),
     ("writes", Call::Update, 503),
@@ -144,7 +144,7 @@ async fn r18_a_store_that_hangs_in_a_call_does_not_hold_a_request() {
             let word = if is_instant { "session.store.waited" } else { "session.store.timed_out" };
             let limits = events.take().iter().filter(|line| line.starts_with(word)).count();
             assert!((1..=3).contains(&limits), "{name}: {limits}");
-            // Each call has the limit, and no more than it.
+            // The time limit applies to each store call.
             let spent = if is_instant { 0 } else { 3 * limits as u64 };
             assert_eq!(started.elapsed().as_secs(), spent, "{name}");
             rig.store.inner.heal();
@@ -154,7 +154,7 @@ async fn r18_a_store_that_hangs_in_a_call_does_not_hold_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r18_a_store_that_hangs_does_not_hold_work_outside_of_requests() {
+async fn r18_a_store_that_hangs_does_not_hold_work_outside_requests() {
     let rig = Rig::with(false, |b| b.store_timeout(seconds(3)).build());
     rig.signed_in("ada").await;
     let id = rig.ids().await.remove(0);
@@ -175,7 +175,7 @@ async fn r18_a_store_that_hangs_does_not_hold_work_outside_of_requests() {
     assert_eq!((lost, started.elapsed().as_secs()), (Some(StoreErrorKind::Unknown), 12));
 }
 
-/// However it is configured: what would be written or sent with every other request is not with this one.
+/// This holds in every configuration, even in those that write or send a cookie with every request.
 #[tokio::test]
 async fn r18_while_the_session_could_not_be_loaded_nothing_is_written_and_no_cookie_is_set() {
     let eager = |is_instant| {
@@ -214,7 +214,7 @@ async fn r18_while_the_session_could_not_be_loaded_nothing_is_written_and_no_coo
 }
 
 #[tokio::test]
-async fn r18_a_failed_touch_leaves_the_response_alone() {
+async fn r18_a_failed_touch_does_not_change_the_response() {
     for fault in [Fault::Error(StoreErrorKind::Unavailable), Fault::Panic] {
         let rig = Rig::with(true, |b| b.touch_throttle(0).build());
         let browser = rig.signed_in("ada").await;

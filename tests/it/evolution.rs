@@ -1,4 +1,4 @@
-//! R15 to R17: two versions of a program on one store.
+//! R15 to R17: different versions of a program that share a store.
 
 mod marks;
 mod model;
@@ -51,12 +51,12 @@ async fn old_session(rig: &Rig) -> Browser {
     browser
 }
 
-/// The raw value of a field.
+/// Returns the raw value of a field.
 async fn raw(rig: &Rig, name: &str) -> Option<String> {
     rig.only_record().await.fields.find(name).map(|raw| String::from_utf8(raw.to_vec()).unwrap())
 }
 
-/// Writes into the record with access to the store alone.
+/// Writes directly into the stored record, without the library's rules.
 async fn write(rig: &Rig, fields: &[(&str, &str)], identity: Option<&str>) {
     let id = rig.ids().await[0].clone();
     let record = rig.record(&id).await.unwrap();
@@ -85,12 +85,12 @@ async fn r16_r17_a_new_version_reads_and_writes_what_an_old_one_stored() {
     let events = Events::capture();
     rig.visit(&mut browser, read).await;
     assert!(events.has("session.field.undecodable"));
-    assert_eq!(raw(&rig, "views").await.as_deref(), Some("3"), "its bytes stay");
+    assert_eq!(raw(&rig, "views").await.as_deref(), Some("3"), "the stored bytes stay");
     rig.visit(&mut browser, async |mut s: Session<New>| s.language = Language("fr".to_owned())).await;
     assert_eq!(raw(&rig, "views").await.as_deref(), Some("3"), "still");
-    assert_eq!(raw(&rig, "retired").await.as_deref(), Some("7"), "unknown, and kept");
+    assert_eq!(raw(&rig, "retired").await.as_deref(), Some("7"), "an unknown field is kept");
     assert_eq!(raw(&rig, "language").await.as_deref(), Some("\"fr\""));
-    // And back: a rollback of the program loses nothing.
+    // Rolling the program back to the old version loses nothing.
     let back = async |s: Session<Old>| format!("{} {} {}", s.views, s.colour, s.retired);
     assert_eq!(rig.visit(&mut browser, back).await.text, "3 dark 7");
     rig.visit(&mut browser, async |mut s: Session<Old>| s.retired = 8).await;
@@ -104,7 +104,7 @@ async fn r15_a_write_of_a_renamed_field_removes_its_old_name() {
     rig.visit(&mut browser, async |mut s: Session<New>| s.theme = "light".to_owned()).await;
     assert_eq!((raw(&rig, "theme").await.as_deref(), raw(&rig, "colour").await), (Some("\"light\""), None));
     assert_eq!(rig.visit(&mut browser, async |s: Session<New>| s.theme.clone()).await.text, "light");
-    // The old version writes its name again: the canonical one wins all the same.
+    // The old version writes the old name again, but the canonical name still wins.
     rig.visit(&mut browser, async |mut s: Session<Old>| s.colour = "red".to_owned()).await;
     assert_eq!(rig.visit(&mut browser, async |s: Session<New>| s.theme.clone()).await.text, "light");
 }
@@ -130,7 +130,7 @@ async fn r15_the_canonical_name_wins_even_as_null() {
 }
 
 #[tokio::test]
-async fn r15_of_duplicate_names_the_last_wins() {
+async fn r15_the_last_of_several_fields_with_one_name_wins() {
     let block = |fields: &[(&'static str, &'static str)]| {
         let parts = fields.iter().map(|&(name, value)| Fields::from_iter([(name, Keep::No, value.as_bytes())]));
         parts.flat_map(|fields| fields.as_bytes().to_vec()).collect::<Vec<_>>()
@@ -140,7 +140,7 @@ async fn r15_of_duplicate_names_the_last_wins() {
 }
 
 #[tokio::test]
-async fn r16_a_field_that_does_not_decode_is_replaced_when_the_handler_changes_it() {
+async fn r16_an_undecodable_field_is_replaced_when_the_handler_changes_it() {
     let rig = Rig::new();
     let mut browser = old_session(&rig).await;
     rig.visit(&mut browser, async |mut s: Session<New>| s.views.push("home".to_owned())).await;
@@ -163,22 +163,22 @@ struct Strict {
 }
 
 #[tokio::test]
-async fn r16_an_undecodable_identity_is_no_session_for_that_view_and_nothing_is_overwritten() {
+async fn r16_an_undecodable_identity_hides_the_session_from_that_view_and_stays() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = old_session(&rig).await;
         let before = rig.only_record().await;
-        for entry in [crate::support::Entry::Layer, crate::support::Entry::Service] {
-            let rig = Rig { entry, ..rig.clone() };
+        for wiring in [crate::support::Wiring::Layer, crate::support::Wiring::Service] {
+            let rig = Rig { wiring, ..rig.clone() };
             rig.store.take_calls();
             let answer = rig.ask(&browser, async |mut s: Session<Numbered>| s.views = 99).await;
             assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::INTERNAL_SERVER_ERROR, 0));
             assert!(answer.text.contains("cannot be read"));
-            assert_eq!(answer.headers["vary"], "Cookie", "{entry:?}");
+            assert_eq!(answer.headers["vary"], "Cookie", "{wiring:?}");
             assert_eq!(rig.store.take_names(), ["load"]);
         }
         assert_eq!(rig.only_record().await, before);
-        // For a view that can read it, it is there.
+        // A view that can read the identity opens the session.
         assert_eq!(rig.ask(&browser, async |s: Session<Old>| s.views.to_string()).await.text, "3");
         let loaded = rig.sessions.load::<Numbered>(&rig.ids().await[0]).await;
         assert_eq!(loaded.unwrap_err().kind(), http_session::error::StoreErrorKind::Corrupt);
@@ -186,7 +186,7 @@ async fn r16_an_undecodable_identity_is_no_session_for_that_view_and_nothing_is_
 }
 
 #[tokio::test]
-async fn r16_an_undecodable_required_field_is_no_session_for_that_view() {
+async fn r16_an_undecodable_required_field_hides_the_session_from_that_view() {
     let rig = Rig::new();
     let browser = old_session(&rig).await;
     let before = rig.only_record().await;
@@ -196,14 +196,14 @@ async fn r16_an_undecodable_required_field_is_no_session_for_that_view() {
 }
 
 #[tokio::test]
-async fn r16_a_required_field_is_stored_even_as_default() {
+async fn r16_a_required_field_is_stored_even_with_its_default() {
     let rig = Rig::new();
     let mut browser = Browser::default();
     rig.visit(&mut browser, async |s: Session<Strict>| drop(s)).await;
-    assert!(rig.ids().await.is_empty(), "it alone stores nothing");
+    assert!(rig.ids().await.is_empty(), "a required field alone does not store a session");
     rig.visit(&mut browser, async |mut s: Session<Strict>| s.retired = 1).await;
     assert_eq!(raw(&rig, "views").await.as_deref(), Some("[]"));
-    // In a record that another view began, too.
+    // This also holds in a record that another view began.
     let mut browser = rig.anonymous().await;
     rig.visit(&mut browser, async |s: Session<Visit>| drop(s.destroy().await)).await;
     let rig = Rig::new();
@@ -215,7 +215,7 @@ async fn r16_a_required_field_is_stored_even_as_default() {
 }
 
 #[tokio::test]
-async fn r17_regenerate_begins_afresh_and_takes_nothing_along() {
+async fn r17_regenerate_begins_a_new_record_without_the_old_fields() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let mut browser = rig.signed_in("ada").await;
@@ -229,7 +229,11 @@ async fn r17_regenerate_begins_afresh_and_takes_nothing_along() {
             s.cart.push("new".to_owned());
         };
         rig.visit(&mut browser, work).await;
-        assert_eq!(rig.store.take_names(), ["load", "insert", "destroy"], "so that nothing is lost between");
+        assert_eq!(
+            rig.store.take_names(),
+            ["load", "insert", "destroy"],
+            "the new record is inserted before the old one is destroyed, so that a failure in between loses nothing"
+        );
         let record = rig.only_record().await;
         assert_eq!(record.fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["cart"]);
         assert_eq!(record.identity, None);

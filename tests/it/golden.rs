@@ -1,7 +1,7 @@
-//! Bytes that every later version must read: records as stores keep them, and cookies as browsers do.
+//! Bytes that every later version must be able to read: stored records and cookies.
 //!
-//! A line is a case in JSON. Lines are only ever added, by `GOLDEN=add cargo test --test it golden`, which appends those of the
-//! cases that have none; whoever changes a format gives its cases new names.
+//! Each line is a case in JSON. `GOLDEN=add cargo test --test it golden` appends a line for each case that has none. A
+//! line is never changed or removed. If you change a format, give its cases new names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +26,7 @@ impl Golden {
         for line in fs::read_to_string(&path).unwrap_or_default().lines() {
             let line: Value = serde_json::from_str(line).expect("JSON");
             let before = lines.insert(text(&line, "case").to_owned(), line);
-            assert!(before.is_none(), "two lines of one case: {before:?}");
+            assert!(before.is_none(), "a case has two lines: {before:?}");
         }
         Self { path, lines }
     }
@@ -35,7 +35,7 @@ impl Golden {
         self.lines.contains_key(case)
     }
 
-    /// Appends the line of a case that has none.
+    /// Appends the line of a new case.
     fn add(&mut self, line: Value) {
         let case = text(&line, "case").to_owned();
         let is_wanted = std::env::var_os("GOLDEN").is_some_and(|wish| wish == "add");

@@ -1,4 +1,5 @@
-//! Random histories of requests, against a model of what a session is: a few browsers, lost responses, failures, time.
+//! Random histories of requests, one after the other, compared with a model of a session: a few browsers, lost
+//! responses, failed requests, and time.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -85,7 +86,7 @@ impl Data {
         format!("{} {:?} {:?} {:?}", self.views, self.user, self.cart, self.theme)
     }
 
-    /// R5, when the request changed nothing before.
+    /// Applies R5, if the request changed nothing before.
     fn change_user(&mut self, user: Option<u8>) {
         let cart = match (self.user, user) {
             (None, Some(_)) => std::mem::take(&mut self.cart),
@@ -144,7 +145,7 @@ impl Model {
         }
     }
 
-    /// Whether the cookie is one of an older version: it may end the session, which has tests of its own (R6).
+    /// Whether the cookie is superseded. Such a cookie may still end the session, which other tests check (R6).
     fn is_superseded(&self, browser: usize) -> bool {
         self.jars.get(&browser).is_some_and(|&(index, version)| {
             let record = &self.records[index];
@@ -165,7 +166,7 @@ impl Model {
         Cookie::Gone
     }
 
-    /// What the handler sees, and what is so afterwards.
+    /// Applies a request and returns what its handler sees.
     fn request(&mut self, browser: usize, action: Action, status: u16, delivered: bool) -> String {
         let found = self.find(browser);
         let (before, seen) = self.outcome(found, action);
@@ -211,7 +212,7 @@ impl Model {
                 self.insert(seen.clone())
             }
             (Found::Late, _) if committed && signs_in => self.insert(seen.clone()),
-            // Sign-outs by superseded cookies do not come here.
+            // This does not handle sign-outs by superseded cookies.
             (Found::Late, _) => Cookie::Same,
             (Found::New, _) if committed && (signs_in || seen != before) => self.insert(seen.clone()),
             (Found::New, _) => Cookie::Same,
@@ -258,7 +259,7 @@ async fn act(request: Request<String>, mut session: Session<Visit>) -> Result<Re
         "Regenerate" => session.regenerate(),
         _ => {}
     }
-    // A second mutable access settles an assigned identity, so that the fields show as they will be.
+    // A second mutable access applies an assigned identity, so that the fields show their later values.
     let _: &mut Visit = &mut session;
     let text = show(&session);
     if words[0] == "Destroy" {
@@ -324,7 +325,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn every_history_of_requests_is_the_models(steps in prop::collection::vec(step(), 1..60)) {
+    fn every_history_of_requests_agrees_with_the_model(steps in prop::collection::vec(step(), 1..60)) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(&steps))?;
     }
 }

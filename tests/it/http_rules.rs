@@ -1,4 +1,4 @@
-//! R19 to R25: transport, caches, attributes, paths, development, secrets.
+//! R19 to R25: transport, caching, cookie attributes, paths, the development preset, and secrets.
 
 mod attributes;
 mod gate;

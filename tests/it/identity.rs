@@ -1,4 +1,4 @@
-//! R1 to R6: who a session belongs to.
+//! R1 to R6: tokens, epochs and identities, which decide who a session belongs to.
 
 mod change;
 mod cookies;

@@ -1,4 +1,4 @@
-//! Several handles and awaited calls in one request, given up, joined and in every order.
+//! Several handles and awaited calls in one request: dropped, joined, and in different orders.
 
 use http::{Method, StatusCode};
 use http_session::SignedOut;
@@ -27,7 +27,7 @@ fn express() -> (MemoryStore, SessionConfig<Recording<Faulty<MemoryStore>>>) {
     (inner, sessions)
 }
 
-// R12: a save that ends after the session was ended marks the next one as stored.
+// R12: a save that completes after the session was ended must not mark the next session as stored.
 #[tokio::test]
 async fn r12_a_sign_in_after_destroy_is_not_lost_to_a_save_under_way() {
     let rig = Rig::with(false, |b| b.build());
@@ -50,9 +50,10 @@ async fn r12_a_sign_in_after_destroy_is_not_lost_to_a_save_under_way() {
     );
 }
 
-// R4, R17: a gate's conflict that comes back after the session was ended pours the former user's record into the next.
+// R4, R17: a conflict that a gate receives after the session was ended must not fill the next session with the former
+// user's record.
 #[tokio::test]
-async fn r4_r17_a_conflict_under_way_does_not_pour_the_former_record_into_the_next_session() {
+async fn r4_r17_a_late_conflict_does_not_fill_the_next_session_with_the_former_record() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.signed_in("ada").await;
     through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -78,7 +79,7 @@ async fn r4_r17_a_conflict_under_way_does_not_pour_the_former_record_into_the_ne
 
 // R11, R12
 #[tokio::test]
-async fn r11_r12_express_a_sign_out_that_was_given_up_does_not_drop_the_sign_in_after_it() {
+async fn r11_r12_express_a_dropped_sign_out_does_not_undo_the_sign_in_after_it() {
     let (store, sessions) = express();
     let mut browser = Browser::default();
     let answer = through(&sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -102,9 +103,9 @@ async fn r11_r12_express_a_sign_out_that_was_given_up_does_not_drop_the_sign_in_
     );
 }
 
-// R12: native, where the record was signed out elsewhere.
+// R12, native: the record was signed out elsewhere.
 #[tokio::test]
-async fn r12_a_sign_out_that_was_given_up_does_not_drop_the_sign_in_after_it() {
+async fn r12_a_dropped_sign_out_does_not_undo_the_sign_in_after_it() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.signed_in("ada").await;
     let answer = through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -131,7 +132,7 @@ async fn superseded(rig: &Rig) -> (Browser, Browser) {
     (old, new)
 }
 
-// R6: the claim goes on existing beside a session that was saved.
+// R6: the superseded cookie still counts after the request saved another session.
 #[tokio::test]
 async fn r6_a_superseded_cookie_signs_out_its_own_session_after_a_save() {
     let rig = Rig::new();
@@ -146,7 +147,7 @@ async fn r6_a_superseded_cookie_signs_out_its_own_session_after_a_save() {
     assert_eq!((rig.seen(&new).await.as_str(), answer.text.as_str()), ("none", "SignedOut"));
 }
 
-// R6: nobody is locked out when the response of a login was lost.
+// R6: nobody is locked out if the response of a login was lost.
 #[tokio::test]
 async fn r6_a_login_whose_response_was_lost_is_not_locked_out_by_a_recorded_sign_out() {
     for wait in [0, 120] {
@@ -160,13 +161,17 @@ async fn r6_a_login_whose_response_was_lost_is_not_locked_out_by_a_recorded_sign
                 s.sign_in("ada".to_owned());
             })
             .await;
-        assert_eq!(answer.status, StatusCode::OK, "after {wait} s; and so each time, as the cookie stays");
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "a request after {wait} s fails, and so does each later request with this cookie"
+        );
     }
 }
 
 // R9: the last assignment wins.
 #[tokio::test]
-async fn r9_a_change_back_during_a_save_is_not_lost() {
+async fn r9_a_change_that_is_reverted_during_a_save_stays_reverted() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.anonymous().await;
     through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -182,9 +187,9 @@ async fn r9_a_change_back_during_a_save_is_not_lost() {
     assert_eq!(rig.only_record().await.fields.find("views"), Some(b"1".as_slice()));
 }
 
-// R11: a sign-out that was asked for is overwritten.
+// R11: a requested sign-out must not be overwritten.
 #[tokio::test]
-async fn r11_a_recorded_end_is_not_forgotten_for_one_of_a_session_being_saved() {
+async fn r11_a_recorded_destroy_is_not_replaced_by_the_destroy_of_a_session_being_saved() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.signed_in("ada").await;
     through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -202,7 +207,7 @@ async fn r11_a_recorded_end_is_not_forgotten_for_one_of_a_session_being_saved() 
 
 // R12
 #[tokio::test]
-async fn r12_a_second_end_in_one_request_ends_the_second_session() {
+async fn r12_a_second_destroy_in_one_request_ends_the_second_session() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -213,12 +218,12 @@ async fn r12_a_second_end_in_one_request_ends_the_second_session() {
         next.destroy().await.unwrap();
     })
     .await;
-    assert_eq!(rig.ids().await.len(), 0, "a record without a cookie");
+    assert_eq!(rig.ids().await.len(), 0, "a record is left without a cookie");
 }
 
 // R11
 #[tokio::test]
-async fn r11_remember_me_is_kept_where_a_sign_in_gets_a_new_record() {
+async fn r11_remember_me_is_kept_if_a_sign_in_gets_a_new_record() {
     let rig = Rig::new();
     let browser = rig.anonymous().await;
     let answer = through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -231,7 +236,7 @@ async fn r11_remember_me_is_kept_where_a_sign_in_gets_a_new_record() {
     assert!(answer.set_cookies()[0].contains("Max-Age=3600"), "{:?}", answer.set_cookies());
 }
 
-// R12: a verifier that is stored goes out also with a replaced response.
+// R12: the cookie of a stored verifier is sent even if the response is replaced.
 #[tokio::test]
 async fn r12_a_failed_replacement_still_sends_the_verifier_that_an_awaited_call_stored() {
     let rig = Rig::new();
@@ -246,12 +251,12 @@ async fn r12_a_failed_replacement_still_sends_the_verifier_that_an_awaited_call_
         .await;
     rig.store.inner.heal();
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.set_cookies().len(), 1, "the browser's cookie fits nothing any more");
+    assert_eq!(answer.set_cookies().len(), 1, "the browser's cookie no longer works");
 }
 
-// Two calls of one task: the second waits for a first that nobody polls.
+// Two calls of one task: the second waits for the first, which nobody polls.
 #[tokio::test(start_paused = true)]
-async fn a_call_does_not_wait_for_ever_for_one_that_nobody_polls() {
+async fn a_call_does_not_wait_for_ever_for_a_call_that_nobody_polls() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.anonymous().await;
     through(&rig.sessions, browser.request(Method::GET, "/"), async |r: Request| {
@@ -265,7 +270,7 @@ async fn a_call_does_not_wait_for_ever_for_one_that_nobody_polls() {
     settle().await;
 }
 
-// R8, R11: with this request's fields only.
+// R8, R11: the new session has only the fields that this request wrote.
 #[tokio::test]
 async fn r8_r11_express_a_sign_in_does_not_bring_back_what_was_destroyed() {
     let (store, sessions) = express();
@@ -289,7 +294,7 @@ async fn r8_r11_express_a_sign_in_does_not_bring_back_what_was_destroyed() {
     }
 }
 
-// R5: what a sign-out keeps.
+// R5: a sign-out keeps marked fields.
 #[tokio::test]
 async fn r5_express_a_sign_out_keeps_what_is_marked_beside_a_required_field() {
     #[derive(Session)]
@@ -319,7 +324,7 @@ async fn r5_express_a_sign_out_keeps_what_is_marked_beside_a_required_field() {
     assert_eq!((store.len().await.unwrap(), answer.set_cookies().len()), (1, 1), "the theme is gone");
 }
 
-// R7: the cookie is sent with a new verifier or new attributes.
+// R7: the cookie is sent only with a new verifier or new attributes.
 #[tokio::test]
 async fn r7_a_discarded_change_of_the_cookie_sends_no_cookie() {
     let rig = Rig::new();
@@ -333,9 +338,9 @@ async fn r7_a_discarded_change_of_the_cookie_sends_no_cookie() {
     assert!(answer.set_cookies().is_empty(), "{:?}", answer.set_cookies());
 }
 
-// R13: for a session that is not stored yet too.
+// R13: this also holds for a session that is not stored yet.
 #[tokio::test]
-async fn r13_a_take_that_failed_is_no_ordinary_change_of_a_new_session() {
+async fn r13_a_failed_take_does_not_become_an_ordinary_change_of_a_new_session() {
     let rig = Rig::new();
     let store = rig.store.inner.clone();
     rig.ask(&Browser::default(), async move |mut s: Session<Visit>| {
@@ -345,10 +350,10 @@ async fn r13_a_take_that_failed_is_no_ordinary_change_of_a_new_session() {
         s.views = 1;
     })
     .await;
-    assert_eq!(rig.only_record().await.fields.find("theme"), None, "refused, yet written");
+    assert_eq!(rig.only_record().await.fields.find("theme"), None, "the take was refused, but its change was written");
 }
 
-// R11: the same with and without a read between.
+// R11: this holds with and without a read in between.
 #[tokio::test]
 async fn r11_an_assigned_sign_out_is_not_taken_back_by_discard_or_regenerate() {
     for (read, regenerate) in [(true, false), (true, true), (false, false), (false, true)] {
@@ -371,9 +376,9 @@ async fn r11_an_assigned_sign_out_is_not_taken_back_by_discard_or_regenerate() {
     }
 }
 
-// R6: later it is exactly a request without a session.
+// R6: after the late window, a superseded cookie is treated exactly like no session.
 #[tokio::test]
-async fn r6_a_sign_out_of_a_superseded_cookie_drops_no_more_than_one_of_nothing() {
+async fn r6_a_sign_out_with_a_superseded_cookie_keeps_as_much_as_without_a_session() {
     for stale in [false, true] {
         let rig = Rig::new();
         let (old, _) = superseded(&rig).await;
@@ -385,7 +390,7 @@ async fn r6_a_sign_out_of_a_superseded_cookie_drops_no_more_than_one_of_nothing(
             })
             .await;
         let kept = answer.set_cookies().iter().any(|cookie| !cookie.contains("Max-Age=0"));
-        assert!(kept, "the theme is lost, which a sign-out keeps; stale: {stale}");
+        assert!(kept, "a sign-out keeps the theme, but it is lost; stale: {stale}");
     }
 }
 
@@ -415,7 +420,7 @@ async fn r9_r27_express_a_rotation_does_not_lose_what_another_request_wrote() {
 
 // R10
 #[tokio::test]
-async fn r10_a_first_save_whose_answer_was_lost_is_not_sent_again() {
+async fn r10_a_first_save_whose_answer_was_lost_is_not_repeated() {
     let rig = Rig::with(false, |b| b.build());
     let store = rig.store.inner.clone();
     rig.ask(&Browser::default(), async move |mut s: Session<Visit>| {
@@ -429,7 +434,7 @@ async fn r10_a_first_save_whose_answer_was_lost_is_not_sent_again() {
     assert_eq!(rig.ids().await.len(), 1, "inserted twice");
 }
 
-// The control of the one with a required field.
+// The control for the same test with a required field.
 #[tokio::test]
 async fn control_express_a_sign_out_keeps_what_is_marked() {
     let (store, sessions) = express();
@@ -448,9 +453,9 @@ async fn control_express_a_sign_out_keeps_what_is_marked() {
     assert_eq!((store.len().await.unwrap(), answer.set_cookies().len()), (1, 1));
 }
 
-// R4: a detached session shows the record that the handle no longer does.
+// R4: a detached session must not show a record that its handle no longer shows.
 #[tokio::test]
-async fn r4_a_detached_session_is_not_the_former_users() {
+async fn r4_a_detached_session_does_not_show_the_former_users_record() {
     for way in ["sign_in", "sign_out", "regenerate"] {
         let rig = Rig::new();
         let browser = rig.signed_in("ada").await;
@@ -468,7 +473,7 @@ async fn r4_a_detached_session_is_not_the_former_users() {
     }
 }
 
-// R18: no response waits for ever; the future of `destroy` may outlive its handler.
+// R18: the future of `destroy` may outlive its handler, and the response must not wait for it.
 #[tokio::test(start_paused = true)]
 async fn r18_a_response_does_not_wait_for_ever_for_a_call_that_nobody_polls() {
     let rig = Rig::with(false, |b| b.build());
@@ -482,7 +487,7 @@ async fn r18_a_response_does_not_wait_for_ever_for_a_call_that_nobody_polls() {
     assert!(tokio::time::timeout(minutes(10), visit).await.is_ok(), "hangs");
 }
 
-// R13: what a gate has stored is not put back by this request's own commit.
+// R13: the request's own commit must not undo what a gate has stored.
 #[tokio::test]
 async fn r13_a_discard_during_a_take_does_not_put_the_nonce_back() {
     let rig = Rig::with(false, |b| b.build());
@@ -502,7 +507,7 @@ async fn r13_a_discard_during_a_take_does_not_put_the_nonce_back() {
     assert!(record.fields.find("state").is_none_or(|raw| raw == b"null"), "the nonce can be used again");
 }
 
-// R9: the same with a save.
+// R9: the same holds for a save.
 #[tokio::test]
 async fn r9_a_discard_during_a_save_does_not_put_the_old_value_back() {
     let rig = Rig::with(false, |b| b.build());

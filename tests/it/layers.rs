@@ -1,6 +1,6 @@
-//! Who may import whom: the order of the folders of `src`, and no circles between the modules of a crate beside it.
+//! Which modules may import which: the folders of `src` have an order, and the other crates have no import circles.
 //!
-//! To see why a line is refused, read `ARCHITECTURE.md`. A new folder gets a line in [`LAYERS`].
+//! `ARCHITECTURE.md` explains the layers. A new folder gets a line in [`LAYERS`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,7 +40,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The source without comments and without what stands below `#[cfg(test)]`, which comes last in a file.
+/// Returns the source without comments and without its test module, which is always the last item of a file.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a source");
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
@@ -67,7 +67,7 @@ fn first_word(text: &str) -> Option<String> {
     (end > 0).then(|| text[..end].to_owned())
 }
 
-/// Where a file stands: the names of its modules below `src`.
+/// Returns the path of a file's module, from the root of its crate.
 fn module(path: &Path, src: &Path) -> Vec<String> {
     let inner = path.strip_prefix(src).expect("inside").with_extension("");
     let mut names: Vec<_> = inner.iter().map(|name| name.to_string_lossy().into_owned()).collect();
@@ -88,7 +88,7 @@ fn a_folder_imports_only_folders_below_it() {
     let mut wrong = Vec::new();
     for file in files.iter().filter(|file| !is_test(file)) {
         let module = module(file, &src);
-        // The root sees all; the manual has no code.
+        // The root of the crate may import everything, and the manual has no code.
         let Some(folder) = module.first().filter(|folder| *folder != "guide") else { continue };
         let layer = layer_of(folder).unwrap_or_else(|| panic!("`src/{folder}` has no layer"));
         for name in imports(&code(file)) {
@@ -110,13 +110,13 @@ fn no_modules_of_a_crate_import_each_other_in_a_circle() {
         for file in files.iter().filter(|file| !is_test(file)) {
             let module = module(file, &src);
             let Some(folder) = module.first().cloned() else { continue };
-            // `super` of a top-level module is the root of the crate.
+            // In a top-level module, `super` is the root of the crate.
             let code = if module.len() == 1 { code(file).replace("super::", "crate::") } else { code(file) };
             let others = imports(&code).into_iter().filter(|other| *other != folder);
             graph.entry(folder.clone()).or_default().extend(others);
         }
         let modules: BTreeSet<_> = graph.keys().cloned().collect();
-        // What imports nothing that is left is not part of a circle.
+        // A module that imports none of the remaining modules is not part of a circle.
         let mut left = modules;
         while let Some(free) = left.iter().find(|one| graph[*one].is_disjoint(&left)).cloned() {
             left.remove(&free);

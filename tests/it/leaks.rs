@@ -1,4 +1,4 @@
-//! R26: nothing that is secret reaches events, spans, numbers, errors, panics, `Debug` or responses.
+//! R26: no secret reaches events, spans, metrics, errors, panics, `Debug` output or responses.
 
 mod headers;
 mod types;
@@ -12,10 +12,12 @@ use http_session::error::{SaveError, StoreErrorKind};
 use http_session::record::{Lifetime, Patch, RawJson};
 use http_session::{Session, SessionStore as _};
 
-use crate::support::{Browser, Call, Events, Fault, Numbers, Rig, Visit, Watch, minutes, poll_once, seconds, settle};
+use crate::support::{
+    Browser, Call, Events, Fault, LeakCheck, Numbers, Rig, Visit, minutes, poll_once, seconds, settle,
+};
 
-/// What must not be said, whatever happens: identities, values of fields and of cookies that are not ours, what drivers say,
-/// the secrets themselves.
+/// Texts that must never appear in any output: identities, values of fields and of foreign cookies, messages of
+/// drivers, and the configured secrets.
 const MARKED: [&str; 9] = [
     "s3cret-user",
     "s3cret-other",
@@ -28,13 +30,13 @@ const MARKED: [&str; 9] = [
     "a secret for tests, of more than 32 bytes",
 ];
 
-fn watch() -> Watch {
-    let mut watch = Watch::default();
-    MARKED.iter().for_each(|marked| watch.hides(marked));
-    watch
+fn leaks() -> LeakCheck {
+    let mut leaks = LeakCheck::default();
+    MARKED.iter().for_each(|marked| leaks.add_secret(marked));
+    leaks
 }
 
-/// Fills everything that a session has.
+/// Fills the session with marked values.
 fn change(s: &mut Session<Visit>) {
     s.sign_in("s3cret-user".to_owned());
     s.theme = "s3cret-value".to_owned();
@@ -46,13 +48,13 @@ async fn begin(mut s: Session<Visit>) {
     change(&mut s);
 }
 
-/// The same session, by a program that takes its fields for numbers.
+/// A view of the same session that expects a number where a text is stored.
 #[derive(Session)]
 struct Numeric {
     theme: u64,
 }
 
-/// And one for which its identity is a number: there is no session for it.
+/// A view that expects a number as identity. It cannot open the session.
 #[derive(Session)]
 struct NumericUser {
     #[session(identity)]
@@ -74,7 +76,7 @@ impl serde::Serialize for Unencodable {
     }
 }
 
-/// Nothing, or one thing that goes wrong with one call.
+/// No fault, or one fault of one store call.
 fn faults() -> impl Iterator<Item = Option<(Call, Fault)>> {
     let errors = [StoreErrorKind::Corrupt, StoreErrorKind::Unavailable, StoreErrorKind::Unknown].map(Fault::Error);
     let faults = errors.into_iter().chain([Fault::LostAnswer, Fault::Hang, Fault::Panic]);
@@ -83,29 +85,29 @@ fn faults() -> impl Iterator<Item = Option<(Call, Fault)>> {
     std::iter::once(None).chain(all)
 }
 
-/// All that a request can do with its session, and all that its handler is told.
-async fn every_call(watch: &mut Watch, rig: &Rig, mut browser: Browser) {
+/// Makes every call that a handler can make on its session, and collects the answers.
+async fn every_call(leaks: &mut LeakCheck, rig: &Rig, mut browser: Browser) {
     let browser = &mut browser;
-    watch.answer(&rig.ask(browser, sign_out).await);
-    watch.answer(&rig.visit(browser, async |s: Session<Visit>| format!("{s:?} {:?}", s.id())).await);
-    watch.answer(&rig.visit(browser, save).await);
+    leaks.answer(&rig.ask(browser, sign_out).await);
+    leaks.answer(&rig.visit(browser, async |s: Session<Visit>| format!("{s:?} {:?}", s.id())).await);
+    leaks.answer(&rig.visit(browser, save).await);
     let too_large = async |mut s: Session<Visit>| s.theme = "s3cret-value".repeat(1000);
-    watch.answer(&rig.visit(browser, too_large).await);
-    watch.answer(&rig.visit(browser, async |s: Session<Numeric>| s.theme.to_string()).await);
-    watch.answer(&rig.visit(browser, async |_: Session<NumericUser>| ()).await);
-    watch.answer(&rig.visit(browser, async |mut s: Session<Cursed>| s.theme = "s3cret-value".to_owned()).await);
+    leaks.answer(&rig.visit(browser, too_large).await);
+    leaks.answer(&rig.visit(browser, async |s: Session<Numeric>| s.theme.to_string()).await);
+    leaks.answer(&rig.visit(browser, async |_: Session<NumericUser>| ()).await);
+    leaks.answer(&rig.visit(browser, async |mut s: Session<Cursed>| s.theme = "s3cret-value".to_owned()).await);
     kept(rig, browser).await;
-    watch.answer(&rig.visit(browser, begin).await);
-    watch.answer(&rig.visit(browser, async |mut s: Session<Visit>| s.rotate()).await);
-    watch.answer(&rig.visit(browser, async |mut s: Session<Visit>| s.user = Some("s3cret-other".to_owned())).await);
-    watch.answer(&rig.visit(browser, refused).await);
-    watch.answer(&rig.visit(browser, sign_out).await);
-    watch.answer(&rig.visit(browser, begin).await);
-    watch.answer(&rig.visit(browser, async |mut s: Session<Visit>| s.regenerate()).await);
-    watch.answer(&rig.visit(browser, async |s: Session<Visit>| s.unset()).await);
+    leaks.answer(&rig.visit(browser, begin).await);
+    leaks.answer(&rig.visit(browser, async |mut s: Session<Visit>| s.rotate()).await);
+    leaks.answer(&rig.visit(browser, async |mut s: Session<Visit>| s.user = Some("s3cret-other".to_owned())).await);
+    leaks.answer(&rig.visit(browser, refused).await);
+    leaks.answer(&rig.visit(browser, sign_out).await);
+    leaks.answer(&rig.visit(browser, begin).await);
+    leaks.answer(&rig.visit(browser, async |mut s: Session<Visit>| s.regenerate()).await);
+    leaks.answer(&rig.visit(browser, async |s: Session<Visit>| s.unset()).await);
     panicking(rig, browser).await;
     dropped(rig, browser).await;
-    watch.answer(&rig.visit(browser, begin).await);
+    leaks.answer(&rig.visit(browser, begin).await);
     let sessions = rig.sessions.clone();
     let ended_elsewhere = async move |mut s: Session<Visit>| {
         if let Some(id) = s.id() {
@@ -113,11 +115,11 @@ async fn every_call(watch: &mut Watch, rig: &Rig, mut browser: Browser) {
         }
         s.theme = "s3cret-value".to_owned();
     };
-    watch.answer(&rig.ask(browser, ended_elsewhere).await);
-    watch.answer(&rig.visit(browser, begin).await);
-    watch.answer(&rig.visit(browser, async |s: Session<Visit>| drop(s.destroy())).await);
-    watch.answer(&rig.visit(browser, begin).await);
-    watch.answer(&rig.visit(browser, async |s: Session<Visit>| format!("{:?}", s.destroy().await)).await);
+    leaks.answer(&rig.ask(browser, ended_elsewhere).await);
+    leaks.answer(&rig.visit(browser, begin).await);
+    leaks.answer(&rig.visit(browser, async |s: Session<Visit>| drop(s.destroy())).await);
+    leaks.answer(&rig.visit(browser, begin).await);
+    leaks.answer(&rig.visit(browser, async |s: Session<Visit>| format!("{:?}", s.destroy().await)).await);
 }
 
 async fn refused(mut s: Session<Visit>) -> StatusCode {
@@ -156,7 +158,7 @@ async fn panicking(rig: &Rig, browser: &Browser) {
         drop(s.sign_out());
         panic!("the handler panics as it was told to");
     });
-    // Where there is no session the handler does not even begin.
+    // Without a session the handler does not run.
     drop(tokio::task::LocalSet::new().run_until(async { tokio::task::spawn_local(response).await }).await);
     settle().await;
 }
@@ -168,8 +170,8 @@ async fn dropped(rig: &Rig, browser: &Browser) {
     settle().await;
 }
 
-/// Cookies that are not ours, not ours any more, or too many.
-async fn cookies(watch: &mut Watch, rig: &Rig, browsers: [&Browser; 3]) {
+/// Sends foreign cookies, superseded cookies, and too many cookies.
+async fn cookies(leaks: &mut LeakCheck, rig: &Rig, browsers: [&Browser; 3]) {
     let presented: Vec<_> = browsers.iter().filter_map(|browser| browser.cookie_header("/")).collect();
     let forged = presented[0].replace(|digit: char| digit.is_ascii_digit(), "7");
     let name = presented[0].split('=').next().unwrap();
@@ -180,18 +182,18 @@ async fn cookies(watch: &mut Watch, rig: &Rig, browsers: [&Browser; 3]) {
         format!("{name}=s%3As3cret-cookie.s3cret-cookie; {}", presented[1]),
     ] {
         let request = Request::get("/").header("cookie", line).body(String::new()).unwrap();
-        watch.answer(&rig.send(request, begin).await.unwrap());
+        leaks.answer(&rig.send(request, begin).await.unwrap());
     }
 }
 
-/// Everything at once.
-async fn mixed_load(watch: &mut Watch, rig: &Rig, fault: Option<(Call, Fault)>) {
+/// Runs all kinds of requests on one store.
+async fn mixed_load(leaks: &mut LeakCheck, rig: &Rig, fault: Option<(Call, Fault)>) {
     let mut browser = Browser::default();
-    watch.answer(&rig.visit(&mut browser, begin).await);
+    leaks.answer(&rig.visit(&mut browser, begin).await);
     let late = browser.clone();
-    watch.answer(&rig.visit(&mut browser, async |mut s: Session<Visit>| s.rotate()).await);
+    leaks.answer(&rig.visit(&mut browser, async |mut s: Session<Visit>| s.rotate()).await);
     let mut other = Browser::default();
-    watch.answer(&rig.visit(&mut other, begin).await);
+    leaks.answer(&rig.visit(&mut other, begin).await);
     rig.clock.advance(minutes(2));
     for id in rig.ids().await {
         let mut patch = Patch::unchanged(&rig.record(&id).await.unwrap());
@@ -202,25 +204,25 @@ async fn mixed_load(watch: &mut Watch, rig: &Rig, fault: Option<(Call, Fault)>) 
     if let Some((call, fault)) = fault {
         rig.store.inner.fail(call, fault);
     }
-    cookies(watch, rig, [&late, &browser, &other]).await;
+    cookies(leaks, rig, [&late, &browser, &other]).await;
     for browser in [Browser::default(), late, browser] {
-        every_call(watch, rig, browser).await;
+        every_call(leaks, rig, browser).await;
     }
     for id in rig.ids().await {
         match rig.sessions.load::<NumericUser>(&id).await {
-            Ok(detached) => watch.hears(&detached),
-            Err(error) => watch.error(&error),
+            Ok(detached) => leaks.add_output(&detached),
+            Err(error) => leaks.error(&error),
         }
         if let Err(error) = rig.sessions.destroy(&id).await {
-            watch.error(&error);
+            leaks.error(&error);
         }
     }
     rig.store.inner.heal();
-    watch.records(rig).await;
+    leaks.records(rig).await;
 }
 
-/// The library does not panic, so that it says nothing there either; others do as they were told to.
-fn hear_panics() {
+/// Checks that the library never panics. Panics that a test asks for are not printed.
+fn check_panics() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -238,21 +240,21 @@ fn hear_panics() {
 }
 
 fn under_load(make: impl Fn() -> Rig) {
-    hear_panics();
+    check_panics();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let mut names = BTreeSet::new();
     for fault in faults() {
-        let (events, numbers, mut watch) = (Events::capture(), Numbers::default(), watch());
-        numbers.of(|| runtime.block_on(mixed_load(&mut watch, &make(), fault)));
-        watch.hears(&numbers);
+        let (events, numbers, mut leaks) = (Events::capture(), Numbers::default(), leaks());
+        numbers.of(|| runtime.block_on(mixed_load(&mut leaks, &make(), fault)));
+        leaks.add_output(&numbers);
         for line in events.take() {
             names.extend(line.split(' ').find(|word| word.starts_with("session.")).map(str::to_owned));
-            watch.said.push_str(&line);
-            watch.said.push('\n');
+            leaks.output.push_str(&line);
+            leaks.output.push('\n');
         }
-        watch.check();
+        leaks.check();
     }
-    assert!(names.len() > 25, "the load makes most events: {names:#?}");
+    assert!(names.len() > 25, "the load must cause most of the events: {names:#?}");
 }
 
 fn native(is_instant: bool) -> Rig {
@@ -273,17 +275,17 @@ fn express(is_instant: bool) -> Rig {
 }
 
 #[test]
-fn r26_nothing_secret_is_said_under_a_mixed_load_on_an_instant_store() {
+fn r26_no_secret_leaks_under_a_mixed_load_on_an_instant_store() {
     under_load(|| native(true));
 }
 
 #[test]
-fn r26_nothing_secret_is_said_under_a_mixed_load_on_a_waiting_store() {
+fn r26_no_secret_leaks_under_a_mixed_load_on_a_waiting_store() {
     under_load(|| native(false));
 }
 
 #[test]
-fn r26_nothing_secret_is_said_under_a_mixed_load_in_the_express_format() {
+fn r26_no_secret_leaks_under_a_mixed_load_in_the_express_format() {
     under_load(|| express(true));
     under_load(|| express(false));
 }

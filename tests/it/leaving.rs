@@ -1,4 +1,4 @@
-//! Leaving, in requests where something else happens too.
+//! Sign-out and destroy in requests that also do something else.
 
 use http::StatusCode;
 use http_session::Session;
@@ -6,8 +6,8 @@ use http_session::SignedOut;
 
 use crate::support::{Browser, Request, Rig, Visit, minutes};
 
-/// "Exactly a request without a session", but for this: "one thing a superseded cookie may always do". A restored browser,
-/// a lost response.
+/// A superseded cookie counts as no session, except that it may always sign out. Such a cookie may come from a restored
+/// browser, or after a lost response.
 #[tokio::test]
 async fn r6_a_superseded_cookie_may_sign_out_later_than_a_minute_too() {
     let rig = Rig::new();
@@ -22,9 +22,9 @@ async fn r6_a_superseded_cookie_may_sign_out_later_than_a_minute_too() {
     assert_eq!(rig.seen(&new).await, "none");
 }
 
-/// Who meant to leave before he typed a wrong password is not signed in any more.
+/// A user who signs out and then enters a wrong password stays signed out.
 #[tokio::test]
-async fn r11_a_recorded_sign_out_before_a_sign_in_that_is_refused_is_done() {
+async fn r11_a_recorded_sign_out_before_a_refused_sign_in_is_done() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let switch = async |mut s: Session<Visit>| {
@@ -36,7 +36,7 @@ async fn r11_a_recorded_sign_out_before_a_sign_in_that_is_refused_is_done() {
     assert!(rig.seen(&browser).await.starts_with("- "), "{}", rig.seen(&browser).await);
 }
 
-/// An audit layer around the handler, say, does not take the user for signed in.
+/// For example, an audit layer around the handler must not take the user for signed in.
 #[tokio::test]
 async fn e3_a_handle_that_is_opened_after_destroy_does_not_show_the_destroyed_session() {
     let rig = Rig::new();
@@ -50,9 +50,9 @@ async fn e3_a_handle_that_is_opened_after_destroy_does_not_show_the_destroyed_se
     rig.raw(browser.request(http::Method::GET, "/"), work).await.unwrap();
 }
 
-/// The response says that bob is signed in, so he is.
+/// The response must not say that bob is signed in when he is not.
 #[tokio::test]
-async fn r12_a_sign_in_after_destroy_in_one_request_is_done_or_said() {
+async fn r12_a_sign_in_after_destroy_in_one_request_is_done_or_reported() {
     let rig = Rig::new();
     let mut browser: Browser = rig.signed_in("ada").await;
     let work = async |request: Request| {
@@ -68,7 +68,8 @@ async fn r12_a_sign_in_after_destroy_in_one_request_is_done_or_said() {
     assert!(answer.status.as_u16() >= 400 || seen.starts_with("bob"), "200, and the session is: {seen}");
 }
 
-/// "Remember me" belongs to who asked for it: the next user of the browser, and nobody, are not remembered.
+/// "Remember me" belongs to the user who asked for it. It does not apply to the browser's next user or to an anonymous
+/// session.
 #[tokio::test]
 async fn r5_remember_me_goes_with_the_user_who_asked_for_it() {
     for awaited in [true, false] {

@@ -29,7 +29,7 @@ async fn r7_a_session_lives_24_hours_without_activity() {
 }
 
 #[tokio::test]
-async fn r7_activity_prolongs_it_and_the_absolute_end_stays() {
+async fn r7_activity_extends_a_session_but_not_its_absolute_end() {
     let rig = Rig::with(true, |b| b.idle(minutes(DAY)).absolute(minutes(3 * DAY)).build());
     let mut browser = rig.signed_in("ada").await;
     for hours in 1..=5 {
@@ -90,7 +90,7 @@ async fn r7_touches_are_throttled_to_a_tenth() {
 }
 
 #[tokio::test]
-async fn r7_less_than_a_minute_left_touches_at_once() {
+async fn r7_a_load_with_less_than_a_minute_left_touches_at_once() {
     let rig = Rig::with(true, |b| b.idle(minutes(1)).touch_throttle(100).build());
     let mut browser = rig.signed_in("ada").await;
     touch_nothing(&rig, &mut browser).await;
@@ -101,20 +101,23 @@ async fn r7_less_than_a_minute_left_touches_at_once() {
 }
 
 #[tokio::test]
-async fn r7_touches_are_not_put_off_near_the_absolute_end() {
+async fn r7_touches_are_not_delayed_near_the_absolute_end() {
     let rig = Rig::with(true, |b| b.idle(minutes(100)).absolute(minutes(130)).touch_throttle(50).build());
     let mut browser = rig.signed_in("ada").await;
     rig.clock.advance(minutes(60));
     touch_nothing(&rig, &mut browser).await;
     assert_eq!(rig.store.take_names(), ["load", "touch"], "it gains 30 minutes only, but 60 of 100 are gone");
     rig.clock.advance(minutes(50));
-    assert!(rig.seen(&browser).await.starts_with("ada"), "half of the idle lifetime after the last activity");
+    assert!(
+        rig.seen(&browser).await.starts_with("ada"),
+        "the session lives half of the idle lifetime after the last activity"
+    );
     touch_nothing(&rig, &mut browser).await;
-    assert_eq!(rig.store.take_names(), ["load"], "there is nothing to gain");
+    assert_eq!(rig.store.take_names(), ["load"], "a touch could not extend the session");
 }
 
 #[tokio::test]
-async fn r7_polling_is_no_activity() {
+async fn r7_polling_is_not_activity() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     rig.clock.advance(minutes(23 * HOUR));
@@ -126,7 +129,7 @@ async fn r7_polling_is_no_activity() {
     };
     rig.visit(&mut browser, both).await;
     assert_eq!(rig.store.take_names(), ["load"]);
-    // What a poll changes is stored, and does not prolong either.
+    // A change by a polling request is stored, but does not extend the session either.
     let poll = async |mut s: Session<Visit>| {
         s.passive();
         s.views = 2;
@@ -138,7 +141,7 @@ async fn r7_polling_is_no_activity() {
 }
 
 #[tokio::test]
-async fn r7_a_request_that_does_not_ask_is_activity_only_where_configured() {
+async fn r7_a_request_that_does_not_use_its_session_is_activity_only_if_configured() {
     for (activity, calls) in [(Activity::Loaded, vec![]), (Activity::Presented, vec!["load", "touch"])] {
         for is_instant in [true, false] {
             let rig = Rig::with(is_instant, |b| b.activity(activity).build());
@@ -151,7 +154,7 @@ async fn r7_a_request_that_does_not_ask_is_activity_only_where_configured() {
 }
 
 #[tokio::test]
-async fn r7_a_touch_never_shortens() {
+async fn r7_a_touch_never_shortens_a_session() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let shorter = rig.another(|b| b.idle(minutes(5)).touch_throttle(0).build());
@@ -193,13 +196,13 @@ async fn r7_a_rolling_cookie_is_sent_exactly_when_the_record_is_touched() {
 }
 
 #[tokio::test]
-async fn r7_max_age_never_passes_the_absolute_end() {
+async fn r7_max_age_never_exceeds_the_absolute_end() {
     let rig = Rig::with(true, rolling());
     let mut browser = rig.signed_in("ada").await;
     rig.clock.advance(minutes(900));
     let answer = rig.visit(&mut browser, async |_: Session<Visit>| ()).await;
     assert!(answer.set_cookies()[0].contains("Max-Age=36000"), "{answer:?}");
-    // A change of identity begins a new one.
+    // A change of identity begins a new absolute lifetime.
     let answer = rig.visit(&mut browser, async |mut s: Session<Visit>| s.sign_in("bob".to_owned())).await;
     assert!(answer.set_cookies()[0].contains("Max-Age=60000"), "{answer:?}");
 }
@@ -219,20 +222,20 @@ async fn r21_max_age_is_at_most_400_days() {
 }
 
 #[tokio::test]
-async fn r14_an_anonymous_session_whose_cookie_never_came_back_dies_after_10_minutes() {
+async fn r14_an_anonymous_session_whose_cookie_never_comes_back_expires_after_10_minutes() {
     let rig = Rig::new();
     let browser = rig.anonymous().await;
     assert_eq!(rig.only_record().await.expires_in, minutes(10));
     rig.clock.advance(minutes(10));
     assert_eq!(rig.seen(&browser).await, "none");
-    // One that signs in lives on.
+    // A session that signs in lives on.
     let browser = rig.signed_in("ada").await;
     rig.clock.advance(minutes(10));
     assert!(rig.seen(&browser).await.starts_with("ada"));
 }
 
 #[tokio::test]
-async fn r14_the_first_return_gives_it_its_whole_life() {
+async fn r14_the_first_return_gives_a_session_its_whole_lifetime() {
     let rig = Rig::new();
     let mut browser = rig.anonymous().await;
     touch_nothing(&rig, &mut browser).await;
@@ -254,7 +257,7 @@ async fn r14_the_first_return_is_never_throttled() {
 }
 
 #[tokio::test]
-async fn r14_saving_first_gives_no_longer_life() {
+async fn r14_a_save_does_not_extend_an_unconfirmed_session() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let save = async |mut s: Session<Visit>| {
@@ -273,7 +276,7 @@ async fn r14_saving_first_gives_no_longer_life() {
 }
 
 #[tokio::test]
-async fn r14_the_time_is_configurable() {
+async fn r14_the_unconfirmed_time_is_configurable() {
     let rig = Rig::with(true, |b| b.unconfirmed(minutes(2)).build());
     rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.cookie_mut().max_age = Some(minutes(DAY))).await;
     rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 1).await;
@@ -299,15 +302,15 @@ async fn r14_a_record_over_64_kib_is_a_clear_500_before_the_headers() {
 }
 
 #[tokio::test]
-async fn r14_no_way_of_writing_passes_the_record_limit() {
+async fn r14_no_kind_of_write_passes_the_record_limit() {
     let rig = Rig::with(true, |b| b.record_limit(1000).build());
     let large = || "x".repeat(600);
     let mut browser = Browser::default();
     let sign_in = async move |mut s: Session<Visit>| s.sign_in(large());
     assert_eq!(rig.visit(&mut browser, sign_in).await.status, StatusCode::OK);
-    // The identity counts, also where this request does not write it.
+    // The identity counts even if this request does not write it.
     let answer = rig.ask(&browser, async move |mut s: Session<Visit>| s.theme = large()).await;
-    assert_eq!(answer.status.as_u16(), 500, "identity and field together are over the limit");
+    assert_eq!(answer.status.as_u16(), 500, "identity and field together exceed the limit");
     let take = async move |mut s: Session<Visit>| {
         let taken = s.take(|visit| visit.notice = Some(large() + &large())).await;
         format!("{taken:?}")

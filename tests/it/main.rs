@@ -1,11 +1,14 @@
-//! All integration tests, in one binary.
+//! All integration tests, in one binary: each further binary would link the library and its dependencies once more.
+//!
+//! Start with `smoke`, then `support::rig`, which most tests are built on. The name of a test begins with the ids of
+//! the rules that it checks.
 #![allow(
     unreachable_pub,
     missing_debug_implementations,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::must_use_candidate,
-    reason = "a test may panic, and nobody links to it"
+    reason = "a test may panic, and nobody depends on its items"
 )]
 
 mod bad_input;

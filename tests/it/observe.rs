@@ -1,4 +1,4 @@
-//! What operators see: events, spans and numbers, against the manual's tables.
+//! Checks events, spans and metrics against the manual's tables.
 
 mod manual;
 mod scenarios;
@@ -10,21 +10,21 @@ use std::time::Duration;
 use http_session::Session;
 
 use crate::support::{Events, Numbers, Visit, poll_once, under_way};
-use scenarios::{MORE, SCENARIOS, Scenario};
+use scenarios::{MORE_SCENARIOS, SCENARIOS, Scenario};
 
-/// Said by a store that needs a server, so its tests look for these.
-const ELSEWHERE: [&str; 1] = ["session.store.sweep_failed"];
+/// Events that need a database server. The tests of the store crates check them.
+const TESTED_BY_STORES: [&str; 1] = ["session.store.sweep_failed"];
 
-/// What a scenario said and counted.
-struct Heard {
+/// The events and metrics of a scenario.
+struct Observed {
     lines: Vec<String>,
     numbers: Numbers,
 }
 
-/// Runs a scenario while a subscriber opens the request's session with every event, in the middle of what is going on.
+/// Runs a scenario while a subscriber opens the request's session at every event.
 ///
-/// On a thread of its own: a lock that is held while an event is said would make it hang.
-fn hear(name: &'static str, scenario: Scenario) -> Heard {
+/// The scenario has its own thread, since it would hang if a lock were held while an event is emitted.
+fn observe(name: &'static str, scenario: Scenario) -> Observed {
     let (tell, told) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         let events = Events::hooked(|_| {
@@ -36,34 +36,38 @@ fn hear(name: &'static str, scenario: Scenario) -> Heard {
         let numbers = Numbers::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         numbers.of(|| scenario(&runtime));
-        tell.send(Heard { lines: events.take(), numbers }).unwrap();
+        tell.send(Observed { lines: events.take(), numbers }).unwrap();
     });
     match told.recv_timeout(Duration::from_secs(60)) {
-        Ok(heard) => heard,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{name}: a subscriber cannot open the session: it hangs"),
+        Ok(observed) => observed,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{name}: a subscriber that opens the session hangs"),
         Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
     }
 }
 
 #[test]
-fn every_event_of_the_manual_happens_with_its_level_and_is_counted() {
+fn every_event_of_the_manual_is_emitted_at_its_level_and_counted() {
     let table = manual::events();
-    let named: BTreeSet<_> = SCENARIOS.iter().map(|(name, _)| *name).chain(ELSEWHERE).collect();
-    assert_eq!(named, table.iter().map(|(name, _)| name.as_str()).collect(), "one scenario for each event");
+    let named: BTreeSet<_> = SCENARIOS.iter().map(|(name, _)| *name).chain(TESTED_BY_STORES).collect();
+    assert_eq!(
+        named,
+        table.iter().map(|(name, _)| name.as_str()).collect(),
+        "every event of the manual has one scenario"
+    );
     let mut wrong = Vec::new();
     for &(name, scenario) in SCENARIOS {
-        let heard = hear(name, scenario);
+        let observed = observe(name, scenario);
         let (_, level) = table.iter().find(|(known, _)| known == name).unwrap();
         let begin = format!("{name} {} http_session message=", level.to_uppercase());
-        let said = heard.lines.iter().filter(|line| line.starts_with(&begin)).count();
-        let counted = heard.numbers.count("session_events_total", ("event", name));
-        if said == 0 || counted != said as u64 {
+        let emitted = observed.lines.iter().filter(|line| line.starts_with(&begin)).count();
+        let counted = observed.numbers.count("session_events_total", ("event", name));
+        if emitted == 0 || counted != emitted as u64 {
             wrong.push(format!(
-                "{name}: said {said} times at level {level}, counted {counted} times: {:#?}",
-                heard.lines
+                "{name}: emitted {emitted} times at level {level}, counted {counted} times: {:#?}",
+                observed.lines
             ));
         }
-        for line in &heard.lines {
+        for line in &observed.lines {
             let known =
                 line.starts_with("span ") || table.iter().any(|(name, _)| line.starts_with(&format!("{name} ")));
             assert!(known || !line.contains("http_session"), "{line}");
@@ -72,12 +76,12 @@ fn every_event_of_the_manual_happens_with_its_level_and_is_counted() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Where a session is known its events can be joined.
+/// The hash connects the events of one session. Events without a known session have none.
 #[test]
 fn r26_the_events_of_one_session_carry_one_hash() {
     let mut with = BTreeSet::new();
     for &(name, scenario) in SCENARIOS {
-        for line in hear(name, scenario).lines {
+        for line in observe(name, scenario).lines {
             let Some((_, rest)) = line.split_once(" session=") else { continue };
             let tag = rest.split(' ').next().unwrap();
             assert!(tag.len() == 8 && tag.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
@@ -103,12 +107,12 @@ fn r26_the_events_of_one_session_carry_one_hash() {
 }
 
 #[test]
-fn every_number_has_a_name_and_labels_of_the_manual() {
+fn the_metrics_and_labels_are_those_of_the_manual() {
     let manual = manual::metrics();
     let mut seen = BTreeSet::new();
-    let scenarios = SCENARIOS.iter().map(|(_, scenario)| scenario).chain(MORE);
+    let scenarios = SCENARIOS.iter().map(|(_, scenario)| scenario).chain(MORE_SCENARIOS);
     for scenario in scenarios {
-        let numbers = hear("the numbers", *scenario).numbers;
+        let numbers = observe("the numbers", *scenario).numbers;
         let descriptions = numbers.descriptions.lock().unwrap();
         for metric in ["session_events_total", "session_loads_total", "session_commits_total", "session_store_seconds"]
         {
@@ -119,19 +123,20 @@ fn every_number_has_a_name_and_labels_of_the_manual() {
             seen.extend(labels.iter().map(|(key, value)| (metric.clone(), key.clone(), value.clone())));
         }
     }
-    let elsewhere = ELSEWHERE.map(|name| ("session_events_total".to_owned(), "event".to_owned(), name.to_owned()));
+    let elsewhere =
+        TESTED_BY_STORES.map(|name| ("session_events_total".to_owned(), "event".to_owned(), name.to_owned()));
     seen.extend(elsewhere);
     let unknown: Vec<_> = seen.difference(&manual).collect();
-    assert!(unknown.is_empty(), "in no table: {unknown:#?}");
+    assert!(unknown.is_empty(), "counted, but not in the manual: {unknown:#?}");
     let silent: Vec<_> =
         manual.difference(&seen).map(|(metric, key, value)| format!("{metric} {key}={value}")).collect();
-    assert!(silent.is_empty(), "never counted: {silent:#?}");
+    assert!(silent.is_empty(), "in the manual, but never counted: {silent:#?}");
 }
 
 #[test]
-fn load_commit_and_each_call_to_the_store_are_spans() {
+fn load_commit_and_each_store_call_are_spans() {
     let (name, scenario) = SCENARIOS.iter().find(|(name, _)| *name == "session.updated").unwrap();
-    let lines = hear(name, *scenario).lines;
+    let lines = observe(name, *scenario).lines;
     for (span, level) in manual::spans() {
         let begin = format!("span {span} {} http_session", level.to_uppercase());
         assert!(lines.iter().any(|line| line.starts_with(&begin)), "{span}: {lines:#?}");

@@ -1,4 +1,5 @@
-//! R8 to R12: the outcome tables of the manual. What a request asked for, against how it ended: each cell is run.
+//! R8 to R12: runs every cell of the manual's outcome tables. A row is what a request asked for, a column is how it
+//! ended.
 
 mod gates;
 mod manual;
@@ -14,7 +15,7 @@ use http_session::error::StoreErrorKind;
 use http_session::record::VerifierHash;
 use http_session::{Session, SessionId, config::CommitOn};
 
-use crate::support::{Answer, Browser, Call, Entry, Fault, Oops, Rig, Visit, poll_once, seconds, settle};
+use crate::support::{Answer, Browser, Call, Fault, Oops, Rig, Visit, Wiring, poll_once, seconds, settle};
 use manual::cells;
 
 /// What a handler asks for.
@@ -45,20 +46,20 @@ enum End {
     Panic,
     /// The future is dropped while the handler runs, after the action.
     DroppedBefore,
-    /// While the store works on the first write.
+    /// The future is dropped while the store works on the first write.
     DroppedDuring,
-    /// The response is ready, and nobody takes it.
+    /// The future is dropped after the commit, so the response is never sent.
     DroppedAfter,
     LoadDown,
     /// All writes fail.
     WritesDown,
     WritesHang,
     WritesPanic,
-    /// All writes happen, and their answers are lost.
+    /// All writes happen, but their answers are lost.
     AnswersLost,
 }
 
-/// The columns' names in the manual.
+/// The manual's name of each column.
 const ENDS: [(&str, End); 15] = [
     ("2xx", End::Status(200)),
     ("3xx", End::Status(303)),
@@ -77,11 +78,11 @@ const ENDS: [(&str, End); 15] = [
     ("answer lost", End::AnswersLost),
 ];
 
-/// A record of the manual, and what its words mean in the store.
+/// A row of the manual's tables, and the effect of the request if it is done.
 ///
-/// Records of the store: user and views, `*` behind the user for a verifier that was not there before. Cookie: `S` is a
-/// `Set-Cookie` with a value that works, `X` a removal, `-` none.
-struct Ask {
+/// `before` and `after` describe the store's records: the user and the views, with `*` after the user if the verifier
+/// is new. `cookie` is `S` for a `Set-Cookie` with a value that works, `X` for a removal, and `-` for no cookie.
+struct Row {
     name: &'static str,
     action: Action,
     before: &'static str,
@@ -89,35 +90,35 @@ struct Ask {
     after: &'static str,
 }
 
-const fn ask(
+const fn row(
     name: &'static str,
     action: Action,
     before: &'static str,
     cookie: &'static str,
     after: &'static str,
-) -> Ask {
-    Ask { name, action, before, cookie, after }
+) -> Row {
+    Row { name, action, before, cookie, after }
 }
 
-const ASKS: [Ask; 15] = [
-    ask("ordinary change", Action::Change, "ada v1", "-", "ada v5"),
-    ask("sign-in of a visitor", Action::SignIn, "- v1", "S", "bob* v5"),
-    ask("switch to another user", Action::Switch, "ada v1", "S", "bob* v5"),
-    ask("sign-out, awaited", Action::SignOutAwaited, "ada v1", "S", "-* v0"),
-    ask("sign-out, recorded", Action::SignOutRecorded, "ada v1", "S", "-* v0"),
-    ask("identity assigned `None`", Action::AssignNone, "ada v1", "S", "-* v0"),
-    ask("`destroy`, awaited", Action::DestroyAwaited, "ada v1", "X", "none"),
-    ask("`destroy`, recorded", Action::DestroyRecorded, "ada v1", "X", "none"),
-    ask("`rotate`", Action::Rotate, "ada v1", "S", "ada* v5"),
-    ask("`regenerate`", Action::Regenerate, "ada v1", "S", "-* v5"),
-    ask("`save`, awaited", Action::SaveAwaited, "ada v1", "-", "ada v5"),
-    ask("`take`, awaited", Action::TakeAwaited, "ada v1", "-", "ada v5"),
-    ask("first change", Action::NewChange, "none", "S", "-* v5"),
-    ask("first change, a sign-in", Action::NewSignIn, "none", "S", "bob* v5"),
-    ask("first `save`, awaited", Action::NewSave, "none", "S", "-* v5"),
+const ROWS: [Row; 15] = [
+    row("ordinary change", Action::Change, "ada v1", "-", "ada v5"),
+    row("sign-in of a visitor", Action::SignIn, "- v1", "S", "bob* v5"),
+    row("switch to another user", Action::Switch, "ada v1", "S", "bob* v5"),
+    row("sign-out, awaited", Action::SignOutAwaited, "ada v1", "S", "-* v0"),
+    row("sign-out, recorded", Action::SignOutRecorded, "ada v1", "S", "-* v0"),
+    row("identity assigned `None`", Action::AssignNone, "ada v1", "S", "-* v0"),
+    row("`destroy`, awaited", Action::DestroyAwaited, "ada v1", "X", "none"),
+    row("`destroy`, recorded", Action::DestroyRecorded, "ada v1", "X", "none"),
+    row("`rotate`", Action::Rotate, "ada v1", "S", "ada* v5"),
+    row("`regenerate`", Action::Regenerate, "ada v1", "S", "-* v5"),
+    row("`save`, awaited", Action::SaveAwaited, "ada v1", "-", "ada v5"),
+    row("`take`, awaited", Action::TakeAwaited, "ada v1", "-", "ada v5"),
+    row("first change", Action::NewChange, "none", "S", "-* v5"),
+    row("first change, a sign-in", Action::NewSignIn, "none", "S", "bob* v5"),
+    row("first `save`, awaited", Action::NewSave, "none", "S", "-* v5"),
 ];
 
-/// Does it, and goes on whatever an awaited call answers.
+/// Does the action, and continues whatever an awaited call answers.
 async fn act(action: Action, mut s: Session<Visit>) -> Option<Session<Visit>> {
     match action {
         Action::Change | Action::NewChange => s.views = 5,
@@ -202,19 +203,19 @@ enum Preset {
     Express,
 }
 
-fn rig(preset: Preset, is_instant: bool, entry: Entry) -> Rig {
+fn rig(preset: Preset, is_instant: bool, wiring: Wiring) -> Rig {
     let native = |commit_on| Rig::with(is_instant, |b| b.store_timeout(seconds(1)).commit_on(commit_on).build());
     let rig = match preset {
         Preset::Native => native(CommitOn::Success),
         Preset::AnyStatus => native(CommitOn::AnyStatus),
         Preset::Express => Rig::express(is_instant, |b| b.store_timeout(seconds(1)).build()),
     };
-    Rig { entry, ..rig }
+    Rig { wiring, ..rig }
 }
 
 /// Runs one cell.
-async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, entry: Entry) -> String {
-    let rig = rig(preset, is_instant, entry);
+async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, wiring: Wiring) -> String {
+    let rig = rig(preset, is_instant, wiring);
     let mut browser = begin(&rig, action).await;
     let mut before = Vec::new();
     for id in rig.ids().await {
@@ -242,7 +243,7 @@ async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, ent
             loop {
                 let is_ready = poll_once(&mut response).is_ready();
                 if is_ready || (end != End::DroppedAfter && is_there(&rig)) {
-                    assert_eq!(is_ready, end == End::DroppedAfter, "dropped at another moment");
+                    assert_eq!(is_ready, end == End::DroppedAfter, "the future is dropped at the wrong moment");
                     break;
                 }
                 tokio::task::yield_now().await;
@@ -258,7 +259,7 @@ async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, ent
         }
         _ => match response.await {
             Err(Oops) => ("err".to_owned(), "-"),
-            Ok(response) => judge(&rig, &mut browser, Answer::read(response).await).await,
+            Ok(response) => status_and_cookie(&rig, &mut browser, Answer::read(response).await).await,
         },
     };
     settle().await;
@@ -266,7 +267,7 @@ async fn outcome(preset: Preset, action: Action, end: End, is_instant: bool, ent
     format!("{status} {cookie} {}", records(&rig, &before).await)
 }
 
-/// What is stored, and whether its verifier was there before.
+/// Describes what is stored, and marks verifiers that are new.
 async fn records(rig: &Rig, before: &[(SessionId, VerifierHash)]) -> String {
     let mut records = Vec::new();
     for id in rig.ids().await {
@@ -279,26 +280,26 @@ async fn records(rig: &Rig, before: &[(SessionId, VerifierHash)]) -> String {
     if records.is_empty() { "none".to_owned() } else { records.join(", ") }
 }
 
-async fn judge(rig: &Rig, browser: &mut Browser, answer: Answer) -> (String, &'static str) {
+async fn status_and_cookie(rig: &Rig, browser: &mut Browser, answer: Answer) -> (String, &'static str) {
     rig.store.inner.heal();
     browser.keep(&answer);
     let cookie = match answer.set_cookies().as_slice() {
         [] => "-",
         [line] if line.contains("Max-Age=0") => "X",
         [_] if rig.seen(browser).await != "none" => "S",
-        [_] => "a cookie that fits nothing",
+        [_] => "a cookie that does not work",
         _ => "several cookies",
     };
     let ours = answer.text != "from the handler";
     let status = answer.status.as_u16();
-    assert_eq!(ours, status == 503, "the whole response is the handler's or ours");
+    assert_eq!(ours, status == 503, "a 503 replaces the handler's whole response, and nothing else does");
     (status.to_string(), cookie)
 }
 
-/// What a word of the manual means.
-fn expected(preset: Preset, ask: &Ask, end: End, word: &str) -> String {
+/// Returns the outcome that a word of the manual stands for.
+fn expected(preset: Preset, row: &Row, end: End, word: &str) -> String {
     // express-session removes no cookies.
-    let cookie = if preset == Preset::Express && ask.cookie == "X" { "-" } else { ask.cookie };
+    let cookie = if preset == Preset::Express && row.cookie == "X" { "-" } else { row.cookie };
     let (status, responds) = match end {
         End::Status(status) => (status.to_string(), true),
         End::InnerError => ("err".to_owned(), false),
@@ -309,36 +310,36 @@ fn expected(preset: Preset, ask: &Ask, end: End, word: &str) -> String {
         }
     };
     match word {
-        "done" => format!("{status} {} {}", if responds { cookie } else { "-" }, ask.after),
-        "discarded" | "refused" => format!("{status} - {}", ask.before),
+        "done" => format!("{status} {} {}", if responds { cookie } else { "-" }, row.after),
+        "discarded" | "refused" => format!("{status} - {}", row.before),
         "ended" => format!("{status} - none"),
-        "503" => format!("503 - {}", ask.before),
-        "503, done" => format!("503 - {}", ask.after),
+        "503" => format!("503 - {}", row.before),
+        "503, done" => format!("503 - {}", row.after),
         other => panic!("no such word: {other}"),
     }
 }
 
 #[test]
 fn r11_the_manual_has_a_cell_for_each_request_and_each_end() {
-    let all = ASKS.iter().flat_map(|ask| ENDS.map(|(end, _)| (ask.name, end))).collect::<BTreeSet<_>>();
+    let all = ROWS.iter().flat_map(|row| ENDS.map(|(end, _)| (row.name, end))).collect::<BTreeSet<_>>();
     for preset in [Preset::Native, Preset::AnyStatus, Preset::Express] {
         assert_eq!(cells(preset).into_keys().collect::<BTreeSet<_>>(), all, "{preset:?}");
     }
 }
 
-async fn check(preset: Preset, is_instant: bool, entry: Entry) {
+async fn check(preset: Preset, is_instant: bool, wiring: Wiring) {
     let mut wrong = Vec::new();
     for ((name, column), word) in cells(preset) {
-        let ask = ASKS.iter().find(|ask| ask.name == name).unwrap();
+        let row = ROWS.iter().find(|row| row.name == name).unwrap();
         let (_, end) = ENDS.into_iter().find(|(name, _)| *name == column).unwrap();
-        // A store that answers at once has no during.
+        // Nothing can be dropped during a write that completes at once.
         if is_instant && end == End::DroppedDuring {
             continue;
         }
         let (seen, expected) =
-            (outcome(preset, ask.action, end, is_instant, entry).await, expected(preset, ask, end, word));
+            (outcome(preset, row.action, end, is_instant, wiring).await, expected(preset, row, end, word));
         if seen != expected {
-            wrong.push(format!("{name} x {column}: {word}, which is {expected}; {seen} seen"));
+            wrong.push(format!("{name} x {column}: the manual says {word}, so {expected}; seen: {seen}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -347,26 +348,26 @@ async fn check(preset: Preset, is_instant: bool, entry: Entry) {
 macro_rules! tables {
     ($($name:ident: $preset:ident;)*) => {$(
         mod $name {
-            use super::{Entry, Preset, check};
+            use super::{Wiring, Preset, check};
 
             #[tokio::test(start_paused = true)]
             async fn on_an_instant_store_through_the_layer() {
-                check(Preset::$preset, true, Entry::Layer).await;
+                check(Preset::$preset, true, Wiring::Layer).await;
             }
 
             #[tokio::test(start_paused = true)]
             async fn on_a_waiting_store_through_the_layer() {
-                check(Preset::$preset, false, Entry::Layer).await;
+                check(Preset::$preset, false, Wiring::Layer).await;
             }
 
             #[tokio::test(start_paused = true)]
             async fn on_an_instant_store_in_a_service() {
-                check(Preset::$preset, true, Entry::Service).await;
+                check(Preset::$preset, true, Wiring::Service).await;
             }
 
             #[tokio::test(start_paused = true)]
             async fn on_a_waiting_store_in_a_service() {
-                check(Preset::$preset, false, Entry::Service).await;
+                check(Preset::$preset, false, Wiring::Service).await;
             }
         }
     )*};

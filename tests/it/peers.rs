@@ -1,4 +1,4 @@
-//! What happened to others: the faults E1 to E12, found by running other session libraries.
+//! The faults E1 to E12, which were found by running other session libraries. This library must not have them.
 
 use http::{Method, StatusCode};
 use http_session::Session;
@@ -36,7 +36,7 @@ async fn e2_a_slow_writer_does_not_bring_back_a_session_that_was_destroyed() {
 }
 
 #[tokio::test]
-async fn e2_a_slow_writer_does_not_sign_in_again_who_signed_out() {
+async fn e2_a_slow_writer_does_not_undo_a_sign_out() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = rig.signed_in("ada").await;
@@ -53,7 +53,7 @@ async fn e2_a_slow_writer_does_not_sign_in_again_who_signed_out() {
 }
 
 #[tokio::test]
-async fn e3_a_goodbye_message_after_a_logout_is_not_under_the_old_cookie() {
+async fn e3_a_message_after_a_logout_is_not_stored_under_the_old_cookie() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let old = browser.clone();
@@ -118,7 +118,7 @@ fn panic_as_planned() -> StatusCode {
 }
 
 #[tokio::test]
-async fn e4_a_panic_loses_this_requests_changes_alone() {
+async fn e4_a_panic_loses_only_this_requests_changes() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = rig.signed_in("ada").await;
@@ -135,7 +135,7 @@ async fn e4_a_panic_loses_this_requests_changes_alone() {
 }
 
 #[tokio::test]
-async fn e5_a_store_that_fails_on_save_is_a_503_that_says_so() {
+async fn e5_a_store_that_fails_on_save_is_a_clear_503() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     rig.store.inner.fail(Call::Update, Fault::Error(StoreErrorKind::Unavailable));
@@ -174,7 +174,7 @@ async fn e7_a_load_that_fails_once_overwrites_nothing() {
 }
 
 #[tokio::test]
-async fn e8_two_processes_see_each_others_writes_at_once_and_erase_none() {
+async fn e8_two_processes_see_each_others_writes_at_once_and_overwrite_none() {
     let a = Rig::new();
     let b = a.another(|b| b.build());
     let mut browser = a.signed_in("ada").await;
@@ -191,7 +191,7 @@ async fn e8_two_processes_see_each_others_writes_at_once_and_erase_none() {
 }
 
 #[tokio::test]
-async fn e8_requests_to_two_processes_at_the_same_moment_both_win() {
+async fn e8_concurrent_requests_to_two_processes_both_win() {
     for is_instant in [true, false] {
         let a = Rig::with(is_instant, |b| b.build());
         let b = a.another(|b| b.build());
@@ -262,7 +262,7 @@ impl Visit {
 }
 
 #[tokio::test]
-async fn e11_every_way_of_changing_a_value_is_seen() {
+async fn e11_every_way_of_changing_a_value_is_noticed() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.count()).await;
@@ -295,7 +295,7 @@ async fn e12_an_equal_value_is_no_change() {
     assert!(rig.visit(&mut browser, same).await.set_cookies().is_empty());
     assert_eq!(rig.store.take_names(), ["load"]);
     assert_eq!(rig.only_record().await, before);
-    // Nor is the default of a new session a session.
+    // A new session with only default values is not stored either.
     let answer = rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 0).await;
     assert!(answer.set_cookies().is_empty());
     assert_eq!(rig.ids().await.len(), 1);

@@ -1,4 +1,4 @@
-//! Among other layers, on real sockets, and beyond the response.
+//! The layer among other layers, on real sockets, and in work after the response.
 
 mod background;
 mod layers;

@@ -1,4 +1,4 @@
-//! Mistakes that were made here once, each as the rule would have it.
+//! Regression tests: each checks the correct behaviour where the library once had a fault.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn r8_express_rotate_does_not_resurrect_a_session_that_was_signed_out() {
     browser.keep(&answer);
     let answer = through(&sessions, browser.request(Method::GET, "/"), async |r: Request| {
         let mut session = Session::<Visit>::extract(r.extensions()).await.unwrap();
-        // Meanwhile the user signs out in another tab.
+        // Meanwhile, the user signs out in another tab.
         through(&sessions, browser.request(Method::GET, "/"), async |r: Request| {
             Session::<Visit>::extract(r.extensions()).await.unwrap().destroy().await.unwrap();
         })
@@ -46,7 +46,7 @@ async fn r8_express_rotate_does_not_resurrect_a_session_that_was_signed_out() {
 
 // R10
 #[tokio::test]
-async fn r10_a_save_whose_answer_was_lost_is_not_sent_again() {
+async fn r10_a_save_whose_answer_was_lost_is_not_repeated() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.anonymous().await;
     let store = rig.store.inner.clone();
@@ -62,7 +62,7 @@ async fn r10_a_save_whose_answer_was_lost_is_not_sent_again() {
 
 // R9
 #[tokio::test]
-async fn r9_two_saves_at_once_write_a_change_once() {
+async fn r9_two_concurrent_saves_write_a_change_once() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.anonymous().await;
     let work = async |r: Request| {
@@ -77,7 +77,7 @@ async fn r9_two_saves_at_once_write_a_change_once() {
 
 // R9, R11
 #[tokio::test]
-async fn r9_r11_a_save_that_the_handler_gave_up_is_written_once() {
+async fn r9_r11_a_save_that_the_handler_dropped_is_written_once() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.anonymous().await;
     rig.ask(&browser, async |mut s: Session<Visit>| {
@@ -200,7 +200,7 @@ async fn r11_after_destroy_nobody_is_signed_in_for_the_rest_of_the_request() {
 
 // R12
 #[tokio::test]
-async fn r12_a_sign_in_after_destroy_is_committed_or_refused_but_not_lost() {
+async fn r12_a_sign_in_after_destroy_is_either_committed_or_refused() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let work = async |r: Request| {
@@ -233,7 +233,7 @@ async fn r6_r12_a_late_request_may_sign_out_and_in() {
 
 // R6, R11
 #[tokio::test]
-async fn r6_r11_a_regenerate_that_signs_out_is_not_lost_to_a_rotation() {
+async fn r6_r11_a_regenerate_that_signs_out_is_not_lost_to_a_concurrent_rotation() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let mut other = browser.clone();
@@ -282,7 +282,7 @@ async fn r11_a_sign_out_is_done_even_if_the_rest_is_too_large_or_conflicts() {
 
 // R4
 #[tokio::test]
-async fn r4_what_is_read_after_an_identity_was_assigned_is_not_the_former_users() {
+async fn r4_after_an_identity_was_assigned_no_data_of_the_former_user_is_read() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.notice = Some("ada's secret".to_owned())).await;
@@ -300,7 +300,7 @@ async fn r4_what_is_read_after_an_identity_was_assigned_is_not_the_former_users(
 
 // R7, guide 8
 #[tokio::test]
-async fn r7_remember_me_reaches_the_browser_although_it_was_saved() {
+async fn r7_remember_me_reaches_the_browser_even_after_a_save() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let answer = rig
@@ -309,12 +309,12 @@ async fn r7_remember_me_reaches_the_browser_although_it_was_saved() {
             s.save().await.unwrap();
         })
         .await;
-    assert_eq!(answer.set_cookies().len(), 1, "the browser does not hear of it");
+    assert_eq!(answer.set_cookies().len(), 1, "the browser gets no new cookie");
 }
 
 // R26
 #[test]
-fn debug_of_a_change_tells_no_value() {
+fn debug_of_a_change_shows_no_value() {
     fn takes(change: Change<'_>) -> String {
         format!("{change:?}")
     }
@@ -374,7 +374,7 @@ async fn r7_an_express_rotation_does_not_move_the_absolute_end() {
 
 // R13
 #[tokio::test]
-async fn r13_a_take_that_was_given_up_is_no_ordinary_change() {
+async fn r13_a_dropped_take_does_not_become_an_ordinary_change() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.anonymous().await;
     let store = rig.store.inner.clone();
@@ -388,11 +388,15 @@ async fn r13_a_take_that_was_given_up_is_no_ordinary_change() {
         s.views += 1;
     })
     .await;
-    assert_eq!(rig.only_record().await.fields.find("theme"), Some(b"\"dark\"".as_slice()), "refused, yet written");
+    assert_eq!(
+        rig.only_record().await.fields.find("theme"),
+        Some(b"\"dark\"".as_slice()),
+        "the take was refused, but its change was written"
+    );
 }
 
 #[tokio::test]
-async fn expires_in_of_a_saved_new_session_is_what_the_store_says() {
+async fn expires_in_of_a_saved_new_session_is_the_time_in_the_store() {
     let rig = Rig::new();
     let answer = rig
         .ask(&Browser::default(), async |mut s: Session<Visit>| {
@@ -412,7 +416,7 @@ async fn r12_express_stores_nothing_for_an_inner_error_whose_cookie_cannot_trave
     let service = tower::service_fn(async |_: Request| Err::<http::Response<String>, _>(Oops));
     let request = Browser::default().request(Method::GET, "/");
     assert!(sessions.layer().layer(service).oneshot(request).await.is_err());
-    assert_eq!(store.len().await.unwrap(), 0, "a record whose cookie nobody got");
+    assert_eq!(store.len().await.unwrap(), 0, "a record was stored although its cookie was never sent");
 }
 
 // R11
@@ -433,9 +437,9 @@ async fn r11_a_recorded_sign_out_survives_a_panic_before_the_handlers_future() {
     assert_eq!(rig.ids().await.len(), 0);
 }
 
-// R5: nothing to keep, so no record.
+// R5: there is nothing to keep, so nothing is stored.
 #[tokio::test]
-async fn r5_a_sign_in_that_is_taken_back_stores_nothing() {
+async fn r5_a_sign_in_that_is_undone_stores_nothing() {
     let rig = Rig::new();
     let answer = rig
         .ask(&Browser::default(), async |mut s: Session<Visit>| {
@@ -448,7 +452,7 @@ async fn r5_a_sign_in_that_is_taken_back_stores_nothing() {
 
 // R11
 #[tokio::test]
-async fn r11_a_failed_request_that_took_back_its_sign_in_keeps_the_visitors_fields() {
+async fn r11_a_failed_request_that_undid_its_sign_in_keeps_the_visitors_fields() {
     let rig = Rig::new();
     let mut browser = rig.anonymous().await;
     rig.visit(&mut browser, async |mut s: Session<Visit>| {
@@ -478,7 +482,7 @@ async fn r14_merging_does_not_exceed_the_record_limit() {
 
 // R11
 #[tokio::test]
-async fn r11_a_recorded_sign_out_is_not_taken_back_by_a_sign_in_that_fails() {
+async fn r11_a_recorded_sign_out_is_not_undone_by_a_failed_sign_in() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     rig.ask(&browser, async |mut s: Session<Visit>| {
@@ -492,7 +496,7 @@ async fn r11_a_recorded_sign_out_is_not_taken_back_by_a_sign_in_that_fails() {
 
 // R12
 #[tokio::test]
-async fn r12_no_cookie_for_a_session_without_a_lifetime() {
+async fn r12_a_session_without_a_lifetime_gets_no_cookie() {
     let rig = Rig::with(true, |b| b.unconfirmed(Duration::ZERO).build());
     let answer = rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views += 1).await;
     assert_eq!(answer.set_cookies().len(), rig.ids().await.len(), "a cookie without a record");
@@ -516,7 +520,7 @@ async fn r12_express_saves_no_record_whose_cookie_cannot_be_sent() {
     assert_eq!(answer.set_cookies().len(), store.len().await.unwrap());
 }
 
-// A panic in a handle's drop, and what it leaves.
+// A handle's drop may panic.
 #[tokio::test]
 async fn a_panic_while_a_handle_is_dropped_leaves_no_handle_behind() {
     #[derive(Debug, PartialEq, Default, Clone)]
@@ -549,7 +553,7 @@ async fn a_panic_while_a_handle_is_dropped_leaves_no_handle_behind() {
 
 // R12
 #[tokio::test]
-async fn r12_two_saves_at_once_of_a_new_session_insert_one_record() {
+async fn r12_two_concurrent_saves_of_a_new_session_insert_one_record() {
     let rig = Rig::with(false, |b| b.build());
     let work = async |r: Request| {
         let mut first = Session::<Visit>::extract(r.extensions()).await.unwrap();
@@ -558,12 +562,12 @@ async fn r12_two_saves_at_once_of_a_new_session_insert_one_record() {
         let _ = tokio::join!(first.save(), second.save());
     };
     through(&rig.sessions, Browser::default().request(Method::GET, "/"), work).await;
-    assert_eq!(rig.ids().await.len(), 1, "an orphan");
+    assert_eq!(rig.ids().await.len(), 1, "a record is left without a cookie");
 }
 
 // R12
 #[tokio::test]
-async fn r12_a_first_save_that_was_given_up_leaves_no_orphan() {
+async fn r12_a_first_save_that_was_dropped_leaves_no_record_without_a_cookie() {
     let rig = Rig::with(false, |b| b.build());
     rig.ask(&Browser::default(), async |mut s: Session<Visit>| {
         s.views = 1;
@@ -572,10 +576,10 @@ async fn r12_a_first_save_that_was_given_up_leaves_no_orphan() {
     })
     .await;
     settle().await;
-    assert_eq!(rig.ids().await.len(), 1, "an orphan");
+    assert_eq!(rig.ids().await.len(), 1, "a record is left without a cookie");
 }
 
-// express: no removal cookie, so the browser still sends the id that was destroyed.
+// express sends no removal cookie, so the browser still sends the id of the destroyed session.
 #[tokio::test]
 async fn express_a_new_session_begins_right_after_a_logout() {
     let store = MemoryStore::new();
@@ -618,7 +622,7 @@ async fn a_skipped_field_lives_as_long_as_the_handle() {
     .await;
 }
 
-/// The control: this one passes.
+/// The control without a fault.
 #[tokio::test]
 async fn control_two_requests_count_two() {
     let rig = Rig::new();
@@ -663,9 +667,9 @@ async fn r12_a_reload_under_way_does_not_drop_a_sign_in() {
     assert!(answer.status != StatusCode::OK || rig.only_record().await.identity.is_some());
 }
 
-// R9: a save that was given up has handed its changes over; what the handler does afterwards must not do so again.
+// R9: a dropped save has already handed its changes over, and the handler's later work must not do so again.
 #[tokio::test]
-async fn r9_what_a_save_that_was_given_up_has_written_is_not_added_twice() {
+async fn r9_changes_written_by_a_dropped_save_are_not_added_twice() {
     for reload in [false, true] {
         let rig = Rig::with(false, |b| b.build());
         let browser = rig.anonymous().await;
@@ -683,15 +687,15 @@ async fn r9_what_a_save_that_was_given_up_has_written_is_not_added_twice() {
         settle().await;
         let fields = rig.only_record().await.fields;
         let cart = [br#"["apple","pear"]"#.as_slice(), br#"["apple"]"#];
-        // A reload forgets what was changed before, unless it fails.
+        // A reload drops earlier changes, unless it fails.
         assert_eq!(fields.find("hits"), (!reload).then_some(b"1".as_slice()), "reload: {reload}");
         assert_eq!(fields.find("cart"), Some(cart[usize::from(reload)]), "reload: {reload}");
     }
 }
 
-// R4, R5: what other requests loaded before must not be written over it, so the epoch has to change with it.
+// R4, R5: other requests must not write over the cleared fields what they loaded earlier, so the epoch has to change.
 #[tokio::test]
-async fn r5_fields_that_a_sign_in_and_out_has_cleared_are_not_saved_in_the_same_epoch() {
+async fn r5_fields_cleared_by_a_sign_in_and_a_sign_out_are_not_saved_in_the_same_epoch() {
     let rig = Rig::new();
     let browser = rig.anonymous().await;
     let epoch = rig.only_record().await.epoch;

@@ -1,18 +1,19 @@
-//! Every rule has tests. A test bears the ids of its rules at the front of its name, as `r8_r11_a_sign_out_is_final`.
+//! Every rule has tests. The name of a test begins with the ids of the rules that it checks, as in
+//! `r8_r11_a_sign_out_is_final`.
 //!
-//! The tests of rule 8 are those that `grep -rn 'fn r8_' --include=*.rs .` finds, and a few with two ids.
+//! `grep -rn 'fn r8_' --include=*.rs .` finds the tests of rule 8, except a few where another id comes first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Ids go from R1 to this one.
-const LAST: u8 = 28;
+/// The number of the last rule. The first rule is R1.
+const LAST_RULE: u8 = 28;
 
-/// Where tests stand, from the root of the workspace.
+/// The folders that contain tests, from the root of the workspace.
 const FOLDERS: &[&str] = &["src", "tests", "macros/src", "store", "stores", "test-kit", "ui-tests/tests"];
 
-/// For each rule, its tests.
+/// The names of the tests of each rule.
 type Table = BTreeMap<u8, BTreeSet<String>>;
 
 fn root() -> PathBuf {
@@ -30,13 +31,13 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The ids at the front of a name: 8 and 11 of `r8_and_r11_a_sign_out`.
+/// Returns the rule ids at the front of a name: 8 and 11 for `r8_and_r11_a_sign_out`.
 fn ids(name: &str) -> Vec<u8> {
     let words = name.split('_').filter(|word| *word != "and");
     words.map_while(|word| word.strip_prefix('r')?.parse().ok()).collect()
 }
 
-/// The functions of a source that bear ids, and whether each is a test.
+/// Finds the functions of a source file whose names begin with rule ids, and tells whether each is a test.
 fn functions(source: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut is_test = false;
     source.lines().filter_map(move |line| {
@@ -61,7 +62,7 @@ fn table() -> Table {
     for file in files {
         let source = fs::read_to_string(&file).expect("a source");
         for (name, is_test) in functions(&source) {
-            assert!(is_test, "{}: `{name}` bears a rule's id but is not a test", file.display());
+            assert!(is_test, "{}: `{name}` begins with the id of a rule but is not a test", file.display());
             for id in ids(name) {
                 table.entry(id).or_default().insert(name.to_owned());
             }
@@ -73,15 +74,15 @@ fn table() -> Table {
 #[test]
 fn every_rule_has_tests() {
     let table = table();
-    for rule in 1..=LAST {
-        assert!(table.contains_key(&rule), "no test bears the id of R{rule}");
+    for rule in 1..=LAST_RULE {
+        assert!(table.contains_key(&rule), "R{rule} has no test");
     }
-    let unknown: Vec<_> = table.keys().filter(|rule| !(1..=LAST).contains(*rule)).collect();
-    assert!(unknown.is_empty(), "there are no rules {unknown:?}");
+    let unknown: Vec<_> = table.keys().filter(|rule| !(1..=LAST_RULE).contains(*rule)).collect();
+    assert!(unknown.is_empty(), "tests refer to unknown rules: {unknown:?}");
 }
 
 #[test]
-fn the_ids_of_a_name() {
+fn the_ids_at_the_front_of_a_name_are_found() {
     assert_eq!(ids("r8_and_r11_a_sign_out_is_final"), [8, 11]);
     assert_eq!(ids("r9_r27_express"), [9, 27]);
     assert!(ids("run_to_end").is_empty() && ids("r_and_r").is_empty());

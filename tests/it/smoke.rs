@@ -1,4 +1,4 @@
-//! The shortest way through everything.
+//! The shortest complete use of the library: read this first.
 
 use std::convert::Infallible;
 

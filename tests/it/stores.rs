@@ -1,4 +1,4 @@
-//! The stores, on the real thing.
+//! The library on real stores.
 
 mod any;
 mod model;
@@ -13,7 +13,7 @@ use http_session_redis::RedisStore;
 use http_session_sqlite::SqliteStore;
 pub use http_session_test_kit::name_of;
 
-/// The store of a URL, with keys or tables of its own. It is patient: the machine may have much to do.
+/// Connects to a store by URL, with its own keys or tables. Its time limits are long, because the machine may be busy.
 pub async fn connect(url: &str, name: &str) -> AnyStore {
     const LIMIT: Duration = Duration::from_secs(20);
     match url.split([':', '+']).next().expect("a scheme") {

@@ -45,7 +45,7 @@ async fn a_removal_removes_the_cookie_of_its_path() {
 }
 
 #[tokio::test]
-async fn what_browsers_refuse_is_not_kept() {
+async fn cookies_that_browsers_refuse_are_not_kept() {
     let lines = [
         "__Host-a=1; Path=/",
         "__Host-b=1; Secure",
@@ -63,7 +63,7 @@ async fn what_browsers_refuse_is_not_kept() {
 }
 
 #[tokio::test]
-async fn the_cookie_header_of_a_request_is_the_jars() {
+async fn the_cookie_header_contains_the_kept_cookies() {
     let echo = tower::service_fn(|request: Request<String>| async move {
         let sent: Vec<_> = request.headers().get_all("cookie").iter().map(|line| line.to_str().unwrap()).collect();
         Ok::<_, std::convert::Infallible>(Response::new(sent.join(" and ")))
@@ -76,11 +76,11 @@ async fn the_cookie_header_of_a_request_is_the_jars() {
 }
 
 #[tokio::test]
-async fn r26_its_debug_tells_no_value() {
+async fn r26_the_browsers_debug_output_shows_no_value() {
     assert_eq!(format!("{:?}", with(&["a=s3cret"]).await), "Browser { cookies: [\"a\"] }");
 }
 
-/// A working one is as good as the store behind it.
+/// `Faulty` without a fault is as good as the store behind it.
 #[tokio::test]
 async fn a_store_that_is_not_told_to_fail_keeps_every_rule() {
     let clock = ManualClock::new();
@@ -103,7 +103,7 @@ async fn r10_a_store_told_to_compare_and_swap_answers_conflicts_and_keeps_every_
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever a server sends, the browser neither panics nor sends a cookie outside of its path.
+    /// Whatever a server sends, the browser neither panics nor sends a cookie outside the cookie's path.
     #[test]
     fn any_set_cookie_is_kept_whole_or_not_at_all(line in "[ -~]{0,40}", path in "(/[a-c]{0,2}){1,3}") {
         let mut browser = Browser::new();

@@ -1,4 +1,4 @@
-//! R10: stores that cannot merge by themselves answer `Conflict`, and are asked again.
+//! R10: a store that cannot merge answers `Conflict`, and the library merges and tries again.
 
 use std::sync::atomic::Ordering;
 
@@ -17,7 +17,7 @@ async fn add(request: Request, mut s: Session<Visit>) -> Result<http::Response<S
 }
 
 #[tokio::test(start_paused = true)]
-async fn r10_after_a_definite_conflict_the_request_is_merged_anew_from_its_original_and_tried_again() {
+async fn r10_after_a_conflict_the_original_changes_are_merged_again_and_retried() {
     let store = Swapping::default();
     let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
     let service = sessions.service(add);
@@ -36,14 +36,14 @@ async fn r10_after_a_definite_conflict_the_request_is_merged_anew_from_its_origi
 }
 
 #[tokio::test(start_paused = true)]
-async fn r9_what_others_wrote_during_a_save_is_not_lost_to_a_change_since() {
+async fn r9_a_change_during_a_save_does_not_overwrite_another_requests_write() {
     let store = Swapping::default();
     let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
     let service = sessions.service(add);
     let mut browser = Browser::default();
     browser.get(&service, "/").await;
     store.quicker.store(1, Ordering::SeqCst);
-    // One is saved, and one is added while the save is under way; another request adds a hundred.
+    // The handler saves one view, and adds one more during the save. Another request adds a hundred.
     assert_eq!(browser.send(&service, browser.request(Method::PUT, "/")).await.status.as_u16(), 200);
     let id = http_session::store::EnumerateSessions::ids(&store.inner, None, 1).await.unwrap().ids.remove(0);
     let record = store.inner.load(&id).await.unwrap().unwrap();

@@ -11,11 +11,11 @@ use tower::{Layer as _, Service, ServiceExt as _};
 
 use crate::support::{Faulty, Oops, Request, secret, times};
 
-/// Requests that each add one, in CI; a tenth of it elsewhere. At most [`IN_FLIGHT`] at the same moment.
+/// How many requests add one each in CI; a tenth of this elsewhere. At most [`IN_FLIGHT`] run at once.
 const ADDITIONS: u64 = 1_000_000;
 const IN_FLIGHT: u64 = 64;
 
-/// Sessions that are ended while others write to them, for each kind of store, in CI.
+/// How many sessions are ended while other requests write to them, for each kind of store in CI.
 const LOGOUTS: u64 = 100_000;
 
 #[derive(Session)]
@@ -39,7 +39,7 @@ fn request(path: &str, cookie: Option<&str>) -> Request {
     request
 }
 
-/// The cookie as a browser sends it back, if one was set.
+/// Returns the cookie of a response as a browser sends it back.
 fn set_cookie<B>(response: &Response<B>) -> Option<String> {
     let line = response.headers().get(SET_COOKIE)?.to_str().unwrap();
     Some(line.split(';').next().unwrap().to_owned())
@@ -50,7 +50,7 @@ async fn handle(request: Request) -> Result<Response<String>, Oops> {
     match request.uri().path() {
         "/begin" => session.sign_in(7),
         "/add" => {
-            // So that others load the same before this one writes.
+            // Lets other requests load the same value before this one writes.
             yield_now().await;
             session.hits += 1;
         }
@@ -72,7 +72,7 @@ async fn handle(request: Request) -> Result<Response<String>, Oops> {
 }
 
 #[test]
-fn r9_a_million_requests_at_once_add_up() {
+fn r9_a_million_concurrent_requests_lose_no_count() {
     on_threads(async {
         let sessions = SessionConfig::builder().secret(secret()).store(MemoryStore::new()).build();
         let service = sessions.layer().layer(tower::service_fn(handle));
@@ -97,7 +97,7 @@ fn r9_a_million_requests_at_once_add_up() {
     });
 }
 
-/// Sessions are ended in one task while others write to them, in pairs of threads.
+/// Ends sessions in one task while other tasks write to them.
 fn log_out<S: SessionStore + Clone>(memory: &MemoryStore, store: S) {
     let sessions = SessionConfig::builder().secret(secret()).store(store).build();
     let service = sessions.layer().layer(tower::service_fn(handle));
@@ -121,7 +121,7 @@ fn log_out<S: SessionStore + Clone>(memory: &MemoryStore, store: S) {
                     let seen = service.clone().oneshot(request("/", Some(&cookie))).await.unwrap();
                     let seen = crate::support::Answer::read(seen).await.text;
                     assert_eq!(seen, "None 0", "{leaves}");
-                    resurrected(&memory, &cookie).await;
+                    assert_not_resurrected(&memory, &cookie).await;
                 }
             });
         }
@@ -131,8 +131,8 @@ fn log_out<S: SessionStore + Clone>(memory: &MemoryStore, store: S) {
     });
 }
 
-/// Whoever has a copy of the record finds nobody signed in there, and nothing of the user's.
-async fn resurrected(memory: &MemoryStore, cookie: &str) {
+/// Checks that the old cookie finds no signed-in user and no data of the user.
+async fn assert_not_resurrected(memory: &MemoryStore, cookie: &str) {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -144,13 +144,13 @@ async fn resurrected(memory: &MemoryStore, cookie: &str) {
 }
 
 #[test]
-fn r8_r11_no_slow_writer_brings_back_who_logged_out_of_an_instant_store() {
+fn r8_r11_no_slow_writer_undoes_a_sign_out_on_an_instant_store() {
     let memory = MemoryStore::new();
     log_out(&memory, memory.clone());
 }
 
 #[test]
-fn r8_r11_no_slow_writer_brings_back_who_logged_out_of_a_waiting_store() {
+fn r8_r11_no_slow_writer_undoes_a_sign_out_on_a_waiting_store() {
     let memory = MemoryStore::new();
     log_out(&memory, Faulty::new(memory.clone()));
 }

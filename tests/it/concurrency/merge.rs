@@ -57,7 +57,7 @@ async fn all(rig: &Rig, browser: &Browser) -> String {
 }
 
 #[tokio::test]
-async fn r9_each_field_is_joined_by_its_rule() {
+async fn r9_each_field_is_merged_by_its_rule() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = begin(&rig).await;
@@ -89,7 +89,7 @@ async fn r9_each_field_is_joined_by_its_rule() {
 }
 
 #[tokio::test]
-async fn r9_saves_within_a_request_count_once() {
+async fn r9_changes_saved_within_a_request_count_once() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = begin(&rig).await;
@@ -124,23 +124,23 @@ async fn r9_a_rejected_field_fails_the_whole_commit_with_a_409() {
         };
         let (slow, quick) = interleave(&rig, &browser, state("first"), state("second")).await;
         assert_eq!((slow.status.as_u16(), quick.status.as_u16()), (409, 200));
-        assert!(all(&rig, &browser).await.starts_with("11 "), "all or nothing");
+        assert!(all(&rig, &browser).await.starts_with("11 "), "a rejected field rejects the other changes too");
         assert!(all(&rig, &browser).await.ends_with("Some(\"second\") 1"));
     }
 }
 
 #[tokio::test]
-async fn r9_equal_changes_of_a_rejected_field_do_not_count_as_theirs() {
+async fn r9_a_change_of_another_field_is_no_conflict_for_a_rejecting_field() {
     let rig = Rig::new();
     let browser = begin(&rig).await;
     let other = async |mut s: Session<Shared>| s.sum += 1;
     let state = async |mut s: Session<Shared>| s.state = Some("x".to_owned());
     let (slow, _) = interleave(&rig, &browser, state, other).await;
-    assert_eq!(slow.status.as_u16(), 200, "no false conflict from another field");
+    assert_eq!(slow.status.as_u16(), 200, "another field causes no conflict");
 }
 
 #[tokio::test]
-async fn r9_a_hundred_requests_at_once_lose_no_count() {
+async fn r9_a_hundred_concurrent_requests_lose_no_count() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = begin(&rig).await;
@@ -163,7 +163,7 @@ async fn r9_a_hundred_requests_at_once_lose_no_count() {
 }
 
 #[tokio::test]
-async fn r9_handles_of_one_request_follow_the_same_rules() {
+async fn r9_handles_of_one_request_follow_the_same_merge_rules() {
     let rig = Rig::new();
     let browser = begin(&rig).await;
     let work = async |request: Request| {
@@ -185,7 +185,7 @@ async fn r9_handles_of_one_request_follow_the_same_rules() {
 }
 
 #[tokio::test]
-async fn r9_handles_that_change_a_rejected_field_twice_conflict() {
+async fn r9_two_handles_that_change_a_rejecting_field_conflict() {
     let rig = Rig::new();
     let browser = begin(&rig).await;
     let work = async |request: Request| {
@@ -200,7 +200,7 @@ async fn r9_handles_that_change_a_rejected_field_twice_conflict() {
 }
 
 #[tokio::test]
-async fn r4_merging_stops_at_a_change_of_identity() {
+async fn r4_changes_are_not_merged_across_a_change_of_identity() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let add = async |mut s: Session<Visit>| {

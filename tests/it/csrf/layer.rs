@@ -1,4 +1,4 @@
-//! The layer among others: order, nesting, paths, a store that is down, events.
+//! The CSRF layer among other layers: order, nesting, paths, a store that is down, and events.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -60,7 +60,7 @@ async fn r24_in_axum_pages_have_tokens_and_posts_are_guarded() {
 }
 
 #[tokio::test]
-async fn r18_r24_a_store_that_is_down_fails_what_a_token_would_decide_and_nothing_else() {
+async fn r18_r24_a_store_that_is_down_fails_only_requests_that_need_a_token() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let ada = rig.signed_in("ada").await;
@@ -102,7 +102,7 @@ async fn r24_a_refused_request_changes_nothing() {
 }
 
 #[tokio::test]
-async fn r24_without_a_session_layer_every_request_says_what_is_missing() {
+async fn r24_without_a_session_layer_every_response_says_what_is_missing() {
     let rig = Rig::new();
     let other = rig.another(|b| b.scope("other").build());
     let missing = Router::new().route("/", get(async || "done")).layer(rig.sessions.csrf_layer());
@@ -117,7 +117,7 @@ async fn r24_without_a_session_layer_every_request_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn r24_a_layer_judges_by_the_session_of_its_own_configuration() {
+async fn r24_a_layer_checks_against_the_session_of_its_own_configuration() {
     let rig = Rig::new();
     let admin = rig.another(|b| b.cookie(Cookie::secure(cookie_name!("admin"))).scope("admin").build());
     let mut both = rig.signed_in("ada").await;
@@ -138,7 +138,7 @@ async fn r24_a_layer_judges_by_the_session_of_its_own_configuration() {
 }
 
 #[tokio::test]
-async fn r24_outside_of_the_cookies_path_only_the_browser_s_word_counts() {
+async fn r24_outside_the_cookies_path_only_the_browsers_headers_count() {
     let rig = Rig::with(true, |b| b.cookie(Cookie::secure(cookie_name!("shop")).path(cookie_path!("/shop"))).build());
     let app = Router::new()
         .route("/", post(async || "done"))
@@ -161,7 +161,7 @@ async fn r24_outside_of_the_cookies_path_only_the_browser_s_word_counts() {
 }
 
 #[tokio::test]
-async fn r24_r26_events_tell_the_reason_and_no_token() {
+async fn r24_r26_events_contain_the_reason_and_no_token() {
     let rig = Rig::new();
     let ada = rig.signed_in("ada").await;
     let (right, wrong) = (token(&rig, &ada).await, token(&rig, &rig.signed_in("bob").await).await);
@@ -188,7 +188,7 @@ async fn r24_r26_events_tell_the_reason_and_no_token() {
 }
 
 #[tokio::test]
-async fn r26_the_token_s_header_is_sensitive_behind_the_layer() {
+async fn r26_the_tokens_header_is_marked_sensitive_behind_the_layer() {
     let rig = Rig::new();
     let shows = tower::service_fn(async |request: crate::support::Request| {
         Ok::<_, CsrfRejection>(http::Response::new(format!("{request:?}")))
@@ -201,7 +201,7 @@ async fn r26_the_token_s_header_is_sensitive_behind_the_layer() {
 }
 
 #[tokio::test]
-async fn r24_a_body_is_not_touched() {
+async fn r24_the_body_is_not_changed() {
     let rig = Rig::new();
     let ada = rig.signed_in("ada").await;
     let app = Router::new()

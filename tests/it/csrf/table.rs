@@ -1,4 +1,4 @@
-//! The table, over real requests: each combination of method, headers, session and token.
+//! Runs the manual's CSRF table with real requests: each combination of method, headers, session and token.
 
 use http::{Method, StatusCode, Version};
 use http_session::{config::Transport, trusted_origin};
@@ -10,7 +10,7 @@ use crate::support::{Browser, Rig};
 const UNSAFE: [Method; 5] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::CONNECT];
 
 #[tokio::test]
-async fn r24_safe_methods_pass_whatever_the_browser_says() {
+async fn r24_safe_methods_pass_whatever_the_headers_are() {
     let rig = Rig::new();
     for method in [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE] {
         for headers in [&[("sec-fetch-site", "cross-site"), ("origin", "https://evil.com")][..], &[]] {
@@ -26,7 +26,7 @@ async fn r24_safe_methods_pass_whatever_the_browser_says() {
 }
 
 #[tokio::test]
-async fn r24_a_web_socket_is_no_safe_request() {
+async fn r24_a_web_socket_request_is_not_safe() {
     let rig = Rig::new();
     let opens = [("connection", "Upgrade"), ("upgrade", "h2c, WebSocket"), ("sec-websocket-version", "13")];
     let own = [&opens[..], &[("origin", "https://localhost")]].concat();
@@ -39,7 +39,7 @@ async fn r24_a_web_socket_is_no_safe_request() {
     assert!(passed(&send(&rig.sessions, &browser, Method::GET, &other).await));
 }
 
-/// What the manual's table says: `Some(pass)`, or `None` where the token decides.
+/// Returns what the manual's table says: whether the request passes, or `None` if the token decides.
 fn expected(site: Option<&str>, origin: Option<&str>) -> Option<bool> {
     match (site, origin) {
         (Some("same-origin"), _) | (_, Some("https://pay.example.com")) => Some(true),
@@ -87,7 +87,7 @@ async fn r24_every_combination_of_headers_session_and_token() {
 }
 
 #[tokio::test]
-async fn r24_a_form_s_token_in_a_handler_without_the_layer() {
+async fn r24_a_handler_without_the_layer_can_check_a_forms_token() {
     let rig = Rig::new();
     let ada = rig.signed_in("ada").await;
     let right = token(&rig, &ada).await;
@@ -99,7 +99,7 @@ async fn r24_a_form_s_token_in_a_handler_without_the_layer() {
     let mut foreign = post();
     foreign.headers_mut().insert("origin", "https://evil.com".parse().unwrap());
     assert!(checked(&rig, foreign, Some(right.clone())).await.is_err());
-    // The form's token counts, not a header beside it.
+    // The form's token counts, even if there is a header too.
     let mut both = post();
     both.headers_mut().insert("x-csrf-token", right.parse().unwrap());
     assert!(checked(&rig, both, Some("x".to_owned())).await.is_err());
@@ -107,7 +107,7 @@ async fn r24_a_form_s_token_in_a_handler_without_the_layer() {
 }
 
 #[tokio::test]
-async fn r24_headers_that_come_twice_prove_nothing() {
+async fn r24_headers_that_are_sent_twice_prove_nothing() {
     let rig = Rig::new();
     let ada = rig.signed_in("ada").await;
     let right = token(&rig, &ada).await;
@@ -122,7 +122,7 @@ async fn r24_headers_that_come_twice_prove_nothing() {
 }
 
 #[tokio::test]
-async fn r24_own_is_the_host_of_the_target_or_of_the_header_and_the_known_scheme() {
+async fn r24_the_own_origin_is_the_host_of_the_target_or_header_with_the_known_scheme() {
     let rig = Rig::new();
     let ask = async |uri: &str, host: Option<&str>, origin: &str, transport: Option<Transport>| {
         let mut request = Browser::default().request(Method::POST, uri);
@@ -146,7 +146,7 @@ async fn r24_own_is_the_host_of_the_target_or_of_the_header_and_the_known_scheme
     assert!(!ask("/", Some("example.com"), https, Some(Transport::Insecure)).await);
     assert!(!ask("/", Some("internal:8080"), https, None).await);
     assert!(!ask("/", None, https, None).await);
-    // HTTP/2 has its host in the target, and that is all that counts.
+    // With HTTP/2 the host is in the target, and only that counts.
     assert!(ask("https://example.com/", None, https, None).await);
     assert!(!ask("https://example.com/", None, "https://evil.com", None).await);
     assert!(!ask("https://example.com/", Some("evil.com"), "https://evil.com", None).await);
@@ -154,7 +154,7 @@ async fn r24_own_is_the_host_of_the_target_or_of_the_header_and_the_known_scheme
 }
 
 #[tokio::test]
-async fn r24_a_trusted_origin_is_trusted_to_the_letter() {
+async fn r24_a_trusted_origin_must_match_exactly() {
     let rig = Rig::with(true, |b| b.trust_origin(trusted_origin!("https://pay.example.com")).build());
     for (origin, trusted) in [
         ("https://pay.example.com", true),
@@ -174,7 +174,7 @@ async fn r24_a_trusted_origin_is_trusted_to_the_letter() {
 }
 
 #[tokio::test]
-async fn r24_the_header_of_the_token_is_configured() {
+async fn r24_the_tokens_header_is_configurable() {
     let name = http::HeaderName::from_static("x-xsrf-token");
     let rig = Rig::with(true, |b| b.csrf_header(name).build());
     let ada = rig.signed_in("ada").await;
@@ -187,7 +187,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn r24_any_bytes_in_the_headers_are_judged(
+    fn r24_random_bytes_in_the_headers_never_pass(
         values in proptest::collection::vec((0usize..6, proptest::collection::vec(0x20u8..=0xff, 0..40)), 0..6),
     ) {
         const NAMES: [&str; 6] = ["sec-fetch-site", "origin", "host", "x-csrf-token", "upgrade", "cookie"];
@@ -200,7 +200,7 @@ proptest! {
                     request.headers_mut().append(NAMES[*name], value);
                 }
             }
-            // What proves nothing does not pass.
+            // A request without any proof does not pass.
             assert_eq!(guarded(&rig.sessions, request).await.status, StatusCode::FORBIDDEN);
         });
     }

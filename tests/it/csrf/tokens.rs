@@ -1,4 +1,4 @@
-//! What a token is bound to, and how long it lives.
+//! What a CSRF token is bound to, and how long it is valid.
 
 use http::{HeaderValue, Method};
 use http_session::{Cookie, Csrf, CsrfToken, Session, cookie_name};
@@ -8,7 +8,7 @@ use super::{express, fits, token};
 use crate::support::{Browser, Rig, Visit, minutes, other_secret, seconds, secret};
 
 #[tokio::test]
-async fn r24_a_token_differs_each_time_and_verifies_until_the_session_changes_hands() {
+async fn r24_a_token_differs_each_time_and_verifies_until_the_identity_changes() {
     for rig in [Rig::new(), Rig::with(false, |b| b.build()), express(&Rig::new())] {
         for browser in [rig.signed_in("ada").await, rig.anonymous().await] {
             let (first, second) = (token(&rig, &browser).await, token(&rig, &browser).await);
@@ -35,7 +35,7 @@ async fn r24_making_and_verifying_tokens_writes_nothing() {
 
 type Change = fn(&Rig, &Browser) -> std::pin::Pin<Box<dyn Future<Output = (Browser, String)>>>;
 
-/// A visit that changes the session's secret; the browser afterwards, and the token of that visit's page.
+/// A request that changes the session's secret. Returns the browser afterwards, and the token in that request's page.
 macro_rules! change {
     ($session:ident, $work:block) => {
         |rig, browser| {
@@ -55,7 +55,7 @@ macro_rules! change {
 }
 
 #[tokio::test]
-async fn r24_a_token_dies_with_the_secret_and_the_page_of_the_change_has_one_that_lives() {
+async fn r24_a_new_secret_ends_old_tokens_and_the_page_of_the_change_has_a_valid_one() {
     let changes: [(&str, Change); 9] = [
         ("sign_in", change!(s, { s.sign_in("bob".to_owned()) })),
         ("sign_in again", change!(s, { s.sign_in("ada".to_owned()) })),
@@ -92,16 +92,16 @@ async fn r24_a_token_dies_with_the_secret_and_the_page_of_the_change_has_one_tha
             let (after, page) = change(&rig, &browser).await;
             assert!(!fits(&rig, &after, &before).await, "{name}");
             assert!(fits(&rig, &after, &page).await, "{name}");
-            assert!(!fits(&rig, &browser, &before).await, "{name}: a late cookie never verifies");
+            assert!(!fits(&rig, &browser, &before).await, "{name}: a token never verifies with a late cookie");
             assert!(!fits(&rig, &browser, &page).await, "{name}");
             rig.clock.advance(minutes(2));
-            assert!(!fits(&rig, &browser, &before).await, "{name}: nor does a superseded one");
+            assert!(!fits(&rig, &browser, &before).await, "{name}: nor with a superseded cookie");
         }
     }
 }
 
 #[tokio::test]
-async fn r24_the_first_page_that_stores_a_session_has_a_token_that_lives() {
+async fn r24_the_page_that_first_stores_a_session_has_a_valid_token() {
     let first: [(&str, Change); 4] = [
         ("changed", change!(s, { s.views = 1 })),
         ("signed in", change!(s, { s.sign_in("ada".to_owned()) })),
@@ -162,9 +162,9 @@ async fn r24_a_periodic_renewal_ends_no_token() {
     }
 }
 
-/// Else an attacker could fetch a token for an epoch to come, and plant his cookie in a browser that signs in then.
+/// Otherwise an attacker could fetch a token for a later epoch, and plant their cookie in a browser that then signs in.
 #[tokio::test]
-async fn r24_the_token_of_a_sign_in_that_was_not_committed_is_not_that_of_the_next() {
+async fn r24_the_token_of_an_uncommitted_sign_in_is_not_valid_after_the_next_sign_in() {
     let rig = Rig::new();
     let mut planted = rig.anonymous().await;
     let failed = async |mut s: Session<Visit>| {
@@ -189,7 +189,7 @@ async fn r24_the_token_of_a_sign_in_that_was_not_committed_is_not_that_of_the_ne
 }
 
 #[tokio::test]
-async fn r24_a_token_of_another_session_name_scope_or_secret_is_none() {
+async fn r24_a_token_of_another_session_name_scope_or_secret_is_refused() {
     let rig = Rig::new();
     let (ada, too) = (rig.signed_in("ada").await, rig.signed_in("ada").await);
     let of_ada = token(&rig, &ada).await;
@@ -226,7 +226,7 @@ async fn r24_r25_a_token_of_a_previous_secret_verifies_until_that_is_removed() {
 }
 
 #[tokio::test]
-async fn r24_two_sessions_at_once_verify_no_token() {
+async fn r24_no_token_verifies_if_a_request_presents_two_sessions() {
     let rig = Rig::new();
     let (ada, bob) = (rig.signed_in("ada").await, rig.signed_in("bob").await);
     let both = format!("{}; {}", ada.cookie_header("/").unwrap(), bob.cookie_header("/").unwrap());

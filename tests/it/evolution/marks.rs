@@ -1,4 +1,4 @@
-//! What two versions make of one field that they mark, require or join in different ways.
+//! Two versions that give one field different marks, requirements or merge rules.
 
 use http::Method;
 use http_session::Session;
@@ -33,7 +33,7 @@ struct Required {
 }
 
 #[tokio::test]
-async fn r16_a_required_default_never_takes_the_place_of_a_value() {
+async fn r16_a_required_default_never_replaces_a_value() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let mut browser = Browser::default();
@@ -54,7 +54,7 @@ async fn r16_a_required_default_never_takes_the_place_of_a_value() {
 }
 
 #[tokio::test]
-async fn r5_a_field_goes_by_the_mark_of_who_wrote_it_last_also_in_this_request() {
+async fn r5_the_mark_of_the_last_writer_counts_even_within_this_request() {
     let rig = Rig::new();
     let mut browser = Browser::default();
     rig.visit(&mut browser, async |mut s: Session<Kept>| {
@@ -68,7 +68,7 @@ async fn r5_a_field_goes_by_the_mark_of_who_wrote_it_last_also_in_this_request()
         s.theme.clone()
     };
     assert_eq!(rig.visit(&mut browser, switch).await.text, "");
-    assert_eq!(raw(&rig, "theme").await, None, "as the handler saw it");
+    assert_eq!(raw(&rig, "theme").await, None, "the store agrees with what the handler saw");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What R5 and R15 to R17 make of a record, whatever versions of a program read and write it.
+//! A model of R5 and R15 to R17: how versions of a program read and write a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use http_session::record::{Clear, Keep, Record};
 
 use super::versions::{Known, Read, Rule, Version};
 
-/// Fields by their name, with mark and bytes.
+/// Fields by name, with their mark and bytes.
 pub type Fields = BTreeMap<String, (Keep, Vec<u8>)>;
 
-/// What is stored of a session, apart from its ages and secrets.
+/// The stored content of a session, without its ages and verifiers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stored {
     pub identity: Option<Vec<u8>>,
@@ -23,10 +23,10 @@ impl From<&Record> for Stored {
     }
 }
 
-/// What a handler does to its session, in this order.
+/// A step of a handler.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Sets the field at this place (modulo their number) to one of the values that its type reads.
+    /// Sets the field at this index (modulo the number of fields) to a value that its type can read.
     Set(usize, usize),
     SignIn(usize),
     SignOut,
@@ -34,14 +34,14 @@ pub enum Act {
     Regenerate,
 }
 
-/// JSON that handlers choose from.
+/// The JSON values that handlers choose from.
 const VALUES: [&str; 12] =
     ["0", "1", "7", "\"\"", "\"dark\"", "\"en\"", "[]", "[\"a\"]", "[\"b\",\"a\"]", "null", "true", "{\"a\":1}"];
 
-/// Identities that handlers choose from.
+/// The identities that handlers choose from.
 const USERS: [&str; 4] = ["\"ada\"", "\"bob\"", "1", "2"];
 
-/// A version of a program, as a value.
+/// What the model knows of a version of a program.
 #[derive(Clone)]
 pub struct View {
     pub known: Vec<Known>,
@@ -53,7 +53,7 @@ impl View {
         Self { known: T::known(), identity: T::identity() }
     }
 
-    /// The place of a field and a value for it.
+    /// Returns the index of a field and a value for it.
     pub fn choose(&self, place: usize, value: usize) -> (usize, &'static str) {
         let place = place % self.known.len();
         let fitting: Vec<_> =
@@ -61,7 +61,7 @@ impl View {
         (place, fitting[value % fitting.len()])
     }
 
-    /// Each field is set once at most: to set it and to take that back is no change, and tested elsewhere.
+    /// Keeps at most one change of each field. Other tests check that a change which is reverted counts as no change.
     pub fn distinct(&self, acts: &[Act]) -> Vec<Act> {
         let mut set = BTreeSet::new();
         let mut is_new = |act: &Act| !matches!(act, Act::Set(place, _) if !set.insert(place % self.known.len()));
@@ -74,7 +74,7 @@ impl View {
         Some(fitting[user % fitting.len()])
     }
 
-    /// R16: without identity and required fields there is no session for this view.
+    /// Whether the view can open the session: it must be able to decode the identity and the required fields (R16).
     pub fn opens(&self, stored: &Stored) -> bool {
         let identity = match (self.identity, &stored.identity) {
             (Some(read), Some(raw)) => read(raw).is_some(),
@@ -88,7 +88,7 @@ impl View {
     }
 }
 
-/// R15: the name itself, even as null, then the older names.
+/// Returns the value under the field's name, even if it is null, or else under an older name (R15).
 fn raw<'a>(fields: &'a Fields, known: &Known) -> Option<&'a [u8]> {
     let mut names = std::iter::once(&known.name).chain(known.aliases);
     names.find_map(|name| fields.get(*name)).map(|(_, raw)| raw.as_slice())
@@ -102,7 +102,7 @@ fn kept(fields: &Fields, clear: Clear) -> Fields {
         .collect()
 }
 
-/// One request, from what it loaded.
+/// A request, from its load on.
 #[derive(Clone)]
 pub struct Request {
     view: View,
@@ -111,7 +111,7 @@ pub struct Request {
     identity: Option<Vec<u8>>,
     changed: BTreeSet<&'static str>,
     clear: Clear,
-    /// There is something to write beside fields.
+    /// Whether the request writes anything besides fields.
     writes: bool,
     begins: bool,
     signs_out: bool,
@@ -125,13 +125,13 @@ impl Request {
         Self { view, loaded, fields, identity, changed, clear, writes: false, begins, signs_out: false }
     }
 
-    /// The fields and the identity as the handler sees them.
+    /// Returns the fields and the identity as the handler sees them.
     pub fn shown(&self) -> (Vec<String>, Option<String>) {
         let user = self.view.identity.zip(self.identity.as_ref()).and_then(|(read, raw)| read(raw));
         (self.view.known.iter().map(|known| self.value(known)).collect(), user)
     }
 
-    /// R16: what does not decode has its default.
+    /// Returns the field's value, or its default if the stored value cannot be decoded (R16).
     fn value(&self, known: &Known) -> String {
         raw(&self.fields, known).and_then(known.read).unwrap_or_else(|| known.default.clone())
     }
@@ -161,7 +161,7 @@ impl Request {
         }
     }
 
-    /// R15: a write removes the older names.
+    /// Sets a field and removes its older names (R15).
     fn set(&mut self, place: usize, value: usize) {
         let (place, value) = self.view.choose(place, value);
         let known = self.view.known[place].clone();
@@ -173,7 +173,7 @@ impl Request {
         }
     }
 
-    /// R5, by the marks in the record.
+    /// Clears fields by the marks in the record (R5).
     fn change_identity(&mut self, identity: Option<Vec<u8>>) {
         let clear = if self.identity.is_none() { Clear::SignIn } else { Clear::Identity };
         let changed = &self.changed;
@@ -184,7 +184,7 @@ impl Request {
         self.identity = identity;
     }
 
-    /// What the store has after a request whose rules refused: a sign-out is done all the same (R11).
+    /// Returns what is stored after a refused commit: a sign-out is still done (R11).
     pub fn refused(self, mut theirs: Stored) -> Stored {
         if self.signs_out {
             theirs.fields.retain(|_, (keep, _)| Clear::Identity.keeps(*keep));
@@ -193,21 +193,21 @@ impl Request {
         theirs
     }
 
-    /// What the store has after this request, where it has this now; an error where a rule refuses.
+    /// Returns what is stored after the commit if `theirs` is stored now, or an error if a merge rule rejects it.
     pub fn commit(mut self, theirs: Option<Stored>) -> Result<Option<Stored>, ()> {
         if self.changed.is_empty() && !self.writes {
             return Ok(theirs);
         }
         let theirs = if self.begins { Stored::default() } else { theirs.expect("nobody destroys it") };
-        // What the handler's view had is written only where it was changed: another version may have renamed it meanwhile.
+        // Only changed fields are written: another version may have renamed the others meanwhile.
         let required = self.view.known.iter().filter(|known| known.required && raw(&self.fields, known).is_none());
         let required: Vec<_> = required.cloned().collect();
-        // R17: what this view does not know stays, but for R5's clearing.
+        // R17: fields that this view does not know stay, unless a change of identity clears them (R5).
         let mut fields = kept(&theirs.fields, self.clear);
         for known in self.view.known.iter().filter(|known| self.changed.contains(known.name)) {
             let now = raw(&fields, known).map(<[u8]>::to_vec);
             let Some((keep, ours)) = self.fields.remove(known.name) else {
-                // The change of identity has cleared it again: as it was loaded it is gone too, whatever its mark was.
+                // The change of identity has cleared the field. The loaded value is gone too, whatever its mark was.
                 if raw(&kept(&self.loaded, self.clear), known).is_some() {
                     fields.retain(|name, _| !known.owns(name));
                 }
@@ -215,13 +215,13 @@ impl Request {
             };
             fields.retain(|name, _| !known.owns(name));
             let base = raw(&self.loaded, known).unwrap_or_default();
-            // What is cleared is nothing to join with; what another version renamed meanwhile is.
+            // A cleared value is not merged, but a value that another version renamed meanwhile is.
             let now =
                 if now.is_none() && self.clear != Clear::Nothing { base.to_vec() } else { now.unwrap_or_default() };
             let value = if now != base && self.clear.keeps(keep) { join(known, [base, &now, &ours])? } else { ours };
             fields.insert(known.name.to_owned(), (keep, value));
         }
-        // R16: required fields are always stored, also as default, and never in the place of another value.
+        // R16: required fields are always stored, even with their default, but a default never replaces a value.
         for known in &required {
             if raw(&fields, known).is_none() {
                 fields.insert(known.name.to_owned(), (known.keep, known.default.clone().into_bytes()));
@@ -231,7 +231,8 @@ impl Request {
     }
 }
 
-/// Absent is the default; where a value does not decode, ours replaces it, unless the rule is to reject.
+/// Merges three values. A missing value counts as the default. If a value cannot be decoded, ours replaces it, unless
+/// the rule is to reject.
 fn join(known: &Known, raws: [&[u8]; 3]) -> Result<Vec<u8>, ()> {
     let values = raws.map(|raw| if raw.is_empty() { Some(known.default.clone()) } else { (known.read)(raw) });
     match (known.rule, &values) {

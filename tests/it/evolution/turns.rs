@@ -1,5 +1,5 @@
-//! Random sequences in which versions of a program take turns on one session, also at the same moment, and somebody writes
-//! into the store by hand.
+//! Random sequences in which versions of a program use one session in turn or concurrently, and arbitrary bytes are
+//! written into the store.
 
 use http::{Method, StatusCode};
 use http_session::Session;
@@ -20,13 +20,13 @@ enum Turn {
         version: usize,
         acts: Vec<Act>,
     },
-    /// One loads, then the other loads and is committed, then the first is.
+    /// The first request loads, the second one loads and commits, and then the first one commits.
     Together {
         versions: (usize, usize),
         first: Vec<Act>,
         second: Vec<Act>,
     },
-    /// Bytes in the store that no version wrote.
+    /// Writes bytes into the store that no version would write.
     Write {
         name: &'static str,
         keep: Keep,
@@ -64,7 +64,7 @@ const IDENTITIES: [&[u8]; 6] = [b"\"ada\"", b" \"bob\"", b"1", b"null", b"{", b"
 
 type Step = fn(&Rig, &Browser, Vec<Act>, Option<oneshot::Receiver<()>>) -> Pending;
 
-/// Every version, as the model sees it and as requests.
+/// Returns every version, as a view of the model and as a function that sends requests.
 fn versions() -> [(View, Step); 13] {
     fn of<T: Version>() -> (View, Step) {
         (View::of::<T>(), start::<T>)
@@ -86,7 +86,7 @@ fn versions() -> [(View, Step); 13] {
     ]
 }
 
-/// A request that does these acts, waits, and tells what it saw before and after them.
+/// Sends a request that does these steps and waits. Its answer shows the session before and after them.
 fn start<T: Version>(rig: &Rig, browser: &Browser, acts: Vec<Act>, wait: Option<oneshot::Receiver<()>>) -> Pending {
     rig.start(browser.request(Method::GET, "/"), async move |mut session: Session<T>| {
         let before = (session.shown(), session.user());
@@ -126,7 +126,7 @@ impl Play {
         Request::new(versions()[version].0.clone(), self.stored.clone())
     }
 
-    /// What the handler of a request sees, or why it does not run.
+    /// Returns what the handler of a request should see, or `None` if it should not run.
     fn expected(&self, version: usize, acts: &[Act]) -> (Option<String>, Request) {
         let mut request = self.request(version);
         let opens = self.stored.as_ref().is_none_or(|stored| versions()[version].0.opens(stored));
@@ -178,7 +178,7 @@ impl Play {
             let answer = Answer::read(slow.await.unwrap()).await;
             return self.judge(answer, seen, request).await;
         }
-        // A waiting store answers the second poll.
+        // A waiting store answers at the second poll.
         prop_assert!(poll_once(&mut slow).is_pending() && poll_once(&mut slow).is_pending());
         self.visit(two, second).await?;
         go.send(()).unwrap();
@@ -186,7 +186,7 @@ impl Play {
         self.judge(answer, seen, request).await
     }
 
-    /// With access to the store alone.
+    /// Writes directly into the store.
     async fn write(&mut self, change: impl FnOnce(&mut Patch)) {
         let Some(id) = self.rig.ids().await.pop() else { return };
         let record = self.rig.record(&id).await.unwrap();
@@ -203,7 +203,7 @@ impl Play {
             Turn::Together { versions: (one, two), first, second } if self.stored.is_some() => {
                 self.together((*one, *two), &distinct(*one, first), &distinct(*two, second)).await?;
             }
-            // Without a session each would begin one of its own.
+            // Without a session, each request would begin its own session.
             Turn::Together { .. } => {}
             Turn::Write { name, keep, raw, before } => {
                 let field = Fields::from_iter([(*name, *keep, *raw)]);
@@ -271,7 +271,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn r15_r16_r17_versions_that_take_turns_lose_nothing(
+    fn r15_r16_r17_versions_that_share_a_session_lose_nothing(
         turns in turns(), is_instant in any::<bool>(), swaps in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

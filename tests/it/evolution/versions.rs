@@ -1,4 +1,4 @@
-//! Structs as versions of programs that take turns on one store, and what the model knows of each.
+//! Session types of the versions that share a store, and what the model knows of each.
 
 use http_session::Session;
 use http_session::SessionData;
@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Raw JSON as a type writes it, if the type reads it at all.
+/// Reads raw JSON as a type and writes it again. `None` if the type cannot read it.
 pub type Read = fn(&[u8]) -> Option<String>;
 
-/// What becomes of a field that another request changed too, from base, theirs and ours as the field's type writes them.
+/// How a field is merged that another request changed too, given base, theirs and ours as the field's type writes them.
 #[derive(Clone, Copy)]
 pub enum Rule {
     Replace,
@@ -19,7 +19,7 @@ pub enum Rule {
     Reject,
 }
 
-/// What the model knows of a field: written by hand beside the derive's attributes.
+/// What the model knows of a field. Written by hand, so that it is independent of the derive.
 #[derive(Clone)]
 pub struct Known {
     pub name: &'static str,
@@ -89,17 +89,17 @@ fn append(raws: [&str; 3]) -> String {
     serde_json::to_string(&MergeAppend::merge_append(base, theirs, ours)).unwrap()
 }
 
-/// A version of a program, as far as its sessions go.
+/// The session type of a version of a program.
 pub trait Version: SessionData + Send + 'static {
     fn known() -> Vec<Known>;
 
-    /// How the identity is read, if this version has one.
+    /// Returns how the identity is read, if this version has an identity.
     fn identity() -> Option<Read>;
 
-    /// Sets a field, by its place, to what its type reads.
+    /// Sets the field at an index to a value that its type can read.
     fn set(&mut self, place: usize, raw: &str);
 
-    /// All fields as their types write them.
+    /// Returns all fields as their types write them.
     fn shown(&self) -> Vec<String>;
 
     fn user(&self) -> Option<String>;
@@ -185,7 +185,7 @@ version!(Renamed, user: String, {
     language: known::<String>("language").default("\"en\""),
 });
 
-/// Other types for the same names.
+/// The same names with other types.
 #[derive(Session)]
 pub struct Retyped {
     #[session(identity)]
@@ -203,7 +203,7 @@ version!(Retyped, user: String, {
     retired: known::<Option<String>>("retired"),
 });
 
-/// Another type for the identity, under another name.
+/// An identity with another type and another name.
 #[derive(Session)]
 pub struct Numbered {
     #[session(identity)]
@@ -217,7 +217,7 @@ version!(Numbered, account: u64, {
     note: known::<Option<String>>("note").keep(Keep::Always),
 });
 
-/// A library's own view.
+/// The view of a library.
 #[derive(Session)]
 pub struct Library {
     #[session(keep)]
@@ -240,7 +240,7 @@ version!(Strict, , {
     views: known::<u64>("views"),
 });
 
-/// Requires another type, and what others call `note`.
+/// Requires a field of another type, and a field that other versions call `note`.
 #[derive(Session)]
 pub struct Stricter {
     #[session(identity)]
@@ -257,7 +257,7 @@ version!(Stricter, user: String, {
     language: known::<String>("language"),
 });
 
-/// Renamed twice.
+/// A field that was renamed twice.
 #[derive(Session)]
 pub struct Chained {
     #[session(identity)]
@@ -272,7 +272,7 @@ version!(Chained, user: String, {
     old: known::<Option<u8>>("retired").alias(&["plan"]),
 });
 
-/// The same fields under other marks.
+/// The same fields with other marks.
 #[derive(Session)]
 pub struct Marked {
     #[session(identity)]
@@ -310,7 +310,7 @@ version!(Defaults, user: String, {
     theme: known::<String>("theme").default("\"dark\""),
 });
 
-/// The same fields with other rules.
+/// The same fields with other merge rules.
 #[derive(Session)]
 pub struct Ruled {
     #[session(merge = "max", default = 1)]
@@ -326,7 +326,7 @@ version!(Ruled, , {
     cart: known::<Vec<String>>("cart").alias(&["basket"]).join(append).default("[\"a\"]"),
 });
 
-/// Reads anything that is JSON.
+/// Fields that can read any JSON.
 #[derive(Session)]
 pub struct Anything {
     #[session(identity)]

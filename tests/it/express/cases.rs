@@ -1,4 +1,4 @@
-//! express-session's own cases A to F, N to P and R: what is stored, and what becomes of it.
+//! express-session's own cases A to F, N to P and R: what is stored, and what happens to it later.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::support::{Browser, Call, Fault, Faulty, Recording};
 
 // 2
 #[tokio::test]
-async fn a_request_that_has_its_session_already_gets_no_second_one() {
+async fn a_second_layer_does_not_begin_a_second_session() {
     let store = store();
     let layer = express(&store).build().layer();
     let inner = service_fn(|request: Request| async move {
@@ -45,9 +45,9 @@ async fn a_new_client_gets_a_cookie_and_finds_its_value_again() {
     assert_eq!(store.inner.len().await.unwrap(), 1);
 }
 
-// 7. DIFFERENCE: a 503 without the driver's message (R18, R26), where express answers 500 with it.
+// 7. DIFFERENCE: a 503 without the driver's message (R18, R26), where express answers 500 with the message.
 #[tokio::test]
-async fn r18_a_load_that_fails_is_a_503_and_the_first_visit_is_well() {
+async fn r18_a_failed_load_is_a_503_and_a_first_visit_needs_no_load() {
     let faulty = Faulty::new(MemoryStore::new());
     let service = SessionConfig::express().secret(cat()).store(faulty.clone()).build().service(hit);
     faulty.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
@@ -63,7 +63,7 @@ async fn r18_a_load_that_fails_is_a_503_and_the_first_visit_is_well() {
 
 // 9
 #[tokio::test]
-async fn two_clients_without_a_cookie_are_two_sessions() {
+async fn two_clients_without_a_cookie_get_two_sessions() {
     let store = store();
     let service = express(&store).build().service(hit);
     for _ in 0..2 {
@@ -79,9 +79,9 @@ struct Reserved {
     to_string: bool,
 }
 
-// 13. DIFFERENCE: such a session is not "modified" for ever, and the values are the handler's to read.
+// 13. DIFFERENCE: such a session does not stay "modified" for ever, and the handler can read the values.
 #[tokio::test]
-async fn names_of_methods_are_names_of_fields_too() {
+async fn fields_may_have_the_names_of_methods() {
     let store = store();
     let service = express(&store).resave(Resave::WhenModified).build().service(
         |request: Request, mut session: Session<Reserved>| async move {
@@ -99,7 +99,7 @@ async fn names_of_methods_are_names_of_fields_too() {
 
 // 16, 21
 #[tokio::test]
-async fn a_rolling_cookie_and_its_record_end_together_and_later_each_time() {
+async fn a_rolling_cookie_and_its_record_are_extended_together() {
     let clock = ManualClock::new();
     let memory = MemoryStore::new().clock(clock.clone());
     let store = Recording::new(memory);
@@ -117,7 +117,7 @@ async fn a_rolling_cookie_and_its_record_end_together_and_later_each_time() {
 
 // 17 to 20, 137
 #[tokio::test]
-async fn a_response_comes_whole_and_after_its_commit() {
+async fn a_response_is_sent_whole_and_after_the_commit() {
     for body in ["", "hello, world"] {
         let recording = Recording { is_instant: false, ..Recording::new(Faulty::new(MemoryStore::new())) };
         let service = SessionConfig::express().secret(cat()).store(recording.clone()).build().service(
@@ -149,7 +149,7 @@ async fn r3_the_id_of_a_session_that_is_gone_is_not_adopted() {
 
 // 24, 25, 163, 164
 #[tokio::test]
-async fn r3_a_value_that_is_not_signed_by_us_begins_a_new_session_without_a_store_call() {
+async fn r3_a_cookie_that_we_did_not_sign_begins_a_new_session_without_a_load() {
     let store = store();
     let service = express(&store).build().service(hit);
     let mut browser = Browser::default();
@@ -195,9 +195,9 @@ async fn r7_an_expired_session_is_gone() {
     assert_ne!(value(&first), value(&second));
 }
 
-// 29. DIFFERENCE: a stored value that does not decode takes its default (R16), where express answers 500.
+// 29. DIFFERENCE: a stored value that cannot be decoded reads as its default (R16), where express answers 500.
 #[tokio::test]
-async fn r16_broken_data_is_no_broken_page() {
+async fn r16_a_value_that_cannot_be_decoded_does_not_break_the_page() {
     let store = store();
     let service = express(&store).build().service(hit);
     let mut browser = Browser::default();
@@ -213,7 +213,7 @@ async fn r16_broken_data_is_no_broken_page() {
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "1"));
 }
 
-/// Cookie or not, and the store's calls, of two requests of one client.
+/// Sends two requests of one client. Returns for each whether it set a cookie, and its store calls.
 async fn two_visits(
     resave: Resave,
     save_uninitialized: SaveUninitialized,
@@ -246,17 +246,17 @@ async fn resave_rolling_and_save_uninitialized_as_in_express() {
     let touch = vec!["load", "touch"];
     let update = vec!["load", "update"];
     let insert = vec!["insert"];
-    // 69, 74, 75: the same data is stored again, and no cookie set.
+    // 69, 74, 75: the same data is stored again, and no cookie is set.
     assert_eq!(
         two_visits(Resaved, Always, false, [true, false]).await,
         [(true, insert.clone()), (false, update.clone())]
     );
-    // 70: rolling sets it.
+    // 70: a rolling cookie is set again.
     assert_eq!(
         two_visits(Resaved, Always, true, [true, false]).await,
         [(true, insert.clone()), (true, update.clone())]
     );
-    // 71, 82, 85: an untouched new session is neither stored nor touched, and has no cookie.
+    // 71, 82, 85: an unmodified new session is neither stored nor touched, and gets no cookie.
     for rolling in [true, false] {
         assert_eq!(two_visits(WhenModified, Never, rolling, [false; 2]).await, [(false, vec![]), (false, vec![])]);
     }
@@ -264,13 +264,13 @@ async fn resave_rolling_and_save_uninitialized_as_in_express() {
     for rolling in [true, false] {
         assert_eq!(two_visits(Resaved, Always, rolling, [false; 2]).await[0], (true, insert.clone()));
     }
-    // 73, 83: a modified one too.
+    // 73, 83: so is a modified session.
     for rolling in [true, false] {
         assert_eq!(two_visits(Resaved, Never, rolling, [true, false]).await[0], (true, insert.clone()));
     }
-    // 76: an unmodified one is touched alone. 101: no cookie for it.
+    // 76, 101: an unmodified session is only touched, and gets no cookie.
     assert_eq!(two_visits(WhenModified, Always, false, [true, false]).await[1], (false, touch));
-    // 77, 101: another value is stored, and the cookie with an expiry set again.
+    // 77, 101: a changed value is stored, and a cookie with an expiry is set again.
     assert_eq!(two_visits(WhenModified, Always, false, [true, true]).await[1], (true, update));
 }
 
@@ -296,10 +296,10 @@ async fn a_nested_member_named_cookie_counts_as_a_change() {
     assert_eq!(store.take_names(), ["insert", "load", "update", "load", "touch"]);
 }
 
-// 79, 84. DIFFERENCE: a write that fails is a 503 before the headers (R12), not an error after a 200. A touch that fails is
-// an event: nothing of the response was to be stored.
+// 79, 84. DIFFERENCE: a write that fails gives a 503 before the headers are sent (R12), not an error after a 200. A
+// touch that fails is only an event: the response acknowledged no change.
 #[tokio::test]
-async fn r12_a_write_that_fails_replaces_the_response_and_a_touch_that_fails_does_not() {
+async fn r12_a_failed_write_replaces_the_response_and_a_failed_touch_does_not() {
     let faulty = Faulty::new(MemoryStore::new());
     let sessions = SessionConfig::express().secret(cat()).store(faulty.clone()).resave(Resave::WhenModified).build();
     let mut browser = Browser::default();
@@ -325,13 +325,14 @@ async fn unset_keeps_or_destroys_the_stored_session() {
         let store = store();
         let sessions = express(&store).unset(policy).build();
         let mut browser = Browser::default();
-        // 95: on the first request nothing is stored.
+        // 95: the first request stores nothing.
         assert!(!has_cookie(&browser.get(&sessions.service(unset), "/").await));
         assert!(store.take_names().is_empty());
         browser.get(&sessions.service(hit), "/").await;
         assert_eq!(browser.get(&sessions.service(unset), "/").await.text, "gone");
         assert_eq!(store.inner.len().await.unwrap(), left);
-        // Kept, it goes on; destroyed, the visitor is anonymous (and for a minute a late one, as in cases 22 and 23).
+        // A kept session goes on. After a destroy the visitor is anonymous, and their requests are late for a minute,
+        // as in cases 22 and 23.
         assert_eq!(browser.get(&sessions.service(hit), "/").await.text, (left + 1).to_string());
     }
     // 96. DIFFERENCE: a 503, not an error after a 200 (R11).

@@ -30,7 +30,7 @@ async fn a_handler_may_change_http_only_and_secure() {
         let response = tower::ServiceExt::oneshot(sessions.service(loosen), request).await.unwrap();
         let line = response.headers()["set-cookie"].to_str().unwrap();
         assert!(line.contains("; Secure"), "{line}");
-        // DIFFERENCE: R21, they may only narrow unless parity is asked for.
+        // DIFFERENCE: attributes may only be narrowed, unless the configuration asks for parity (R21).
         assert_eq!(line.contains("; HttpOnly"), http_only, "{line}");
     }
 }
@@ -92,7 +92,7 @@ async fn the_original_max_age_is_the_same_at_every_request() {
     }
 }
 
-/// The `Expires` of a session whose handler sets its `max_age`, at the first request and at a second that does not.
+/// Returns the `Expires` attributes of two requests. The handler sets the session's `max_age` in the first one only.
 async fn expires(max_age: Option<Duration>) -> [Option<String>; 2] {
     let clock = ManualClock::new();
     let store = Recording::new(MemoryStore::new().clock(clock.clone()));
@@ -113,17 +113,17 @@ async fn expires(max_age: Option<Duration>) -> [Option<String>; 2] {
 
 // 127 to 131
 #[tokio::test]
-async fn the_expiry_is_what_the_session_says() {
+async fn the_expiry_follows_the_sessions_max_age() {
     let at = |text: &str| Some(format!("{text} GMT"));
     let new_year = at("Mon, 01 Jan 2024 00:00:02");
     assert_eq!(expires(Some(Duration::from_secs(2))).await, [new_year.clone(), new_year]);
-    // 128: it is kept with the session.
+    // 128: the `max_age` is stored with the session.
     let five = at("Mon, 01 Jan 2024 00:00:05");
     assert_eq!(expires(Some(Duration::from_secs(5))).await, [five.clone(), five]);
-    // 129: more milliseconds than 31 bits count.
+    // 129: more milliseconds than fit into 31 bits.
     let far = at("Sun, 04 Feb 2024 17:20:00");
     assert_eq!(expires(Some(Duration::from_millis(3_000_000_000))).await, [far.clone(), far]);
-    // 130: past at once. A record that has no time left is not found again.
+    // 130: the cookie is already expired. A record that has no time left is not found again.
     assert_eq!(expires(Some(Duration::ZERO)).await[0], at("Mon, 01 Jan 2024 00:00:00"));
     // 131, 132, 133: no expiry, and no second cookie.
     assert_eq!(expires(None).await, [None, None]);
@@ -131,7 +131,7 @@ async fn the_expiry_is_what_the_session_says() {
 
 // 134, 135, 136
 #[tokio::test]
-async fn partitioned_is_said_when_it_is_configured() {
+async fn partitioned_is_sent_if_configured() {
     let secure = || Cookie::plain(cookie_name!("connect.sid")).without_same_site();
     let line = async |builder: http_session::config::builder::Builder<_, super::Store, _>| {
         let mut request = Browser::default().request(http::Method::GET, "/");
@@ -143,9 +143,9 @@ async fn partitioned_is_said_when_it_is_configured() {
     assert!(line(express(&store()).cookie(secure().partitioned())).await.contains("; Partitioned"));
 }
 
-// As in express-session: a change of the cookie's attributes alone is no modification.
+// As in express-session, changing only the cookie's attributes does not count as a modification.
 #[tokio::test]
-async fn a_longer_life_alone_is_touched_and_not_sent() {
+async fn a_longer_max_age_alone_is_a_touch_and_sends_no_cookie() {
     let store = store();
     let sessions = express(&store).resave(Resave::WhenModified).build();
     let mut browser = Browser::default();

@@ -1,4 +1,7 @@
-//! Parity with express-session 1.x: its recorded decisions, and its own test cases (README.md lists them all).
+//! Parity with express-session 1.x: its recorded decisions, and its own test cases.
+//!
+//! `README.md` in this folder lists all cases. A comment before a test names the cases that it covers, and `DIFFERENCE`
+//! marks an intended difference.
 
 mod cases;
 mod cookies;
@@ -34,7 +37,7 @@ fn store() -> Store {
     Recording::new(MemoryStore::new().max_sessions(64))
 }
 
-/// As express's own tests begin: this secret, a `maxAge` of a minute, `resave` and `saveUninitialized` on.
+/// The options of express's own tests: this secret, a `maxAge` of a minute, `resave` and `saveUninitialized` on.
 fn express(store: &Store) -> Builder<WithSecret, Store, Express> {
     SessionConfig::express().secret(cat()).store(store.clone()).max_age(Duration::from_secs(60))
 }
@@ -47,26 +50,26 @@ fn ok(text: impl Display) -> Result<Response<String>, Infallible> {
     Ok(Response::new(text.to_string()))
 }
 
-/// Does nothing with its session.
+/// A handler that does not use its session.
 async fn idle(_: Request, session: Session<Hits>) -> Result<Response<String>, Infallible> {
     ok(session.hits)
 }
 
-/// Counts.
+/// A handler that counts its requests.
 async fn hit(_: Request, mut session: Session<Hits>) -> Result<Response<String>, Infallible> {
     session.hits += 1;
     ok(session.hits)
 }
 
-/// The only `Set-Cookie` line, without the cookie's name.
+/// Returns the only `Set-Cookie` line, without the cookie's name.
 fn cookie(answer: &Answer) -> &str {
     match answer.set_cookies().as_slice() {
         [line] => line.strip_prefix("connect.sid=").unwrap(),
-        lines => panic!("not one session cookie: {lines:?}"),
+        lines => panic!("expected one session cookie: {lines:?}"),
     }
 }
 
-/// The value alone.
+/// Returns the cookie's value, without its attributes.
 fn value(answer: &Answer) -> &str {
     cookie(answer).split(';').next().unwrap()
 }

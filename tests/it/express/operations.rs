@@ -49,7 +49,7 @@ async fn regenerate_gives_another_id_at_once_and_an_empty_session() {
     assert!(value(&second).starts_with(&format!("s%3A{}.", second.text)));
     assert_eq!(store.take_names(), ["insert", "load", "insert", "destroy"]);
     assert_eq!(browser.get(&sessions.service(idle), "/").await.text, "0");
-    // So it is with one that was never stored.
+    // The same holds for a session that was never stored.
     let fresh = Browser::default().get(&regenerate, "/").await;
     assert!(value(&fresh).starts_with(&format!("s%3A{}.", fresh.text)));
 }
@@ -89,7 +89,7 @@ async fn reload_sees_what_another_request_wrote() {
 
 // 108, 109
 #[tokio::test]
-async fn reload_of_a_session_that_is_gone_fails_and_leaves_what_was_changed() {
+async fn reload_of_a_session_that_is_gone_fails_and_keeps_the_changes() {
     let store = store();
     let sessions = express(&store).build();
     let mut browser = Browser::default();
@@ -108,16 +108,16 @@ async fn reload_of_a_session_that_is_gone_fails_and_leaves_what_was_changed() {
     });
     let answer = browser.get(&service, "/").await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "2"));
-    // DIFFERENCE: the destroyed session does not come back.
+    // DIFFERENCE: the destroyed session is not stored again.
     assert_eq!(store.inner.len().await.unwrap(), 0);
-    // A new session has nothing to reload either, and keeps what it has.
+    // A new session has nothing to reload either, and keeps its changes.
     let fresh = Browser::default().get(&service, "/").await;
     assert_eq!(fresh.text, "1");
 }
 
 // 110, 111, 112, 113
 #[tokio::test]
-async fn save_stores_at_once_and_prevents_the_write_at_the_end() {
+async fn save_stores_at_once_and_replaces_the_write_at_the_end() {
     for save_uninitialized in [SaveUninitialized::Always, SaveUninitialized::Never] {
         let store = store();
         let sessions = express(&store).save_uninitialized(save_uninitialized).build();
@@ -145,9 +145,9 @@ async fn save_stores_at_once_and_prevents_the_write_at_the_end() {
     }
 }
 
-// DIFFERENCE: a save that failed is tried again at the end.
+// DIFFERENCE: the end of the request tries a failed save again.
 #[tokio::test]
-async fn a_failed_save_is_not_taken_for_done() {
+async fn a_failed_save_does_not_count_as_done() {
     use crate::support::{Call, Fault, Faulty};
     let faulty = Faulty::new(http_session::MemoryStore::new());
     let sessions = http_session::SessionConfig::express().secret(super::cat()).store(faulty.clone()).build();
@@ -169,7 +169,7 @@ async fn a_failed_save_is_not_taken_for_done() {
 
 // 114
 #[tokio::test]
-async fn touch_moves_the_end_in_the_store() {
+async fn touch_extends_the_session_in_the_store() {
     use http_session::clock::ManualClock;
     use std::time::Duration;
     let clock = ManualClock::new();

@@ -1,4 +1,4 @@
-//! Plays one recorded record against the real middleware.
+//! Replays one recorded decision against the real middleware.
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -19,10 +19,10 @@ use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::support::{Answer, Recording};
 
-/// One line of `tests/data/decision-matrix.jsonl`: a situation, and what the real express-session did.
+/// One line of `tests/data/decision-matrix.jsonl`: a situation, and what the real express-session did in it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Record {
+pub struct Decision {
     pub resave: bool,
     pub save_uninitialized: bool,
     pub rolling: bool,
@@ -48,9 +48,9 @@ pub enum UnsetOption {
 pub enum Incoming {
     None,
     Found,
-    /// Signed well, and not in the store.
+    /// The signature is valid, but the session is not in the store.
     NotFound,
-    /// In the store, and signed badly.
+    /// The session is in the store, but the signature is invalid.
     BadSig,
 }
 
@@ -81,16 +81,16 @@ pub enum Kind {
     ModifyWrite,
 }
 
-/// The store calls in order, and the session cookie of the response, in the words of the recording: `C` is the client's id,
-/// `N1` and `N2` are generated ones, `+exp` stands for an expiry, `-` for no cookie.
+/// The store calls in order, and the session cookie of the response, in the notation of the recording: `C` is the
+/// client's id, `N1` and `N2` are generated ids, `+exp` is an expiry, and `-` is no cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     pub calls: Vec<String>,
     pub cookie: String,
 }
 
-impl Record {
-    /// What express-session did.
+impl Decision {
+    /// Returns what express-session did.
     pub fn recorded(&self) -> Outcome {
         let calls = self.store.split(", ").filter(|call| !call.is_empty()).map(str::to_owned).collect();
         Outcome { calls, cookie: self.set_cookie.clone() }
@@ -101,12 +101,12 @@ impl Record {
     }
 }
 
-/// How the handler gets its session.
+/// How the handler is connected to the session configuration.
 #[derive(Clone, Copy, Debug)]
-pub enum Entry {
-    /// As an argument.
+pub enum Wiring {
+    /// `sessions.service(handler)`: the session is an argument.
     Service,
-    /// From the request's extensions, below a layer.
+    /// `sessions.layer()` and `Session::extract`.
     Layer,
 }
 
@@ -118,13 +118,13 @@ pub struct Visit {
 type Answering = Result<Response<String>, Infallible>;
 type Kept = Arc<Mutex<Option<Session<Visit>>>>;
 
-/// The handle's methods in the place of express's.
+/// Does with a handle what express's handler did with `req.session`.
 async fn act(kind: Kind, mut session: Session<Visit>, kept: Kept) -> Answering {
-    // In express every request has an id from its beginning.
+    // As in express, every request has an id from the start.
     assert!(session.id().is_some());
     match kind {
         Kind::None => {}
-        // A returned response cannot be written in parts: to modify before its body is to modify.
+        // A handler returns its response as a whole, so a change before the body is an ordinary change.
         Kind::Modify | Kind::ModifyWrite => session.n += 1,
         Kind::ModifyRevert => {
             session.n += 1;
@@ -142,7 +142,7 @@ async fn act(kind: Kind, mut session: Session<Visit>, kept: Kept) -> Answering {
             session.save().await.unwrap();
             session.n += 1;
         }
-        // On a session that is not stored it fails, as in express.
+        // As in express, this fails for a session that is not stored.
         Kind::Reload => drop(session.reload().await),
         Kind::ModifyReload => {
             session.n += 1;
@@ -162,47 +162,47 @@ async fn act(kind: Kind, mut session: Session<Visit>, kept: Kept) -> Answering {
         Kind::RegenerateModifySave => {
             session.regenerate();
             session.n = 1;
-            // The commit stores it; a regenerated session cannot be saved before.
+            // Only the commit stores a regenerated session.
             assert!(session.save().await.is_err());
         }
-        // As near as one can come to it: the handle outlives the response.
+        // The nearest equivalent is a handle that outlives the response.
         Kind::WriteThenModify => *kept.lock().unwrap() = Some(session),
     }
     Ok(Response::new(String::new()))
 }
 
-fn sessions<S: ExpressFormat>(record: &Record, store: S) -> SessionConfig<S> {
+fn sessions<S: ExpressFormat>(decision: &Decision, store: S) -> SessionConfig<S> {
     let drawn = AtomicUsize::new(0);
     let mut builder = SessionConfig::express()
         .secret(Secret::express("keyboard cat").unwrap())
         .store(store)
-        .resave(if record.resave { Resave::Always } else { Resave::WhenModified })
-        .save_uninitialized(if record.save_uninitialized {
+        .resave(if decision.resave { Resave::Always } else { Resave::WhenModified })
+        .save_uninitialized(if decision.save_uninitialized {
             SaveUninitialized::Always
         } else {
             SaveUninitialized::Never
         })
-        .unset(match record.unset {
+        .unset(match decision.unset {
             UnsetOption::Keep => Unset::Keep,
             UnsetOption::Destroy => Unset::Destroy,
         })
         .generate_id(move |_| format!("N{}", drawn.fetch_add(1, Ordering::Relaxed) + 1));
-    if record.rolling {
+    if decision.rolling {
         builder = builder.rolling();
     }
-    if let Some(max_age) = record.max_age {
+    if let Some(max_age) = decision.max_age {
         builder = builder.max_age(Duration::from_millis(max_age));
     }
     builder.build()
 }
 
 /// Stores the session `C` with `n: 1` and returns its cookie.
-async fn seed(record: &Record, memory: &MemoryStore) -> String {
+async fn seed(decision: &Decision, memory: &MemoryStore) -> String {
     let mut builder = SessionConfig::express()
         .secret(Secret::express("keyboard cat").unwrap())
         .store(memory.clone())
         .generate_id(|_| "C".to_owned());
-    if let Some(max_age) = record.max_age {
+    if let Some(max_age) = decision.max_age {
         builder = builder.max_age(Duration::from_millis(max_age));
     }
     let service = builder.build().service(|_: Request<String>, mut session: Session<Visit>| async move {
@@ -213,13 +213,13 @@ async fn seed(record: &Record, memory: &MemoryStore) -> String {
     answer.set_cookies()[0].split(';').next().unwrap().to_owned()
 }
 
-async fn incoming(record: &Record, memory: &MemoryStore) -> Option<String> {
-    match record.incoming {
+async fn incoming(decision: &Decision, memory: &MemoryStore) -> Option<String> {
+    match decision.incoming {
         Incoming::None => None,
-        Incoming::Found => Some(seed(record, memory).await),
-        Incoming::NotFound => Some(seed(record, &small()).await),
+        Incoming::Found => Some(seed(decision, memory).await),
+        Incoming::NotFound => Some(seed(decision, &small()).await),
         Incoming::BadSig => {
-            let cookie = seed(record, memory).await;
+            let cookie = seed(decision, memory).await;
             let (id, signature) = cookie.rsplit_once('.').unwrap();
             let first = if signature.starts_with('A') { "B" } else { "A" };
             Some(format!("{id}.{first}{}", &signature[1..]))
@@ -243,23 +243,28 @@ where
     Answer::read(service.oneshot(request.body(String::new()).unwrap()).await.unwrap()).await
 }
 
-/// What this crate does in the record's situation. `over` puts something between the recording and the memory.
-pub async fn play<S>(record: &Record, entry: Entry, is_instant: bool, over: impl FnOnce(MemoryStore) -> S) -> Outcome
+/// Returns what this crate does in the decision's situation. `over` may wrap the memory store.
+pub async fn play<S>(
+    decision: &Decision,
+    wiring: Wiring,
+    is_instant: bool,
+    over: impl FnOnce(MemoryStore) -> S,
+) -> Outcome
 where
     S: ExpressFormat + Clone,
 {
     let memory = small();
-    let cookie = incoming(record, &memory).await;
-    let store = Recording { can_touch: record.touch_impl, is_instant, ..Recording::new(over(memory)) };
-    let sessions = sessions(record, store.clone());
+    let cookie = incoming(decision, &memory).await;
+    let store = Recording { can_touch: decision.touch_impl, is_instant, ..Recording::new(over(memory)) };
+    let sessions = sessions(decision, store.clone());
     let kept = Kept::default();
-    let (kind, keep) = (record.handler, Arc::clone(&kept));
-    let answer = match entry {
-        Entry::Service => {
+    let (kind, keep) = (decision.handler, Arc::clone(&kept));
+    let answer = match wiring {
+        Wiring::Service => {
             let handler = move |_: Request<String>, session| act(kind, session, Arc::clone(&keep));
             ask(sessions.service(handler), cookie.as_deref()).await
         }
-        Entry::Layer => {
+        Wiring::Layer => {
             let inner = service_fn(move |request: Request<String>| {
                 let keep = Arc::clone(&keep);
                 async move {
@@ -270,7 +275,7 @@ where
             ask(sessions.layer().layer(inner), cookie.as_deref()).await
         }
     };
-    assert_eq!(answer.status, StatusCode::OK, "{record:?}");
+    assert_eq!(answer.status, StatusCode::OK, "{decision:?}");
     if let Some(mut late) = kept.lock().unwrap().take() {
         late.n += 1;
     }
@@ -278,7 +283,7 @@ where
     Outcome { calls: calls.collect(), cookie: cookie_word(&answer) }
 }
 
-/// Express's stores have no insert: `set` creates and overwrites.
+/// Translates a store call into express's words. Its stores have no insert: `set` creates and overwrites.
 fn express_word(call: &'static str) -> &'static str {
     match call {
         "load" => "get",

@@ -1,5 +1,5 @@
-//! What replaying and enumerating the decisions found: a sign-out that another call came after, and the id of a session
-//! that is yet to be stored.
+//! Faults found while the decisions were replayed: a sign-out that is followed by another call, and the id of a session
+//! that is not stored yet.
 
 use std::convert::Infallible;
 
@@ -30,7 +30,7 @@ async fn sign_in(_: Request, mut session: Session<Account>) -> Result<Response<S
     ok("")
 }
 
-/// Signs out without waiting for it, and then does what the path says.
+/// Signs out without awaiting it, and then does what the path says.
 async fn sign_out_and(request: Request, mut session: Session<Account>) -> Result<Response<String>, Infallible> {
     drop(session.sign_out());
     session.cart = 9;
@@ -69,7 +69,7 @@ async fn r11_a_sign_out_is_not_lost_whatever_is_called_after_it() {
 }
 
 #[tokio::test]
-async fn r3_a_late_request_neither_sees_nor_takes_the_id_of_the_superseded_session() {
+async fn r3_a_late_request_neither_sees_nor_uses_the_id_of_the_superseded_session() {
     let clock = ManualClock::new();
     let store = Recording::new(MemoryStore::new().clock(clock.clone()));
     let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).clock(clock).build();

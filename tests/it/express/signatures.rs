@@ -11,7 +11,7 @@ async fn wire(secret: ExpressSecret, id: &'static str) -> String {
     let service = builder.generate_id(move |_| id.to_owned()).build().service(hit);
     let mut browser = Browser::default();
     let answer = browser.get(&service, "/").await;
-    // What it sends it reads.
+    // The cookie that was sent is accepted again.
     assert_eq!(browser.get(&service, "/").await.text, "2", "{id}");
     value(&answer).to_owned()
 }
@@ -49,7 +49,7 @@ async fn the_cookie_is_byte_for_byte_as_node_signs_it() {
 
 // 61
 #[tokio::test]
-async fn the_default_generator_makes_32_characters() {
+async fn a_generated_id_has_32_characters() {
     let answer = Browser::default().get(&express(&store()).build().service(hit), "/").await;
     let id = value(&answer).strip_prefix("s%3A").unwrap().split_once('.').unwrap().0;
     assert_eq!(id.len(), 32);
@@ -64,9 +64,10 @@ async fn the_generator_sees_the_request() {
     assert_eq!(value(&answer), "s%3A%2Ffoo.paEKBtAHbV5s1IB8B2zPnzAgYmmnRPIqObW4VRYj%2FMQ");
 }
 
-// 15. DIFFERENCE: an id that is none is an error of the server, told before the headers; express drops the session.
+// 15. DIFFERENCE: a generated id of the wrong shape is a server error, reported before the headers are sent; express
+// drops the session.
 #[tokio::test]
-async fn an_id_of_another_shape_is_a_500_and_stores_nothing() {
+async fn an_id_of_the_wrong_shape_is_a_500_and_stores_nothing() {
     let store = store();
     let service = express(&store).generate_id(|_| "two words".to_owned()).build().service(hit);
     let answer = Browser::default().get(&service, "/").await;
@@ -94,7 +95,7 @@ async fn secrets_are_text_or_bytes() {
 
 // 89, 90, 91
 #[tokio::test]
-async fn r25_the_first_secret_signs_and_all_verify() {
+async fn r25_the_first_secret_signs_and_every_secret_verifies() {
     let store = store();
     let build = |secrets: &[&str]| {
         let mut builder = SessionConfig::express().store(store.clone()).secret(Secret::express(secrets[0]).unwrap());
@@ -107,15 +108,15 @@ async fn r25_the_first_secret_signs_and_all_verify() {
     assert!(has_cookie(&browser.get(&build(&["one", "two"]), "/").await));
     assert_eq!(browser.get_and_lose(&build(&["one"]), "/").await.text, "2");
     assert_eq!(browser.get_and_lose(&build(&["two"]), "/").await.text, "1");
-    // DIFFERENCE: a cookie that a previous secret signed is signed anew on use.
+    // DIFFERENCE: a cookie that was signed with a previous secret is signed again on use.
     let answer = browser.get(&build(&["three", "two", "one"]), "/").await;
     assert_eq!((answer.text.as_str(), has_cookie(&answer)), ("3", true));
     assert_eq!(browser.get(&build(&["three"]), "/").await.text, "4");
 }
 
-// DIFFERENCE: express draws an id for every request without one.
+// DIFFERENCE: express generates an id for every request that has none.
 #[tokio::test]
-async fn an_id_is_drawn_only_when_it_is_needed() {
+async fn an_id_is_generated_only_when_it_is_needed() {
     let drawn = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&drawn);
     let builder = express(&store()).save_uninitialized(http_session::config::express::SaveUninitialized::Never);

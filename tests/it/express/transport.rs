@@ -1,4 +1,4 @@
-//! Cases G to K: over which connection and for which path the cookie goes out.
+//! Cases G to K: the connections and paths for which the cookie is sent.
 
 use std::future::Future;
 
@@ -17,7 +17,7 @@ use crate::support::{Answer, Browser};
 
 const NAME: CookieName = cookie_name!("connect.sid");
 
-/// What the cookie says of `Secure` and `SameSite`; `None` without a cookie.
+/// The cookie's `Secure` and `SameSite` attributes, or `None` without a cookie.
 type Said = Option<(bool, Option<String>)>;
 
 async fn ask(builder: Builder<WithSecret, Store, Express>, proto: Option<&str>, transport: Option<Transport>) -> Said {
@@ -45,20 +45,20 @@ fn proxied(builder: Builder<WithSecret, Store, Express>) -> Builder<WithSecret, 
 
 // 30 to 36, 125, 126
 #[tokio::test]
-async fn r19_a_secure_cookie_goes_out_over_https_alone() {
+async fn r19_a_secure_cookie_is_sent_over_https_only() {
     let yes = Some((true, None));
     assert_eq!(ask(proxied(secure()), Some("https"), None).await, yes);
     assert_eq!(ask(proxied(secure()), Some("https,http"), None).await, yes);
     assert_eq!(ask(proxied(secure()), None, None).await, None);
-    // 33, 34, 35: without a trusted proxy its header is nothing.
+    // 33, 34, 35: the header of a proxy counts only if the proxy is trusted.
     assert_eq!(ask(secure(), Some("https"), None).await, None);
     assert_eq!(ask(secure(), Some("https"), Some(Transport::Insecure)).await, None);
-    // 36, 125: whoever accepts the connection knows.
+    // 36, 125: the code that accepts the connection knows its transport.
     assert_eq!(ask(secure(), None, Some(Transport::Secure)).await, yes);
     assert_eq!(ask(secure(), None, Some(Transport::Insecure)).await, None);
 }
 
-// "not secured; session is still saved". DIFFERENCE: nobody could ever find it, so it is not stored.
+// "not secured; session is still saved". DIFFERENCE: no client could ever return to the session, so it is not stored.
 #[tokio::test]
 async fn r12_a_session_whose_cookie_may_not_travel_is_not_stored_and_never_sent_in_the_clear() {
     let store = store();
@@ -77,7 +77,7 @@ async fn r12_a_session_whose_cookie_may_not_travel_is_not_stored_and_never_sent_
 
 // 37 to 42
 #[tokio::test]
-async fn r22_outside_of_the_cookies_path_there_is_no_session() {
+async fn r22_outside_the_cookies_path_there_is_no_session() {
     let builder = || {
         let cookie = Cookie::plain(NAME).insecure().without_same_site().path(cookie_path!("/foo/bar"));
         express(&store()).cookie(cookie)
@@ -94,7 +94,7 @@ async fn r22_outside_of_the_cookies_path_there_is_no_session() {
         ("/foo/bar", true),
         ("/foo/bar/baz", true),
         ("/foo/foo/bar", false),
-        // DIFFERENCE: whole segments.
+        // DIFFERENCE: a path matches whole segments only.
         ("/foo/barbaz", false),
     ] {
         let answer = Browser::default().get(&service, path).await;
@@ -114,7 +114,7 @@ async fn r19_secure_auto_follows_the_transport() {
 
 // 47, 48
 #[tokio::test]
-async fn cookie_rules_may_look_at_the_request() {
+async fn cookie_rules_see_the_request() {
     let builder = express(&store()).cookie_for(|parts, cookie| {
         cookie.path = CookiePath::try_from(parts.uri.path().to_owned()).unwrap();
         cookie.priority = Some(Priority::Low);
@@ -135,22 +135,22 @@ fn said(secure: bool, same_site: &str) -> Said {
 
 // 49 to 59
 #[tokio::test]
-async fn same_site_auto_is_none_where_the_cookie_is_secure() {
+async fn same_site_auto_is_none_if_the_cookie_is_secure() {
     // 58, 59: always Secure.
     let always = |transport| ask(express(&store()).cookie(Cookie::plain(NAME).same_site_auto()), None, Some(transport));
     assert_eq!(over_both(always).await, [said(true, "None"), None]);
-    // 54, 55: Secure where the connection is.
+    // 54, 55: Secure if the connection is.
     let auto = |transport| {
         let cookie = Cookie::plain(NAME).secure_auto().same_site_auto();
         ask(express(&store()).cookie(cookie), None, Some(transport))
     };
     assert_eq!(over_both(auto).await, [said(true, "None"), said(false, "Lax")]);
-    // 52, 53: by the proxy's word, if it is trusted.
+    // 52, 53: the proxy's header decides, if the proxy is trusted.
     let cookie = || express(&store()).cookie(Cookie::plain(NAME).secure_auto().same_site_auto());
     assert_eq!(ask(proxied(cookie()), Some("https"), None).await, said(true, "None"));
     assert_eq!(ask(proxied(cookie()), Some("http"), None).await, said(false, "Lax"));
     assert_eq!(ask(cookie(), Some("https"), None).await, said(false, "Lax"));
-    // 50, 57; 49, 51, 56. DIFFERENCE: never `SameSite=None` without Secure, which browsers drop.
+    // 50, 57; 49, 51, 56. DIFFERENCE: `SameSite=None` is never sent without Secure, since browsers drop such a cookie.
     let never = |transport| {
         let cookie = Cookie::plain(NAME).insecure().same_site_auto();
         ask(express(&store()).cookie(cookie), None, Some(transport))

@@ -1,6 +1,7 @@
-//! `tests/data/cookies.golden`: cookies, the configuration that sent them, and the records that they belong to.
+//! `tests/data/cookies.golden`: cookies, the configurations that sent them, and the records that they belong to.
 //!
-//! That a cookie is read is a request with it; that it is written as it was is the same request where the cookie rolls.
+//! A request with the cookie shows that it can be read. The cookie rolls, so the response shows that it is written as
+//! before.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ struct Golds {
     views: u64,
 }
 
-/// `kind`, and what else the configuration has to know.
+/// Returns the configuration of each case, without its cookie and record.
 fn cases() -> Vec<Value> {
     let secret = "0123456789abcdef0123456789abcdeF";
     let native = |case: &str, kind: &str, name: &str, scope: &str, fingerprint: &str, sign_ins: u64| {
@@ -49,7 +50,7 @@ fn cases() -> Vec<Value> {
     ]
 }
 
-/// The configuration of a line, on a store; every cookie that it gets it sends again.
+/// Builds the configuration of a line, with rolling cookies.
 fn sessions(line: &Value, store: &MemoryStore, clock: &ManualClock) -> SessionConfig<MemoryStore> {
     let secret = unhex(text(line, "secret"));
     if text(line, "kind") == "express" {
@@ -84,7 +85,7 @@ async fn send(sessions: &SessionConfig<MemoryStore>, browser: &Browser, sign_in:
     Answer::read(service.oneshot(browser.request(Method::GET, "/")).await.unwrap()).await
 }
 
-/// What a line has beside its case: a session's cookie and record, made now.
+/// Completes a line with the cookie and the record of a new session.
 async fn made(mut line: Value) -> Value {
     let clock = ManualClock::new();
     let store = MemoryStore::new().clock(clock.clone());
@@ -108,12 +109,12 @@ fn lifetime() -> Lifetime {
     Lifetime::new(minutes(60), minutes(600))
 }
 
-/// The record of a line.
+/// Returns the record of a line.
 fn record(line: &Value) -> Record {
     Entry::from_bytes(&unhex(text(line, "entry"))).unwrap().record(Duration::ZERO)
 }
 
-/// What a configuration answers to the cookie of a line, where the store has its record; and the browser that asked.
+/// Sends the cookie of a line to a configuration whose store has the line's record. Returns the answer and the browser.
 async fn present(line: &Value, configuration: &Value) -> (Answer, Browser) {
     let clock = ManualClock::new();
     let store = MemoryStore::new().clock(clock.clone());
@@ -149,9 +150,9 @@ async fn r1_r2_cookies_of_every_version_are_read_and_written() {
     }
 }
 
-/// So that the test above can fail.
+/// Shows that the test above would notice a wrong cookie.
 #[tokio::test]
-async fn r2_the_cookie_of_another_configuration_is_none() {
+async fn r2_the_cookie_of_another_configuration_is_refused() {
     let case = cases().into_iter().find(|case| text(case, "case") == "native, a later epoch").unwrap();
     let line = made(case).await;
     let other = |key: &str, value: &str| {

@@ -1,4 +1,4 @@
-//! `tests/data/records.golden`: the bytes of entries, and the records that they are.
+//! `tests/data/records.golden`: the bytes of store entries, and the records that they decode to.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Golden, hex, text, unhex};
 use crate::support::{minutes, seconds};
 
-/// 2024-01-01 00:00:00 UTC, and the time since.
+/// Returns the time this long after 2024-01-01 00:00:00 UTC.
 fn at(since: Duration) -> Duration {
     seconds(1_704_067_200) + since
 }
@@ -50,7 +50,7 @@ fn sign_in(record: &Record) -> Patch {
     patch
 }
 
-/// Everything that an entry can have, each at another moment.
+/// Returns an entry with all optional parts, each set at a different time.
 fn full() -> Entry {
     let mut entry = inserted(&record());
     let updated = entry.update(&sign_in(&record()), lifetime(), at(minutes(1)));
@@ -70,7 +70,7 @@ fn tombstone() -> Entry {
     entry
 }
 
-/// What this version writes.
+/// The cases that this version writes.
 fn written() -> Vec<(&'static str, Entry)> {
     let of = |fields| inserted(&Record::new(hash(7)).with_fields(fields));
     let names =
@@ -98,7 +98,7 @@ fn written() -> Vec<(&'static str, Entry)> {
     ]
 }
 
-/// What this version reads, but would write in another way.
+/// The cases that this version reads but would write differently.
 fn readable() -> Vec<(&'static str, Vec<u8>)> {
     let block = |name: &str, mark: u8, value: &str| {
         let mut bytes = fields(&[(name, Keep::No, value)]).as_bytes().to_vec();
@@ -137,13 +137,13 @@ fn shown(record: &Record) -> Value {
     })
 }
 
-/// An hour after all of them were inserted.
+/// Decodes an entry an hour after the time at which all entries were inserted.
 fn decoded(bytes: &[u8]) -> Result<Value, InvalidEntry> {
     Ok(shown(&Entry::from_bytes(bytes)?.record(at(minutes(60)))))
 }
 
 #[test]
-fn r17_records_of_every_version_are_read_and_todays_are_written_as_they_were() {
+fn r17_records_of_every_version_are_read_and_current_records_are_written_unchanged() {
     let mut golden = Golden::open("records.golden");
     let bytes = written().into_iter().map(|(case, entry)| (case, entry.to_bytes()));
     for (case, bytes) in bytes.chain(readable()) {
@@ -154,7 +154,7 @@ fn r17_records_of_every_version_are_read_and_todays_are_written_as_they_were() {
     for (case, line) in &golden.lines {
         let bytes = unhex(text(line, "entry"));
         assert_eq!(decoded(&bytes).as_ref(), Ok(&line["record"]), "{case}");
-        // Written anew in today's version it is still the same record.
+        // Written again by this version, it is still the same record.
         let again = Entry::from_bytes(&bytes).unwrap().to_bytes();
         assert_eq!(decoded(&again).as_ref(), Ok(&line["record"]), "{case}");
     }

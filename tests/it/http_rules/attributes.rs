@@ -1,4 +1,4 @@
-//! R20, R21: what caches and browsers are told.
+//! R20, R21: cache headers and cookie attributes.
 
 use http::{HeaderMap, Response};
 use http_session::record::{Lifetime, Patch, RawJson};
@@ -19,7 +19,7 @@ fn all(headers: &HeaderMap, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn r20_a_response_for_which_the_session_was_read_varies_by_cookie() {
+async fn r20_a_response_whose_handler_read_the_session_varies_by_cookie() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     for browser in [&browser, &Browser::default()] {
@@ -56,7 +56,7 @@ async fn r20_a_response_with_our_cookie_is_private() {
         assert_eq!(all(&answer.headers, "cache-control"), [expected]);
         assert!(!answer.headers.contains_key("cdn-cache-control"));
     }
-    // A removal too; and a response without our cookie keeps what the handler says.
+    // So is a removal. A response without our cookie keeps the handler's headers.
     let browser = rig.signed_in("ada").await;
     let public = || with_headers(&[("cache-control", "public, max-age=60")]);
     let read = rig.ask(&browser, async move |_: Session<Visit>| public()).await;
@@ -79,7 +79,7 @@ fn attributes(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn r21_todays_right_defaults() {
+async fn r21_the_default_attributes() {
     let rig = Rig::new();
     let answer = rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 1).await;
     assert_eq!(attributes(&answer), ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
@@ -96,7 +96,7 @@ fn at(browser: &Browser, path: &str) -> crate::support::Request {
 }
 
 #[tokio::test]
-async fn r21_a_removal_repeats_what_the_cookie_was_set_with() {
+async fn r21_a_removal_repeats_the_attributes_of_the_cookie() {
     let rig = wide();
     let mut browser = Browser::default();
     let set = rig.send(at(&browser, "/app"), async |mut s: Session<Visit>| s.views = 1).await.unwrap();
@@ -113,7 +113,7 @@ async fn r21_a_removal_repeats_what_the_cookie_was_set_with() {
 }
 
 #[tokio::test]
-async fn r21_a_removal_repeats_a_sessions_own_path_and_not_one_that_was_never_sent() {
+async fn r21_a_removal_repeats_a_sessions_own_path_but_only_if_it_was_sent() {
     let rig = wide();
     let mut browser = Browser::default();
     let narrow = async |mut s: Session<Visit>| s.cookie_mut().path = cookie_path!("/app/admin");
@@ -130,7 +130,7 @@ async fn r21_a_removal_repeats_a_sessions_own_path_and_not_one_that_was_never_se
 }
 
 #[tokio::test]
-async fn r21_a_sessions_own_attributes_may_only_narrow() {
+async fn r21_a_sessions_own_attributes_may_only_narrow_the_configured_ones() {
     let rig = wide();
     let mut browser = Browser::default();
     let narrow = async |mut s: Session<Visit>| {
@@ -144,7 +144,7 @@ async fn r21_a_sessions_own_attributes_may_only_narrow() {
     let answer = rig.send(at(&browser, "/app"), narrow).await.unwrap();
     browser.keep(&answer);
     assert_eq!(attributes(&answer), ["HttpOnly", "Partitioned", "Path=/app/admin", "SameSite=Strict", "Secure"]);
-    // They hold for later responses too.
+    // The attributes apply to later responses too.
     let rotated = rig.send(at(&browser, "/app/admin"), async |mut s: Session<Visit>| s.rotate()).await.unwrap();
     assert_eq!(attributes(&rotated), attributes(&answer));
     let widen = async |mut s: Session<Visit>| {
@@ -166,7 +166,7 @@ async fn r21_a_sessions_own_attributes_may_only_narrow() {
 }
 
 #[tokio::test]
-async fn r21_attributes_that_come_with_a_record_are_judged_like_configured_ones() {
+async fn r21_attributes_in_a_record_are_checked_like_configured_ones() {
     let rig = wide();
     let mut browser = Browser::default();
     browser.keep(&rig.send(at(&browser, "/app"), async |mut s: Session<Visit>| s.views = 1).await.unwrap());
@@ -196,7 +196,7 @@ async fn r21_attributes_that_come_with_a_record_are_judged_like_configured_ones(
 }
 
 #[tokio::test]
-async fn r21_the_handlers_own_cookies_stay() {
+async fn r21_the_handlers_own_cookies_are_sent_too() {
     let rig = Rig::new();
     let handler = async |mut s: Session<Visit>| {
         s.views = 1;
@@ -206,6 +206,6 @@ async fn r21_the_handlers_own_cookies_stay() {
     let cookies = answer.set_cookies();
     assert_eq!(cookies[..3], ["theme=dark", "__Host-sid=mine", "lang=en"]);
     assert_eq!(cookies.len(), 4);
-    // Ours comes last, and counts.
+    // Our cookie comes last, so it is the cookie that browsers keep.
     assert!(cookies[3].starts_with("__Host-sid=") && cookies[3].len() > 100);
 }

@@ -1,4 +1,4 @@
-//! R22, R23: where there is a session.
+//! R22, R23: which requests have a session.
 
 use http::header::COOKIE;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -13,9 +13,9 @@ fn below_app() -> Rig {
 }
 
 #[tokio::test]
-async fn r22_the_gate_matches_whole_segments_and_the_extractor_says_so() {
-    for entry in [crate::support::Entry::Layer, crate::support::Entry::Service] {
-        let rig = Rig { entry, ..below_app() };
+async fn r22_the_cookies_path_matches_whole_segments_and_the_extractor_says_so() {
+    for wiring in [crate::support::Wiring::Layer, crate::support::Wiring::Service] {
+        let rig = Rig { wiring, ..below_app() };
         for (path, inside) in [
             ("/app", true),
             ("/app/", true),
@@ -42,7 +42,7 @@ async fn r22_the_gate_matches_whole_segments_and_the_extractor_says_so() {
 }
 
 #[tokio::test]
-async fn r22_outside_of_the_path_the_store_is_never_asked() {
+async fn r22_outside_the_cookies_path_the_store_is_never_called() {
     let rig = below_app();
     let mut browser = Browser::default();
     let begin = rig.send(browser.request(Method::GET, "/app"), async |mut s: Session<Visit>| s.views = 1).await;
@@ -54,7 +54,7 @@ async fn r22_outside_of_the_path_the_store_is_never_asked() {
 }
 
 #[tokio::test]
-async fn r22_a_header_of_100_kb_is_scanned_for_16() {
+async fn r22_only_16_kb_of_a_header_of_100_kb_are_scanned() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let ours = browser.cookie_header("/app").unwrap();
@@ -72,7 +72,7 @@ async fn r22_a_header_of_100_kb_is_scanned_for_16() {
 }
 
 #[tokio::test]
-async fn r22_names_are_exact_and_quotes_never_span() {
+async fn r22_cookie_names_match_exactly_and_quotes_do_not_join_cookies() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let token = browser.cookie("__Host-sid").unwrap();
@@ -99,7 +99,7 @@ async fn count(_: Request<String>, mut s: Session<Visit>) -> Result<Response<Str
 }
 
 #[tokio::test]
-async fn r23_the_development_preset_serves_this_machine_alone() {
+async fn r23_the_development_preset_serves_only_this_machine() {
     let sessions = SessionConfig::development().secret(secret()).store(MemoryStore::new()).build();
     let service = sessions.service(count);
     for (host, served) in [
@@ -123,7 +123,7 @@ async fn r23_the_development_preset_serves_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn r23_its_cookie_is_another_one_and_no_production_configuration_reads_it() {
+async fn r23_no_production_configuration_reads_the_development_cookie() {
     let store = MemoryStore::new();
     let development = SessionConfig::development().secret(secret()).store(store.clone()).build().service(count);
     let production = SessionConfig::builder().secret(secret()).store(store.clone());

@@ -17,7 +17,7 @@ fn finished(rig: &Rig) -> Rig {
 }
 
 #[tokio::test]
-async fn r25_a_cookie_of_a_previous_secret_verifies_and_is_signed_anew_on_use() {
+async fn r25_a_cookie_of_a_previous_secret_verifies_and_is_signed_again_on_use() {
     for is_instant in [true, false] {
         let before = Rig::with(is_instant, |b| b.build());
         let mut browser = before.signed_in("ada").await;
@@ -26,25 +26,25 @@ async fn r25_a_cookie_of_a_previous_secret_verifies_and_is_signed_anew_on_use() 
         let old = browser.clone();
         assert_eq!(after.seen(&old).await, "none");
         let answer = during.visit(&mut browser, async |_: Session<Visit>| ()).await;
-        assert_eq!(answer.set_cookies().len(), 1, "signed anew");
-        assert_eq!(before.store.take_names(), ["load"], "without a write");
+        assert_eq!(answer.set_cookies().len(), 1, "signed again");
+        assert_eq!(before.store.take_names(), ["load"], "signing the cookie again needs no write");
         assert_eq!(before.only_record().await.verifier, record.verifier);
         assert_eq!(after.seen(&browser).await, "ada v1 [\"apple\"] dark");
         let again = during.visit(&mut browser, async |_: Session<Visit>| ()).await;
-        assert!(again.set_cookies().is_empty(), "once");
-        assert_eq!(before.seen(&browser).await, "none", "the old secret signs no more");
+        assert!(again.set_cookies().is_empty(), "signed again only once");
+        assert_eq!(before.seen(&browser).await, "none", "the cookie is no longer signed with the old secret");
     }
 }
 
 #[tokio::test]
-async fn r25_a_superseded_or_previous_cookie_is_not_signed_anew() {
+async fn r25_a_superseded_or_previous_cookie_is_not_signed_again() {
     let before = Rig::with(true, |b| b.renew_after(minutes(30)).build());
     let first = before.signed_in("ada").await;
     before.clock.advance(minutes(31));
     let mut second = first.clone();
     before.visit(&mut second, async |_: Session<Visit>| ()).await;
     let during = rotated(&before);
-    // The renewed browser is current; one with the previous verifier would overwrite its cookie.
+    // A new cookie for the previous verifier would overwrite the renewed browser's current cookie.
     assert!(during.ask(&first, async |_: Session<Visit>| ()).await.set_cookies().is_empty());
     assert_eq!(during.ask(&second, async |_: Session<Visit>| ()).await.set_cookies().len(), 1);
     before.visit(&mut second, async |mut s: Session<Visit>| s.rotate()).await;

@@ -1,4 +1,4 @@
-//! R19: Secure follows what is known of the connection, and is never lost.
+//! R19: `Secure` follows what is known of the connection, and is never lost.
 
 use http::Method;
 use http_session::{Cookie, Session, config::Transport, config::TrustedProxy, cookie_name};
@@ -38,13 +38,13 @@ fn is_secure(answer: &Answer) -> bool {
 }
 
 #[tokio::test]
-async fn r19_auto_is_secure_where_the_connection_is_and_nowhere_else() {
+async fn r19_auto_is_secure_exactly_if_the_connection_is() {
     let rig = auto();
     let begin = async |mut s: Session<Visit>| s.views = 1;
     for (transport, secure) in [(Some(Transport::Secure), true), (Some(Transport::Insecure), false), (None, false)] {
         assert_eq!(is_secure(&visit(&rig, &mut Browser::default(), transport, begin).await), secure);
     }
-    // Neither the URI nor a header that nobody vouches for counts.
+    // The URI and the headers of an untrusted proxy do not count.
     let mut request = Browser::default().request(Method::GET, "https://example.com/");
     request.headers_mut().insert("x-forwarded-proto", "https".parse().unwrap());
     assert!(!is_secure(&rig.send(request, begin).await.unwrap()));
@@ -61,7 +61,7 @@ async fn r19_auto_is_secure_where_the_connection_is_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn r19_the_first_use_over_https_of_a_session_born_on_http_rotates_it() {
+async fn r19_a_session_begun_over_http_is_rotated_on_its_first_use_over_https() {
     let rig = auto();
     let mut browser = Browser::default();
     visit(&rig, &mut browser, Some(Transport::Insecure), async |mut s| s.sign_in("ada".to_owned())).await;
@@ -70,8 +70,8 @@ async fn r19_the_first_use_over_https_of_a_session_born_on_http_rotates_it() {
     let record = rig.only_record().await;
     assert_ne!(record.verifier, before.verifier);
     assert_eq!((record.epoch, record.identity_epoch), (before.epoch.next(), before.identity_epoch));
-    assert_eq!(rig.seen(&overheard).await, "none", "what travelled in the clear is worth nothing");
-    // Once.
+    assert_eq!(rig.seen(&overheard).await, "none", "a cookie that was sent in the clear no longer works");
+    // The rotation happens only once.
     let again = visit(&rig, &mut browser, Some(Transport::Secure), async |_| ()).await;
     assert!(again.set_cookies().is_empty());
 }
@@ -91,19 +91,19 @@ async fn r19_secure_is_never_turned_off_for_a_session_that_had_it() {
 }
 
 #[tokio::test]
-async fn r19_a_session_regenerated_over_https_remembers_it_too() {
+async fn r19_a_session_regenerated_over_https_stays_secure() {
     let rig = auto();
     let mut browser = Browser::default();
     visit(&rig, &mut browser, Some(Transport::Secure), async |mut s| s.views = 1).await;
     let regenerated = visit(&rig, &mut browser, Some(Transport::Secure), async |mut s| s.regenerate()).await;
     assert!(is_secure(&regenerated));
     let again = visit(&rig, &mut browser, Some(Transport::Secure), async |_| ()).await;
-    assert!(again.set_cookies().is_empty(), "it was not born on http");
+    assert!(again.set_cookies().is_empty(), "the session did not begin over http");
     assert!(is_secure(&visit(&rig, &mut browser, Some(Transport::Insecure), async |mut s| s.rotate()).await));
 }
 
 #[tokio::test]
-async fn r19_a_sign_in_that_found_its_session_gone_remembers_it_too() {
+async fn r19_a_sign_in_that_found_its_session_gone_stays_secure() {
     let rig = auto();
     let mut browser = Browser::default();
     visit(&rig, &mut browser, Some(Transport::Secure), async |mut s| s.views = 1).await;
@@ -117,7 +117,7 @@ async fn r19_a_sign_in_that_found_its_session_gone_remembers_it_too() {
 }
 
 #[tokio::test]
-async fn r19_always_is_always_and_never_is_never() {
+async fn r19_always_and_never_ignore_the_connection() {
     let begin = async |mut s: Session<Visit>| s.views = 1;
     let always = Rig::new();
     let never = Rig::with(true, |b| b.cookie(Cookie::plain(cookie_name!("sid")).insecure()).build());
@@ -128,7 +128,7 @@ async fn r19_always_is_always_and_never_is_never() {
 }
 
 #[tokio::test]
-async fn r19_a_request_that_discards_its_changes_neither_keeps_an_overheard_verifier_nor_forgets_secure() {
+async fn r19_a_discard_neither_keeps_an_overheard_verifier_nor_loses_secure() {
     let rig = auto();
     let mut browser = Browser::default();
     visit(&rig, &mut browser, Some(Transport::Insecure), async |mut s| s.views = 1).await;
@@ -141,7 +141,7 @@ async fn r19_a_request_that_discards_its_changes_neither_keeps_an_overheard_veri
     let first = visit(&rig, &mut browser, Some(Transport::Secure), discards).await;
     assert_eq!(first.set_cookies().len(), 1, "the first use over https");
     assert_eq!(rig.seen(&overheard).await, "none");
-    // A new session over https, begun after a discard.
+    // A new session over https that begins after a discard.
     let mut browser = Browser::default();
     let begins = async |mut s: Session<Visit>| {
         s.discard();

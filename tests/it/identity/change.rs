@@ -1,4 +1,4 @@
-//! R5: what a change of identity does to everything else.
+//! R5: what a change of identity does to the rest of the session.
 
 use http::Method;
 use http_session::Session;
@@ -28,7 +28,7 @@ macro_rules! change {
                 assert_eq!(record.epoch, before.epoch.next());
                 assert!(record.ages.identity.is_zero(), "the age starts at 0");
                 assert_eq!(rig.seen(&browser).await, $seen);
-                assert_eq!(rig.seen(&old).await, "none", "the old cookie is void");
+                assert_eq!(rig.seen(&old).await, "none", "the old cookie no longer works");
             }
         }
     )*};
@@ -59,7 +59,7 @@ change! {
 }
 
 #[tokio::test]
-async fn r5_assigning_an_equal_identity_is_no_change() {
+async fn r5_assigning_an_equal_identity_changes_nothing() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let before = rig.only_record().await;
@@ -70,10 +70,10 @@ async fn r5_assigning_an_equal_identity_is_no_change() {
 }
 
 #[tokio::test]
-async fn r5_unknown_fields_go_and_their_marks_count() {
+async fn r5_unknown_fields_are_cleared_unless_their_marks_keep_them() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
-    // A library's view of the same session; the login handler does not know its fields.
+    // A library's view of the same session. The login handler does not know its fields.
     let guard = async |mut s: Session<Guard>| {
         s.checks = 3;
         s.device = "laptop".to_owned();
@@ -88,7 +88,7 @@ async fn r5_unknown_fields_go_and_their_marks_count() {
     assert_eq!((record.fields.find("checks"), record.fields.find("device")), (None, Some(b"\"laptop\"".as_slice())));
 }
 
-/// Another view of the same identity, which knows none of the fields.
+/// Another view of the same identity, which does not know the other fields.
 #[derive(Session)]
 struct Account {
     #[session(identity)]
@@ -96,7 +96,7 @@ struct Account {
 }
 
 #[tokio::test]
-async fn r5_a_sign_out_through_another_view_clears_the_same() {
+async fn r5_a_sign_out_through_another_view_clears_the_same_fields() {
     for awaited in [true, false] {
         let rig = Rig::new();
         let mut browser = rig.signed_in("ada").await;
@@ -116,7 +116,7 @@ async fn r5_a_sign_out_through_another_view_clears_the_same() {
 }
 
 #[tokio::test]
-async fn r5_a_view_without_identity_cannot_touch_it() {
+async fn r5_a_view_without_an_identity_cannot_change_it() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let before = rig.only_record().await;
@@ -126,7 +126,7 @@ async fn r5_a_view_without_identity_cannot_touch_it() {
 }
 
 #[tokio::test]
-async fn r5_the_field_of_that_name_is_not_the_identity() {
+async fn r5_a_plain_field_with_the_identitys_name_is_not_the_identity() {
     #[derive(Session)]
     struct Impostor {
         user: Option<String>,
@@ -141,7 +141,7 @@ async fn r5_the_field_of_that_name_is_not_the_identity() {
 }
 
 #[tokio::test]
-async fn r5_several_handles_see_the_new_identity_and_the_last_change_of_it_wins() {
+async fn r5_several_handles_see_the_new_identity_and_its_last_change_wins() {
     let rig = Rig::new();
     let mut browser = Browser::default();
     let work = async |request: Request| {
@@ -174,13 +174,14 @@ async fn r5_an_identity_is_never_merged() {
     go.send(()).unwrap();
     let mut mine = Browser::default();
     mine.keep(&crate::support::Answer::read(slow.await.unwrap()).await);
-    // The base was anonymous: a new session, with what this request wrote and nothing of the other's.
+    // This request loaded an anonymous session, so it begins a new session. That has only the fields that this request
+    // wrote.
     assert_eq!(rig.seen(&mine).await, "ada v3 [] ");
     assert_eq!(rig.seen(&other).await, "bob v0 [\"apple\"] dark");
 }
 
 #[tokio::test]
-async fn r5_a_switch_that_comes_too_late_fails_with_a_conflict() {
+async fn r5_a_switch_of_users_that_comes_too_late_fails_with_a_conflict() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let (go, wait) = tokio::sync::oneshot::channel::<()>();

@@ -1,4 +1,4 @@
-//! R1 to R3: which cookies are sessions.
+//! R1 to R3: which cookies are accepted.
 
 use std::ops::Range;
 
@@ -12,14 +12,14 @@ use crate::support::{Browser, Events, Rig, Visit, minutes, other_secret, secret}
 
 const NAME: &str = "__Host-sid";
 
-/// Changes a part of a browser's token.
+/// Replaces a part of a browser's token.
 fn tamper(browser: &mut Browser, part: Range<usize>, with: &str) {
     let mut token = browser.cookie(NAME).unwrap().to_owned();
     token.replace_range(part, with);
     browser.set_cookie(NAME, token);
 }
 
-/// The tokens of browsers, in one request.
+/// Builds one request with the cookies of several browsers.
 fn together(browsers: &[&Browser]) -> http::Request<String> {
     let mut request = Browser::default().request(Method::GET, "/");
     let pairs: Vec<_> = browsers.iter().map(|browser| format!("{NAME}={}", browser.cookie(NAME).unwrap())).collect();
@@ -45,7 +45,7 @@ fn bytes_of(token: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn r1_a_dump_of_the_store_holds_no_part_of_the_cookies_secret() {
+async fn r1_a_dump_of_the_store_contains_no_part_of_the_cookies_secret() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let token = bytes_of(browser.cookie(NAME).unwrap());
@@ -58,12 +58,12 @@ async fn r1_a_dump_of_the_store_holds_no_part_of_the_cookies_secret() {
     for secret in [verifier, mac] {
         assert!(!dump.windows(8).any(|window| secret.windows(8).any(|part| part == window)));
     }
-    // The selector is the key, or the test looks at the wrong bytes.
+    // If the selector were not the key, the test would look at the wrong bytes.
     assert_eq!(bytes_of(&format!("{}AA", id.as_str()))[..16], token[..16]);
 }
 
 #[tokio::test]
-async fn r1_no_cookie_can_be_made_of_a_record() {
+async fn r1_no_cookie_can_be_made_from_a_record() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let id = rig.ids().await[0].clone();
@@ -77,11 +77,11 @@ async fn r1_no_cookie_can_be_made_of_a_record() {
 }
 
 #[tokio::test]
-async fn r1_a_record_that_somebody_inserts_cannot_be_used() {
+async fn r1_a_record_inserted_by_an_attacker_cannot_be_used() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let old = rig.ids().await[0].clone();
-    // A twin of the record under an id of the attacker's choice, as far as he can make one.
+    // The best that an attacker with store access can do: a copy of the record under an id of their choice.
     let twin = SessionId::try_from("AAAAAAAAAAAAAAAAAAAAAA").unwrap();
     let record = rig.record(&old).await.unwrap();
     let day = Lifetime::new(minutes(60), minutes(600));
@@ -95,7 +95,7 @@ async fn r1_a_record_that_somebody_inserts_cannot_be_used() {
 }
 
 #[tokio::test]
-async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
+async fn r1_a_tampered_verifier_hash_grants_no_access() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let id = rig.ids().await[0].clone();
@@ -106,7 +106,7 @@ async fn r1_a_tampered_verifier_hash_locks_out_and_grants_nothing() {
     let day = Lifetime::new(minutes(60), minutes(600));
     let _ = rig.store.inner.store().insert(&id, &record, day).await.unwrap();
     assert_eq!(rig.seen(&browser).await, "none");
-    // The mark of a tombstone matches no cookie either.
+    // No cookie matches the mark of a tombstone either.
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     assert_eq!(rig.seen(&browser).await, "none");
 }
@@ -157,7 +157,7 @@ async fn r2_a_fingerprint_binds_the_cookie_to_the_request() {
 }
 
 #[tokio::test]
-async fn r3_a_forged_cookie_is_exactly_no_cookie() {
+async fn r3_a_forged_cookie_is_treated_as_if_it_had_not_been_sent() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let mut forged = browser.clone();
@@ -177,7 +177,7 @@ async fn r3_an_id_from_outside_is_never_adopted() {
     let id = rig.ids().await[0].clone();
     let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
     rig.clock.advance(minutes(2));
-    // A cookie of ours whose record and tombstone are gone: a new session has another id.
+    // Our own cookie, but its record and its tombstone are gone: a new session gets another id.
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.views = 7).await;
     let ids = rig.ids().await;
     assert_eq!(ids.len(), 1);
@@ -190,7 +190,7 @@ async fn r3_an_id_from_outside_is_never_adopted() {
 }
 
 #[tokio::test]
-async fn r3_of_many_cookies_eight_are_checked_and_four_are_loaded() {
+async fn r3_at_most_eight_cookies_are_checked_and_four_loaded() {
     let rig = Rig::new();
     let mut browsers = Vec::new();
     for _ in 0..9 {
@@ -199,7 +199,7 @@ async fn r3_of_many_cookies_eight_are_checked_and_four_are_loaded() {
     let all: Vec<_> = browsers.iter().collect();
     rig.send(together(&all), async |_: Session<Visit>| ()).await.unwrap();
     assert_eq!(rig.store.take_names(), ["load"; 4]);
-    // Seven forged ones leave room for one of ours; eight leave none.
+    // After seven forged cookies, ours is still checked. After eight, it is not.
     let forged: Vec<_> = (0..8)
         .map(|index| {
             let mut browser = browsers[index].clone();
@@ -216,7 +216,7 @@ async fn r3_of_many_cookies_eight_are_checked_and_four_are_loaded() {
 }
 
 #[tokio::test]
-async fn r3_the_budget_of_macs_counts_all_secrets() {
+async fn r3_the_limit_of_macs_counts_all_secrets() {
     let rig = Rig::new();
     let rotated = rig.another(|b| b.build());
     let browser = rig.anonymous().await;
@@ -228,7 +228,8 @@ async fn r3_the_budget_of_macs_counts_all_secrets() {
         .clock(rig.clock.clone())
         .build();
     let rotated = Rig { sessions, ..rotated };
-    // Eight MACs: all candidates with the first secret, then the second: five candidates leave three for it.
+    // All candidates are checked with the first secret before the second one. Of eight MACs, five candidates leave
+    // three for the second secret.
     for (forged, text) in [(2, "1"), (4, "0")] {
         let fakes: Vec<_> = (0..forged)
             .map(|index| {
@@ -245,7 +246,7 @@ async fn r3_the_budget_of_macs_counts_all_secrets() {
 }
 
 #[tokio::test]
-async fn r3_found_beats_superseded_in_either_order() {
+async fn r3_a_live_session_wins_over_a_superseded_one_in_either_order() {
     let rig = Rig::new();
     let old = rig.signed_in("ada").await;
     let mut new = old.clone();
@@ -257,7 +258,7 @@ async fn r3_found_beats_superseded_in_either_order() {
 }
 
 #[tokio::test]
-async fn r3_two_live_sessions_are_tossing_and_give_an_anonymous_one() {
+async fn r3_two_live_sessions_in_one_request_give_an_anonymous_one() {
     let rig = Rig::new();
     let (victim, attacker) = (rig.signed_in("ada").await, rig.signed_in("eve").await);
     let events = Events::capture();
@@ -276,7 +277,7 @@ async fn r3_two_live_sessions_are_tossing_and_give_an_anonymous_one() {
 }
 
 #[tokio::test]
-async fn r3_a_sign_in_under_tossing_destroys_both_and_begins_anew() {
+async fn r3_a_sign_in_with_two_live_sessions_destroys_both_and_begins_a_new_one() {
     let rig = Rig::new();
     let (victim, attacker) = (rig.signed_in("ada").await, rig.signed_in("eve").await);
     let mut browser = Browser::default();
@@ -296,7 +297,7 @@ async fn r3_a_sign_in_under_tossing_destroys_both_and_begins_anew() {
 }
 
 #[tokio::test]
-async fn r3_a_refused_sign_in_under_tossing_destroys_nothing() {
+async fn r3_a_refused_sign_in_with_two_live_sessions_destroys_nothing() {
     let rig = Rig::new();
     let (victim, attacker) = (rig.signed_in("ada").await, rig.signed_in("eve").await);
     let refused = async |mut s: Session<Visit>| {

@@ -1,4 +1,4 @@
-//! R4: nothing that was computed for one user is written into the session of another.
+//! R4: data that was computed for one user is never written into the session of another.
 
 use http::Method;
 use http_session::Session;
@@ -17,7 +17,7 @@ async fn r4_a_slow_request_with_the_old_epoch_writes_nothing() {
             s.hits += 1;
             let _ = wait.await;
         });
-        // Loads (a waiting store answers the second poll), and stops in the handler.
+        // Loads the session (a waiting store answers at the second poll) and stops in the handler.
         assert!(poll_once(&mut slow).is_pending() && poll_once(&mut slow).is_pending());
         let mut new = old.clone();
         rig.visit(&mut new, async |mut s: Session<Visit>| s.sign_in("bob".to_owned())).await;
@@ -26,7 +26,7 @@ async fn r4_a_slow_request_with_the_old_epoch_writes_nothing() {
         go.send(()).unwrap();
         let response = slow.await.unwrap();
         assert!(response.headers().get("set-cookie").is_none());
-        assert_eq!(rig.store.take_names(), ["update"], "refused once, and not tried again");
+        assert_eq!(rig.store.take_names(), ["update"], "the store refuses once, and there is no retry");
         assert!(events.has("session.commit.superseded"));
         let record = rig.only_record().await;
         assert!(record.fields.find("notice").is_none() && record.fields.find("hits").is_none());
@@ -35,7 +35,7 @@ async fn r4_a_slow_request_with_the_old_epoch_writes_nothing() {
 }
 
 #[tokio::test]
-async fn r4_every_change_of_the_verifier_raises_the_epoch_and_voids_the_old_cookie() {
+async fn r4_every_change_of_the_verifier_raises_the_epoch_and_ends_the_old_cookie() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     for _ in 0..3 {
@@ -48,7 +48,7 @@ async fn r4_every_change_of_the_verifier_raises_the_epoch_and_voids_the_old_cook
 }
 
 #[tokio::test]
-async fn r4_a_rotation_voids_the_renewed_previous_verifier_too() {
+async fn r4_a_rotation_ends_the_previous_verifier_of_a_renewal_too() {
     let rig = Rig::with(true, |b| b.renew_after(minutes(30)).build());
     let before = rig.signed_in("ada").await;
     rig.clock.advance(minutes(31));

@@ -1,11 +1,11 @@
-//! R6: what an old cookie may still do.
+//! R6: what a superseded cookie may still do.
 
 use http_session::Session;
 use http_session::SignedOut;
 
 use crate::support::{Browser, Events, Rig, Visit, minutes, seconds};
 
-/// A browser with a cookie that was superseded just now by a sign-in of this user, and the browser with the new one.
+/// Signs a user in over ada's session. Returns a browser with the superseded cookie and a browser with the new one.
 async fn superseded(rig: &Rig, user: &'static str) -> (Browser, Browser) {
     let old = rig.signed_in("ada").await;
     let mut new = old.clone();
@@ -55,7 +55,7 @@ async fn r6_a_late_request_cannot_save_or_take() {
 }
 
 #[tokio::test]
-async fn r6_later_than_a_minute_it_is_a_request_without_a_session() {
+async fn r6_after_a_minute_a_superseded_cookie_is_treated_as_no_session() {
     let rig = Rig::new();
     let (old, new) = superseded(&rig, "bob").await;
     rig.clock.advance(seconds(61));
@@ -68,7 +68,7 @@ async fn r6_later_than_a_minute_it_is_a_request_without_a_session() {
 
 #[tokio::test]
 async fn r6_lateness_counts_from_the_arrival_of_the_request() {
-    // The request arrives before the rotation and asks for its session two minutes after it.
+    // The request arrives before the rotation, and asks for its session two minutes after it.
     let rig = Rig::new();
     let old = rig.signed_in("ada").await;
     let (go, wait) = tokio::sync::oneshot::channel::<()>();
@@ -89,12 +89,15 @@ async fn r6_lateness_counts_from_the_arrival_of_the_request() {
     rig.store.take_calls();
     go.send(()).unwrap();
     let answer = slow.await.unwrap();
-    assert!(answer.headers().get("set-cookie").is_none(), "late, however slow it was");
+    assert!(
+        answer.headers().get("set-cookie").is_none(),
+        "a request that arrived before the rotation is late, however slow it is"
+    );
     assert_eq!(rig.store.take_names(), ["load"]);
 }
 
 #[tokio::test]
-async fn r6_the_window_is_configurable() {
+async fn r6_the_late_window_is_configurable() {
     let rig = Rig::with(true, |b| b.late_window(seconds(5)).build());
     let (old, _) = superseded(&rig, "bob").await;
     for (wait, calls) in [(5, vec!["load"]), (1, vec!["load", "insert"])] {
@@ -105,7 +108,7 @@ async fn r6_the_window_is_configurable() {
 }
 
 #[tokio::test]
-async fn r6_a_late_request_may_sign_in_so_that_nobody_is_locked_out() {
+async fn r6_a_late_request_may_sign_in() {
     let rig = Rig::new();
     let (old, new) = superseded(&rig, "bob").await;
     let old_id = rig.ids().await[0].clone();
@@ -120,18 +123,18 @@ async fn r6_a_late_request_may_sign_in_so_that_nobody_is_locked_out() {
     assert_ne!(answer.text, old_id.as_str(), "the id of the new session, not of the superseded one");
     assert!(rig.ids().await.iter().any(|id| id.as_str() == answer.text));
     assert_eq!(rig.seen(&browser).await, "ada v2 [] ");
-    assert_eq!(rig.seen(&new).await, "bob v0 [] dark", "the session of the other sign-in is left alone");
+    assert_eq!(rig.seen(&new).await, "bob v0 [] dark", "the session of the other sign-in is not changed");
 }
 
 #[tokio::test]
-async fn r6_a_late_sign_in_never_takes_the_superseded_id_even_if_the_record_is_gone() {
+async fn r6_a_late_sign_in_never_reuses_the_superseded_id_even_if_the_record_is_gone() {
     let rig = Rig::new();
     let (old, _) = superseded(&rig, "ada").await;
     let old_id = rig.ids().await[0].clone();
     let store = rig.store.inner.store().clone();
     let (clock, id) = (rig.clock.clone(), old_id.clone());
     let sign_in = async move |mut s: Session<Visit>| {
-        // Between load and commit the record is destroyed and its tombstone ends.
+        // Between load and commit, the record is destroyed and its tombstone expires.
         use http_session::SessionStore as _;
         let _ = store.destroy(&id, None).await.unwrap();
         clock.advance(minutes(2));
@@ -141,7 +144,7 @@ async fn r6_a_late_sign_in_never_takes_the_superseded_id_even_if_the_record_is_g
     rig.visit(&mut browser, sign_in).await;
     assert_eq!(rig.seen(&browser).await, "bob v0 [] ");
     assert!(rig.record(&old_id).await.is_none(), "the id from the old cookie was used again");
-    // Else the old cookie could end a session of somebody else.
+    // Otherwise the old cookie could end another user's session.
     rig.ask(&old, async |s: Session<Visit>| drop(s.destroy().await)).await;
     assert_eq!(rig.seen(&browser).await, "bob v0 [] ");
 }
@@ -160,7 +163,7 @@ async fn r6_a_late_request_may_regenerate() {
     assert_eq!(rig.seen(&new).await, "bob v0 [] dark");
 }
 
-/// Ends a session with an old cookie, in each of the ways.
+/// Ends a session with a superseded cookie. Returns the answer of the call and the number of cookies set.
 async fn end(rig: &Rig, browser: &Browser, destroys: bool) -> (String, usize) {
     let answer = match destroys {
         true => rig.ask(browser, async |s: Session<Visit>| format!("{:?}", s.destroy().await.unwrap())).await,
@@ -174,7 +177,7 @@ async fn r6_a_superseded_cookie_may_sign_out_while_the_identity_is_the_same() {
     for is_instant in [true, false] {
         for destroys in [true, false] {
             let rig = Rig::with(is_instant, |b| b.build());
-            // A step-up: the same user again, twice.
+            // A step-up: the same user signs in again, and the session is rotated.
             let (old, mut new) = superseded(&rig, "ada").await;
             rig.visit(&mut new, async |mut s: Session<Visit>| s.rotate()).await;
             assert_eq!(end(&rig, &old, destroys).await, (format!("{:?}", SignedOut::SignedOut), 1));
@@ -195,7 +198,7 @@ async fn r6_a_superseded_sign_out_does_not_end_the_session_of_another_identity()
 }
 
 #[tokio::test]
-async fn r6_a_superseded_sign_out_of_a_record_without_identity_is_done_already() {
+async fn r6_a_superseded_sign_out_of_a_record_without_an_identity_was_already_done() {
     for destroys in [true, false] {
         let rig = Rig::new();
         let old = rig.signed_in("ada").await;
@@ -219,7 +222,7 @@ async fn r6_a_recorded_sign_out_of_a_late_request_is_done_whatever_the_status() 
 }
 
 #[tokio::test]
-async fn r6_a_recorded_sign_out_that_finds_somebody_else_says_so() {
+async fn r6_a_recorded_sign_out_that_finds_another_user_is_a_409() {
     let rig = Rig::new();
     let (old, new) = superseded(&rig, "bob").await;
     let answer = rig.ask(&old, async |mut s: Session<Visit>| drop(s.sign_out())).await;
@@ -228,7 +231,7 @@ async fn r6_a_recorded_sign_out_that_finds_somebody_else_says_so() {
 }
 
 #[tokio::test]
-async fn r6_a_logout_is_not_lost_to_a_step_up_at_the_same_moment() {
+async fn r6_a_sign_out_is_not_lost_to_a_simultaneous_step_up() {
     for destroys in [true, false] {
         let rig = Rig::new();
         let browser = rig.signed_in("ada").await;

@@ -22,7 +22,7 @@ async fn r6_a_verifier_older_than_the_period_is_renewed_and_the_previous_one_sta
         let record = rig.only_record().await;
         assert_eq!((record.epoch, record.previous), (before.epoch, Some(before.verifier)));
         assert_ne!(record.verifier, before.verifier);
-        assert_eq!(record.ages.identity, minutes(30), "a renewal does not prolong the absolute lifetime");
+        assert_eq!(record.ages.identity, minutes(30), "a renewal does not extend the absolute lifetime");
         for cookie in [&first, &browser] {
             assert_eq!(rig.seen(cookie).await, "ada v1 [\"apple\"] dark");
         }
@@ -49,7 +49,7 @@ async fn r6_the_previous_verifier_writes_but_never_renews() {
 }
 
 #[tokio::test]
-async fn r6_the_loser_of_a_renewal_keeps_its_field_changes_and_sends_no_cookie() {
+async fn r6_the_loser_of_a_renewal_race_keeps_its_changes_and_sends_no_cookie() {
     for is_instant in [true, false] {
         let rig = renewing(is_instant);
         let browser = rig.signed_in("ada").await;
@@ -72,7 +72,7 @@ async fn r6_the_loser_of_a_renewal_keeps_its_field_changes_and_sends_no_cookie()
 }
 
 #[tokio::test]
-async fn r6_a_verifier_older_than_the_previous_one_is_no_session_and_an_event() {
+async fn r6_a_verifier_older_than_the_previous_one_is_refused_with_an_event() {
     let rig = renewing(true);
     let stolen = rig.signed_in("ada").await;
     let mut browser = stolen.clone();
@@ -83,7 +83,7 @@ async fn r6_a_verifier_older_than_the_previous_one_is_no_session_and_an_event() 
     rig.clock.advance(minutes(5));
     let events = Events::capture();
     assert_eq!(rig.seen(&stolen).await, "none");
-    assert!(!events.take().is_empty(), "a cookie from before the last renewals may be stolen");
+    assert!(!events.take().is_empty(), "a cookie from before the last two renewals may be stolen");
     assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
 }
 

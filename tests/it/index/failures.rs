@@ -1,4 +1,4 @@
-//! Calls to an indexed store that fail or are given up half-way.
+//! Calls to an indexed store that fail or are dropped half-way.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,8 @@ use http_session::{
 use super::{Device, Sessions};
 use crate::support::{Browser, Faulty, Request, Visit, minutes, poll_once, secret, settle, through};
 
-/// An indexed store that loses one answer to `destroy`, does not answer the load after it, and cannot read one record.
+/// An indexed store that can fail a `destroy` with an unknown result together with the load after it, and fail to read
+/// one record.
 #[derive(Clone, Default)]
 struct Shaky {
     inner: MemoryStore,
@@ -87,7 +88,7 @@ impl IndexSessions for Shaky {
     }
 }
 
-/// Somebody signs in, from a new browser.
+/// Signs a user in from a new browser.
 async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> Browser {
     let mut browser = Browser::default();
     let answer = through(sessions, browser.request(Method::GET, "/"), async |request: Request| {
@@ -98,9 +99,9 @@ async fn signed_in<S: SessionStore>(sessions: &SessionConfig<S>, user: &str) -> 
     browser
 }
 
-// What the handler does after it gave up waiting must not hand its changes over once more.
+// A handler that drops the call must not hand its changes over a second time afterwards.
 #[tokio::test]
-async fn r9_r28_what_came_before_a_given_up_destroy_others_is_not_added_twice() {
+async fn r9_r28_changes_before_a_dropped_destroy_others_are_not_added_twice() {
     let memory = MemoryStore::new();
     let sessions = SessionConfig::builder().secret(secret()).store(Faulty::new(memory.clone())).indexed().build();
     let browser = signed_in(&sessions, "ada").await;
@@ -121,7 +122,7 @@ async fn r9_r28_what_came_before_a_given_up_destroy_others_is_not_added_twice() 
 
 // In the express format the session moves to another record first.
 #[tokio::test]
-async fn r12_r28_a_record_that_destroy_others_could_not_move_to_does_not_stay() {
+async fn r12_r28_a_failed_move_by_destroy_others_leaves_no_second_record() {
     let store = Shaky::default();
     let sessions = SessionConfig::express().secret(secret()).store(store.clone()).indexed();
     let sessions = sessions.save_uninitialized(SaveUninitialized::Never).build();
@@ -133,11 +134,15 @@ async fn r12_r28_a_record_that_destroy_others_could_not_move_to_does_not_stay() 
         assert!(matches!(error, SaveError::Store(_)), "{error:?}");
     })
     .await;
-    assert_eq!(store.inner.len().await.unwrap(), 1, "a signed-in record without a cookie");
+    assert_eq!(
+        store.inner.len().await.unwrap(),
+        1,
+        "only one signed-in record may be left, since the other has no cookie"
+    );
 }
 
 #[tokio::test]
-async fn r28_a_record_that_cannot_be_read_does_not_keep_the_others_alive() {
+async fn r28_an_unreadable_record_does_not_keep_other_sessions_alive() {
     let store = Shaky::default();
     let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().build();
     for _ in 0..3 {
@@ -150,9 +155,9 @@ async fn r28_a_record_that_cannot_be_read_does_not_keep_the_others_alive() {
     assert_eq!(store.inner.ids(None, 3).await.unwrap().ids, ids[1..2]);
 }
 
-// A configuration without an index cannot tell whether the ticket is void.
+// A configuration without an index cannot tell whether a ticket is still valid.
 #[tokio::test]
-async fn r28_a_ticket_is_refused_where_nothing_is_indexed() {
+async fn r28_a_ticket_is_refused_without_an_index() {
     let all = Sessions::native();
     let plain = SessionConfig::builder().secret(secret()).store(all.store.clone()).clock(all.clock.clone()).build();
     let answer = through(&plain, Browser::default().request(Method::GET, "/"), async |request: Request| {
@@ -165,9 +170,9 @@ async fn r28_a_ticket_is_refused_where_nothing_is_indexed() {
     assert_eq!((answer.status, all.store.len().await.unwrap()), (StatusCode::CONFLICT, 0));
 }
 
-// Only what is stored decides how long the record lives.
+// Only stored lifetimes decide how long the record lives.
 #[tokio::test]
-async fn r7_r28_destroy_others_does_not_take_lifetimes_that_the_response_discards() {
+async fn r7_r28_destroy_others_does_not_use_lifetimes_that_the_response_discards() {
     const DAY: Duration = minutes(24 * 60);
     for open in super::BOTH {
         let all = open();

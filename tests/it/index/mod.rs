@@ -1,4 +1,4 @@
-//! R28: sessions by their identity.
+//! R28: the index of sessions by identity.
 
 mod failures;
 mod races;
@@ -23,7 +23,7 @@ struct Device {
     number: u64,
 }
 
-/// One configuration on a memory store that stands still in time.
+/// A configuration and its memory store with a manual clock.
 struct Sessions {
     clock: ManualClock,
     store: MemoryStore,
@@ -107,9 +107,9 @@ async fn r28_sessions_of_shows_devices_and_times() {
     }
 }
 
-// One session of the page of devices is ended by its button.
+// A page lists the user's devices, and each has a button that ends its session.
 #[tokio::test]
-async fn r28_one_of_the_sessions_is_ended() {
+async fn r28_a_single_session_can_be_ended() {
     for open in BOTH {
         let all = open();
         let (phone, laptop) = (all.sign_in("ada", "phone").await, all.sign_in("ada", "laptop").await);
@@ -124,7 +124,7 @@ async fn r28_one_of_the_sessions_is_ended() {
 }
 
 #[tokio::test]
-async fn r28_destroy_all_of_ends_all_of_one_user_and_nobody_elses() {
+async fn r28_destroy_all_of_ends_all_sessions_of_one_user_and_of_no_other() {
     for open in BOTH {
         let all = open();
         let (phone, laptop) = (all.sign_in("ada", "phone").await, all.sign_in("ada", "laptop").await);
@@ -134,14 +134,14 @@ async fn r28_destroy_all_of_ends_all_of_one_user_and_nobody_elses() {
         assert_eq!(all.user(&bob).await.as_deref(), Some("bob"));
         assert_eq!(all.devices("ada").await, [""; 0]);
         assert_eq!(all.sessions.destroy_all_of::<Device>(&"ada".to_owned()).await.unwrap(), 0);
-        // She signs in again, and stays.
+        // The user signs in again and stays signed in.
         let again = all.sign_in("ada", "phone").await;
         assert_eq!(all.user(&again).await.as_deref(), Some("ada"));
     }
 }
 
 #[tokio::test]
-async fn r28_more_sessions_than_a_page_holds() {
+async fn r28_a_user_may_have_more_sessions_than_fit_on_a_page() {
     let all = Sessions::native();
     for _ in 0..250 {
         all.sign_in("ada", "robot").await;
@@ -152,7 +152,7 @@ async fn r28_more_sessions_than_a_page_holds() {
 }
 
 #[tokio::test]
-async fn r28_a_session_belongs_to_who_is_signed_in_now() {
+async fn r28_a_session_is_listed_only_for_its_current_user() {
     for open in BOTH {
         let all = open();
         let mut browser = all.sign_in("ada", "phone").await;
@@ -170,7 +170,7 @@ async fn r28_a_session_belongs_to_who_is_signed_in_now() {
 }
 
 #[tokio::test]
-async fn r28_destroy_others_keeps_this_one_under_a_new_verifier() {
+async fn r28_destroy_others_keeps_this_session_under_a_new_verifier() {
     for open in BOTH {
         let all = open();
         let mut here = all.sign_in("ada", "here").await;
@@ -195,7 +195,7 @@ async fn r28_destroy_others_keeps_this_one_under_a_new_verifier() {
     }
 }
 
-// Whatever becomes of the response, the new verifier is stored, and goes out (R12).
+// The new verifier is stored at once, so its cookie must be sent with any response (R12).
 #[tokio::test]
 async fn r12_r28_destroy_others_sends_its_cookie_with_a_failed_response_too() {
     for open in BOTH {
@@ -214,7 +214,7 @@ async fn r12_r28_destroy_others_sends_its_cookie_with_a_failed_response_too() {
 }
 
 #[tokio::test]
-async fn r28_destroy_others_of_a_superseded_session_leaves_the_others_alone() {
+async fn r28_destroy_others_of_a_superseded_session_ends_no_other_session() {
     for open in BOTH {
         let all = open();
         let here = all.sign_in("ada", "here").await;
@@ -230,7 +230,7 @@ async fn r28_destroy_others_of_a_superseded_session_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn r28_destroy_others_needs_somebody_who_is_signed_in() {
+async fn r28_destroy_others_needs_a_signed_in_user() {
     for open in BOTH {
         let all = open();
         all.visit(&mut Browser::default(), async |mut s| {
@@ -249,9 +249,9 @@ async fn r28_destroy_others_needs_somebody_who_is_signed_in() {
     }
 }
 
-// The password was changed while the old one was being checked.
+// The password was changed while the old password was being checked.
 #[tokio::test]
-async fn r28_a_ticket_from_before_does_not_sign_in() {
+async fn r28_a_ticket_from_before_the_end_of_all_sessions_does_not_sign_in() {
     for open in BOTH {
         let all = open();
         let mut browser = Browser::default();
@@ -268,11 +268,11 @@ async fn r28_a_ticket_from_before_does_not_sign_in() {
         assert_eq!(answer.text, "this sign-in was revoked, or took too long; sign in again");
         assert!(events.has("session.sign_in.revoked"));
         assert_eq!((all.user(&browser).await, all.devices("ada").await.len()), (None, 0));
-        // The visitor's own session is as it was.
+        // The visitor's own session is unchanged.
         let mut views = 0;
         all.visit(&mut browser, async |s| views = s.views).await;
         assert_eq!(views, 3);
-        // With a new ticket it works.
+        // A new ticket works.
         let answer = all
             .visit(&mut browser, async |mut s| {
                 let ticket = all.sessions.ticket("ada".to_owned()).await.unwrap();
@@ -298,7 +298,7 @@ async fn r28_a_ticket_is_void_after_an_hour() {
     }
 }
 
-// R11: what cannot be written takes a sign-out with it no more than a failed response does.
+// R11: a refused write does not undo the sign-out, just as a failed response does not.
 #[tokio::test]
 async fn r11_r28_a_void_ticket_does_not_keep_the_former_user_signed_in() {
     for open in BOTH {
@@ -318,7 +318,7 @@ async fn r11_r28_a_void_ticket_does_not_keep_the_former_user_signed_in() {
 }
 
 #[tokio::test]
-async fn r28_an_index_that_is_down_signs_nobody_in_and_ends_nothing() {
+async fn r28_while_the_index_is_down_nobody_signs_in_and_nothing_ends() {
     let memory = MemoryStore::new();
     let store = Faulty::new(memory.clone());
     let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).indexed().build();

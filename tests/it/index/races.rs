@@ -1,4 +1,4 @@
-//! A sign-in and the end of all sessions, in every order of their calls to the store.
+//! A sign-in and the end of all sessions of the same user, in every order of their store calls.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::Device;
 use crate::support::{Answer, Browser, Request, secret, settle, through};
 
-/// A store that waits for permission before each call, and notes it down.
+/// A store that waits for a permit before each call, and records the call.
 #[derive(Clone)]
 struct Gated {
     inner: MemoryStore,
@@ -89,21 +89,22 @@ impl IndexSessions for Gated {
 
 type Config = SessionConfig<Indexed<Gated>>;
 
-/// How a user comes to be signed in.
+/// What a browser has before it signs a user in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Without a cookie.
+enum Start {
+    /// No cookie.
     New,
-    /// A visitor with a session.
+    /// The session of a visitor.
     Visitor,
-    /// The same user again.
+    /// A session of the same user.
     Again,
-    /// From another user.
+    /// A session of another user.
     Switch,
+    /// The session of a visitor, which is regenerated first.
     Regenerated,
 }
 
-const WAYS: [Way; 5] = [Way::New, Way::Visitor, Way::Again, Way::Switch, Way::Regenerated];
+const STARTS: [Start; 5] = [Start::New, Start::Visitor, Start::Again, Start::Switch, Start::Regenerated];
 
 struct Race {
     store: MemoryStore,
@@ -135,10 +136,10 @@ impl Race {
         Self { store: store.clone(), calls: Arc::clone(&calls), free, gates: [login_gate, end_gate], login, end }
     }
 
-    async fn sign_in(config: &Config, browser: &Browser, user: &'static str, way: Way) -> Answer {
+    async fn sign_in(config: &Config, browser: &Browser, user: &'static str, start: Start) -> Answer {
         through(config, browser.request(Method::GET, "/"), async |request: Request| {
             let mut session = Session::<Device>::extract(request.extensions()).await.unwrap();
-            if way == Way::Regenerated {
+            if start == Start::Regenerated {
                 session.regenerate();
             }
             session.sign_in(user.to_owned());
@@ -146,24 +147,25 @@ impl Race {
         .await
     }
 
-    async fn prepared(&self, way: Way) -> Browser {
+    async fn prepared(&self, start: Start) -> Browser {
         let mut browser = Browser::default();
-        let answer = match way {
-            Way::New => return browser,
-            Way::Visitor | Way::Regenerated => {
+        let answer = match start {
+            Start::New => return browser,
+            Start::Visitor | Start::Regenerated => {
                 through(&self.free, browser.request(Method::GET, "/"), async |request: Request| {
                     Session::<Device>::extract(request.extensions()).await.unwrap().views = 1;
                 })
                 .await
             }
-            Way::Again => Self::sign_in(&self.free, &browser, "ada", way).await,
-            Way::Switch => Self::sign_in(&self.free, &browser, "bob", way).await,
+            Start::Again => Self::sign_in(&self.free, &browser, "ada", start).await,
+            Start::Switch => Self::sign_in(&self.free, &browser, "bob", start).await,
         };
         browser.keep(&answer);
         browser
     }
 
-    /// Lets a request (`false`) or the end of all (`true`) take one step after the other as `order` says, then both to their ends.
+    /// Runs a request and the end of all sessions side by side. In each step of `order`, the request (`false`) or the
+    /// end of all sessions (`true`) may make one store call. Afterwards both run to completion.
     async fn interleave(&self, request: impl Future<Output = Answer> + 'static, order: &[bool]) -> Answer {
         let end = self.end.clone();
         self.calls.lock().unwrap().clear();
@@ -185,18 +187,18 @@ impl Race {
             .await
     }
 
-    async fn run(&self, way: Way, order: &[bool]) -> (Browser, Answer) {
-        let mut browser = self.prepared(way).await;
+    async fn run(&self, start: Start, order: &[bool]) -> (Browser, Answer) {
+        let mut browser = self.prepared(start).await;
         let (login, sender) = (self.login.clone(), browser.clone());
-        let answer = self.interleave(async move { Self::sign_in(&login, &sender, "ada", way).await }, order).await;
+        let answer = self.interleave(async move { Self::sign_in(&login, &sender, "ada", start).await }, order).await;
         browser.keep(&answer);
         (browser, answer)
     }
 
-    async fn check(&self, way: Way, order: &[bool]) {
-        let (browser, answer) = self.run(way, order).await;
+    async fn check(&self, start: Start, order: &[bool]) {
+        let (browser, answer) = self.run(start, order).await;
         let calls = self.calls.lock().unwrap().clone();
-        let context = format!("{way:?}, {calls:?}");
+        let context = format!("{start:?}, {calls:?}");
         let place = |call| calls.iter().position(|noted| *noted == call).expect("a call");
         let of_ada = self.store.linked(&RawJson::new(b"\"ada\""), None, 10).await.unwrap();
 
@@ -206,27 +208,31 @@ impl Race {
         }
         let first_look = calls.iter().position(|call| *call == ("login", "link"));
         if let Some(first_look) = first_look.filter(|look| *look < place(("end", "raise"))) {
-            assert_eq!(of_ada.len(), 0, "read before it was raised at {first_look}, and alive: {context}");
+            assert_eq!(
+                of_ada.len(),
+                0,
+                "the sign-in read the generation at {first_look}, before it was raised, and is still alive: {context}"
+            );
         }
         let last_of_end = calls.iter().rposition(|(actor, _)| *actor == "end").unwrap();
         let first_of_login = calls.iter().position(|(actor, _)| *actor == "login").unwrap();
         if last_of_end < first_of_login {
-            // For one who was signed in, the end of all has ended this session too: nothing is left to sign in again.
+            // A session that was signed in already was ended too, so the sign-in begins a new session.
             assert_eq!((answer.status, of_ada.len()), (StatusCode::OK, 1), "{context}");
         }
-        // The response tells the truth: with a cookie there was a record, without a record nobody is signed in.
+        // The response tells the truth: the browser is signed in exactly if there is a record.
         let mut user = None;
         through(&self.free, browser.request(Method::GET, "/"), async |request: Request| {
             user.clone_from(&Session::<Device>::extract(request.extensions()).await.unwrap().user);
         })
         .await;
         assert_eq!(user.as_deref() == Some("ada"), of_ada.len() == 1, "{context}");
-        // No record without a cookie: whatever the login inserted is gone, but for what the browser can reach.
-        assert!(self.store.len().await.unwrap() <= 1, "an orphan: {context}");
+        // There is no record without a cookie: the browser can reach every record that the sign-in left.
+        assert!(self.store.len().await.unwrap() <= 1, "a record without a cookie: {context}");
     }
 }
 
-/// All orders of so many steps of each.
+/// Returns all orders of this many steps of each.
 fn orders(login: usize, end: usize) -> Vec<Vec<bool>> {
     let all = 0_u32..1 << (login + end);
     let chosen = all.filter(|bits| bits.count_ones() as usize == end);
@@ -234,24 +240,24 @@ fn orders(login: usize, end: usize) -> Vec<Vec<bool>> {
 }
 
 async fn every_order(express: bool) {
-    for way in WAYS {
+    for start in STARTS {
         for order in orders(6, 4) {
-            Race::new(express).check(way, &order).await;
+            Race::new(express).check(start, &order).await;
         }
     }
 }
 
 #[tokio::test]
-async fn r28_a_sign_in_that_began_before_the_end_of_all_does_not_survive_it_in_any_order() {
+async fn r28_in_any_order_no_earlier_sign_in_survives_the_end_of_all_sessions() {
     every_order(false).await;
 }
 
 #[tokio::test]
-async fn r28_nor_in_the_express_format() {
+async fn r28_in_any_order_no_earlier_express_sign_in_survives_the_end_of_all_sessions() {
     every_order(true).await;
 }
 
-/// How a session that somebody is signed in to gets another secret, which is no sign-in.
+/// What gives a signed-in session a new verifier without a sign-in.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Rotate,
@@ -271,7 +277,7 @@ impl Race {
     }
 
     async fn check_turn(&self, turn: Turn, order: &[bool]) {
-        let browser = self.prepared(Way::Again).await;
+        let browser = self.prepared(Start::Again).await;
         let login = self.login.clone();
         self.interleave(async move { Self::turn(&login, &browser, turn).await }, order).await;
         let calls = self.calls.lock().unwrap().clone();
@@ -279,9 +285,9 @@ impl Race {
     }
 }
 
-// Nobody signs in: whatever the session does meanwhile, in whatever record it is, it ends.
+// Without a sign-in, the session ends, even if it moves to another record meanwhile.
 #[tokio::test]
-async fn r28_a_session_that_moves_does_not_escape_the_end_of_all_in_any_order() {
+async fn r28_in_any_order_a_session_that_moves_does_not_survive_the_end_of_all_sessions() {
     for express in [false, true] {
         for turn in [Turn::Rotate, Turn::DestroyOthers] {
             for order in orders(7, 4) {

@@ -1,11 +1,11 @@
-//! Cookies in headers that others print.
+//! Cookies in headers that other layers may print.
 
 use http::{Method, Request, Response, StatusCode};
 use http_session::Session;
 use tower::{Service as _, ServiceBuilder, ServiceExt as _};
 use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
 
-use super::{change, native, watch};
+use super::{change, leaks, native};
 use crate::support::{Answer, Browser, Events, Oops, Rig, Visit};
 
 async fn work(request: Request<String>) -> Result<Response<String>, Oops> {
@@ -13,16 +13,16 @@ async fn work(request: Request<String>) -> Result<Response<String>, Oops> {
     Ok(Response::new(String::new()))
 }
 
-/// The layers that everybody has, with everything that they can say.
+/// A common tracing layer, which is set up to log all headers.
 #[tokio::test]
-async fn r26_a_trace_layer_that_shows_all_headers_shows_no_cookie() {
+async fn r26_a_trace_layer_that_logs_all_headers_logs_no_session_cookie() {
     let events = Events::capture();
-    let mut watch = watch();
+    let mut leaks = leaks();
     let rig = native(true);
     let span = || DefaultMakeSpan::new().include_headers(true).level(tracing::Level::ERROR);
     let response = || DefaultOnResponse::new().include_headers(true).level(tracing::Level::ERROR);
     let mut service = ServiceBuilder::new()
-        // Outside of us a request's cookie is not marked yet.
+        // Outside our layer, the request's cookie is not marked as sensitive yet.
         .layer(TraceLayer::new_for_http().on_response(response()))
         .layer(rig.sessions.layer())
         .layer(TraceLayer::new_for_http().make_span_with(span()).on_response(response()))
@@ -31,16 +31,16 @@ async fn r26_a_trace_layer_that_shows_all_headers_shows_no_cookie() {
     for _ in 0..4 {
         let request = browser.request(Method::GET, "/");
         let answer = Answer::read(service.ready().await.unwrap().call(request).await.unwrap()).await;
-        watch.answer(&answer);
+        leaks.answer(&answer);
         browser.keep(&answer);
     }
-    watch.records(&rig).await;
+    leaks.records(&rig).await;
     let lines = events.take();
     let shown = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
     assert!(shown("\"set-cookie\": Sensitive") >= 4 && shown("\"cookie\": Sensitive") >= 3, "{lines:#?}");
-    watch.said.push_str(&lines.join("\n"));
-    watch.said.push_str(&"-".repeat(5000));
-    watch.check();
+    leaks.output.push_str(&lines.join("\n"));
+    leaks.output.push_str(&"-".repeat(5000));
+    leaks.check();
 }
 
 async fn headers(request: Request<String>, _: Session<Visit>) -> Result<Response<String>, Oops> {

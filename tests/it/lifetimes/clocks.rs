@@ -1,4 +1,5 @@
-//! R7 and R14 for random clocks, limits and requests: never alive past a limit, never dead before its lower bound.
+//! R7 and R14 with random clocks, limits and requests: no session lives past its upper bound or ends before its lower
+//! bound.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use crate::support::{Answer, Browser, Rig, Visit, seconds};
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
-const MOMENT: Duration = Duration::from_millis(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Copy, Debug)]
 struct Limits {
@@ -25,7 +26,7 @@ struct Limits {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum Action {
     Look,
     Write,
     Touch,
@@ -39,19 +40,19 @@ enum Act {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Visit {
-        act: Act,
+        action: Action,
         is_passive: bool,
     },
     Wait(Duration),
-    /// So many percent of the idle lifetime.
+    /// Waits this percentage of the idle lifetime.
     WaitPart(u32),
-    /// To the session's end, or a nanosecond before or after.
+    /// Waits until the session's end, or a nanosecond before or after it.
     WaitForEnd(i8),
 }
 
 fn duration() -> impl Strategy<Value = Duration> {
     prop_oneof![
-        1 => Just(MOMENT),
+        1 => Just(MILLISECOND),
         3 => (1..200_000_u64).prop_map(Duration::from_millis),
         3 => (1..3000_u64).prop_map(|minutes| seconds(60 * minutes)),
         2 => (1..90_u64).prop_map(|days| seconds(86_400 * days)),
@@ -75,38 +76,38 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let act = prop_oneof![
-        8 => Just(Act::Look),
-        2 => Just(Act::Write),
-        1 => Just(Act::Touch),
-        1 => Just(Act::Rotate),
-        2 => prop_oneof![Just("ada"), Just("bob")].prop_map(Act::SignIn),
-        1 => Just(Act::SignOut),
-        1 => duration().prop_map(Act::MaxAge),
-        1 => (duration(), duration()).prop_map(|(idle, absolute)| Act::Own(Lifetimes::new(idle, absolute))),
+    let action = prop_oneof![
+        8 => Just(Action::Look),
+        2 => Just(Action::Write),
+        1 => Just(Action::Touch),
+        1 => Just(Action::Rotate),
+        2 => prop_oneof![Just("ada"), Just("bob")].prop_map(Action::SignIn),
+        1 => Just(Action::SignOut),
+        1 => duration().prop_map(Action::MaxAge),
+        1 => (duration(), duration()).prop_map(|(idle, absolute)| Action::Own(Lifetimes::new(idle, absolute))),
     ];
     let is_passive = proptest::bool::weighted(0.15);
     prop_oneof![
-        6 => (act, is_passive).prop_map(|(act, is_passive)| Step::Visit { act, is_passive }),
+        6 => (action, is_passive).prop_map(|(action, is_passive)| Step::Visit { action, is_passive }),
         2 => prop_oneof![2 => duration(), 1 => Just(20 * YEAR)].prop_map(|time| Step::Wait(time.min(20 * YEAR))),
         3 => (0..115_u32).prop_map(Step::WaitPart),
         1 => (-1..=1_i8).prop_map(Step::WaitForEnd),
     ]
 }
 
-/// What is known of the one session.
+/// What the model knows of the session.
 #[derive(Clone, Debug, Default)]
 struct Model {
     user: Option<&'static str>,
     own: Own,
-    /// Since when the absolute lifetime counts.
+    /// The time from which the absolute lifetime counts.
     since: Duration,
-    /// Until when it must live, and from when on it must be gone.
+    /// The session must be alive before the first time, and gone from the second time on.
     bounds: (Duration, Duration),
     is_confirmed: bool,
 }
 
-/// Lifetimes of its own.
+/// The session's own lifetimes, set at its sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Own {
     lifetimes: Option<Lifetimes>,
@@ -135,37 +136,45 @@ impl Limits {
         own.lifetimes.unwrap_or(configured)
     }
 
-    /// What a request makes of a session, or of none; `left` is what its record said when it was loaded.
-    fn after(self, before: Option<&Model>, act: Act, is_passive: bool, left: Duration, now: Duration) -> Option<Model> {
+    /// Applies a request to a session, or to no session. `left` is the time that its record had left when it was
+    /// loaded.
+    fn after(
+        self,
+        before: Option<&Model>,
+        action: Action,
+        is_passive: bool,
+        left: Duration,
+        now: Duration,
+    ) -> Option<Model> {
         let mut model = before.cloned().unwrap_or_default();
-        match act {
-            Act::SignIn(user) => {
+        match action {
+            Action::SignIn(user) => {
                 if model.user.is_some_and(|before| before != user) {
                     model.own = Own::default();
                 }
                 (model.user, model.since) = (Some(user), now);
             }
-            Act::SignOut if model.user.is_some() => {
+            Action::SignOut if model.user.is_some() => {
                 (model.user, model.own, model.since) = (None, Own::default(), now);
             }
-            // The configured one is none of its own.
-            Act::MaxAge(max_age) => model.own.max_age = Some(max_age).filter(|own| Some(*own) != self.max_age),
-            Act::Own(own) => model.own.lifetimes = Some(own),
+            // A session with the configured `max_age` has no `max_age` of its own.
+            Action::MaxAge(max_age) => model.own.max_age = Some(max_age).filter(|own| Some(*own) != self.max_age),
+            Action::Own(own) => model.own.lifetimes = Some(own),
             _ => {}
         }
         let Lifetimes { idle, absolute, .. } = self.of(model.own);
         let Some(before) = before else {
-            // Neither a look nor cookie attributes alone store a session.
-            let (Act::Write | Act::SignIn(_)) = act else { return None };
+            // Reading a session, or setting only cookie attributes, does not store it.
+            let (Action::Write | Action::SignIn(_)) = action else { return None };
             let idle = if model.user.is_some() { idle } else { idle.min(self.unconfirmed) };
             let end = now.saturating_add(idle.min(absolute));
             return Some(Model { since: now, bounds: (end, end), is_confirmed: model.user.is_some(), ..model });
         };
-        let writes = match act {
-            Act::Look | Act::Touch => false,
-            Act::SignOut => before.user.is_some(),
-            Act::MaxAge(_) | Act::Own(_) => model.own != before.own,
-            Act::Write | Act::Rotate | Act::SignIn(_) => true,
+        let writes = match action {
+            Action::Look | Action::Touch => false,
+            Action::SignOut => before.user.is_some(),
+            Action::MaxAge(_) | Action::Own(_) => model.own != before.own,
+            Action::Write | Action::Rotate | Action::SignIn(_) => true,
         };
         let cap = model.since.saturating_add(absolute).max(now);
         let whole = now.saturating_add(idle);
@@ -173,17 +182,17 @@ impl Limits {
             self.of(model.own) != self.of(before.own) || (model.own != before.own && model.own != Own::default());
         let (low, high) = before.bounds;
         let (low, high) = if is_passive {
-            // No activity; but nothing outlives its absolute end.
+            // Not activity, but nothing outlives its absolute end.
             (low, high)
         } else if writes && is_set {
             (whole, whole)
-        } else if writes || matches!(act, Act::Touch) || !before.is_confirmed || left < seconds(60) {
+        } else if writes || matches!(action, Action::Touch) || !before.is_confirmed || left < seconds(60) {
             (low.max(whole), high.max(whole))
         } else {
             let least = idle - idle / 100 * u32::from(self.throttle);
             (low.max(now.saturating_add(least)), high.max(whole))
         };
-        // A write knows the absolute end of today.
+        // A write applies the absolute end as configured today.
         let cap = if writes || !is_passive { cap } else { Duration::MAX };
         model.bounds = (low.min(cap), high.min(cap));
         model.is_confirmed |= !is_passive || model.user.is_some();
@@ -205,27 +214,27 @@ impl Play {
         self.now += time;
     }
 
-    /// The record's time left; `None` where the session is gone, which its bounds must allow.
+    /// Returns the time that the record has left, or `None` if the session is gone. Its bounds must allow either.
     async fn left(&mut self) -> Result<Option<Duration>, TestCaseError> {
         let Some(model) = &self.model else { return Ok(None) };
         let (low, high) = model.bounds;
         match self.rig.ids().await.first() {
             Some(id) => {
                 let left = self.rig.record(id).await.unwrap().expires_in;
-                prop_assert!(self.now < high, "alive past its limit: {left:?} {model:?}");
+                prop_assert!(self.now < high, "alive past its upper bound: {left:?} {model:?}");
                 let end = self.now.saturating_add(left);
                 prop_assert!((low..=high).contains(&end), "{end:?} {model:?}");
                 Ok(Some(left))
             }
             None => {
-                prop_assert!(self.now >= low, "dead before its time: {:?} {model:?}", self.now);
+                prop_assert!(self.now >= low, "gone before its lower bound: {:?} {model:?}", self.now);
                 self.model = None;
                 Ok(None)
             }
         }
     }
 
-    async fn visit(&mut self, act: Act, is_passive: bool) -> Result<(), TestCaseError> {
+    async fn visit(&mut self, action: Action, is_passive: bool) -> Result<(), TestCaseError> {
         let left = self.left().await?;
         self.rig.store.take_calls();
         let work = async move |mut s: Session<Visit>| {
@@ -233,15 +242,15 @@ impl Play {
             if is_passive {
                 s.passive();
             }
-            match act {
-                Act::Look => {}
-                Act::Write => s.views += 1,
-                Act::Touch => s.touch(),
-                Act::Rotate => s.rotate(),
-                Act::SignIn(user) => s.sign_in(user.to_owned()),
-                Act::SignOut => s.user = None,
-                Act::MaxAge(max_age) => s.cookie_mut().max_age = Some(max_age),
-                Act::Own(own) => s.set_lifetimes(own),
+            match action {
+                Action::Look => {}
+                Action::Write => s.views += 1,
+                Action::Touch => s.touch(),
+                Action::Rotate => s.rotate(),
+                Action::SignIn(user) => s.sign_in(user.to_owned()),
+                Action::SignOut => s.user = None,
+                Action::MaxAge(max_age) => s.cookie_mut().max_age = Some(max_age),
+                Action::Own(own) => s.set_lifetimes(own),
             }
             seen
         };
@@ -249,13 +258,13 @@ impl Play {
         self.keep(&answer);
         prop_assert_eq!(&answer.text, &format!("{left:?}"));
         let before = self.model.take();
-        self.model = self.limits.after(before.as_ref(), act, is_passive, left.unwrap_or_default(), self.now);
-        self.cookie(&answer, before.as_ref(), act, is_passive)?;
+        self.model = self.limits.after(before.as_ref(), action, is_passive, left.unwrap_or_default(), self.now);
+        self.cookie(&answer, before.as_ref(), action, is_passive)?;
         self.left().await?;
         Ok(())
     }
 
-    /// A browser that forgets no cookie, also where its time rounds to zero.
+    /// Keeps the cookie even if its time rounds to zero, which a browser would take for a removal.
     fn keep(&mut self, answer: &Answer) {
         for line in answer.set_cookies() {
             let (name, rest) = line.split_once('=').unwrap();
@@ -264,7 +273,13 @@ impl Play {
         }
     }
 
-    fn cookie(&self, answer: &Answer, before: Option<&Model>, act: Act, is_passive: bool) -> Result<(), TestCaseError> {
+    fn cookie(
+        &self,
+        answer: &Answer,
+        before: Option<&Model>,
+        action: Action,
+        is_passive: bool,
+    ) -> Result<(), TestCaseError> {
         let calls = self.rig.store.take_names();
         let cookies = answer.set_cookies();
         let Some(model) = &self.model else {
@@ -279,8 +294,10 @@ impl Play {
             let max_age = max_age.map_or(Duration::ZERO, Duration::from_secs);
             prop_assert!(max_age <= left && max_age <= seconds(400 * 86_400), "{cookie} {left:?}");
         }
-        let is_new = before.is_none() || matches!(act, Act::Rotate | Act::SignIn(_) | Act::MaxAge(_) | Act::Own(_));
-        let is_new = is_new || (matches!(act, Act::SignOut) && before.is_some_and(|before| before.user.is_some()));
+        let is_new = before.is_none()
+            || matches!(action, Action::Rotate | Action::SignIn(_) | Action::MaxAge(_) | Action::Own(_));
+        let is_new =
+            is_new || (matches!(action, Action::SignOut) && before.is_some_and(|before| before.user.is_some()));
         if !is_new && self.limits.renew_after.is_none() {
             let is_touched = calls.iter().any(|call| *call == "touch" || *call == "update");
             prop_assert_eq!(
@@ -298,7 +315,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn r7_r14_no_session_outlives_its_limits_or_dies_before(limits in limits(), steps in vec(step(), 1..30)) {
+    fn r7_r14_no_session_outlives_its_limits_or_ends_early(limits in limits(), steps in vec(step(), 1..30)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let rig = limits.rig();
@@ -306,7 +323,7 @@ proptest! {
             let mut play = Play { limits, rig, now, browser, model: None };
             for step in steps {
                 match step {
-                    Step::Visit { act, is_passive } => play.visit(act, is_passive).await?,
+                    Step::Visit { action, is_passive } => play.visit(action, is_passive).await?,
                     Step::Wait(time) => play.wait(time),
                     Step::WaitPart(percent) => play.wait((limits.idle / 100).saturating_mul(percent).min(20 * YEAR)),
                     Step::WaitForEnd(nanos) => {

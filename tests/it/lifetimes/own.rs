@@ -1,4 +1,4 @@
-//! R7: lifetimes that a session got of its own, and the time since its sign-in.
+//! R7: a session's own lifetimes, as for "remember me", and the time since its sign-in.
 
 use std::time::Duration;
 
@@ -49,10 +49,10 @@ async fn r7_a_remembered_session_outlives_the_configured_limits() {
 }
 
 #[tokio::test]
-async fn r7_they_may_be_shorter_too() {
+async fn r7_a_sessions_own_lifetimes_may_be_shorter_than_the_configured_ones() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
-    // The kiosk in the hall.
+    // A shared computer, such as a kiosk.
     rig.visit(&mut browser, async |mut s: Session<Visit>| {
         let own = Lifetimes::new(minutes(5), HOUR);
         assert_eq!(s.lifetimes(), Lifetimes::new(DAY, 30 * DAY));
@@ -67,7 +67,7 @@ async fn r7_they_may_be_shorter_too() {
 }
 
 #[tokio::test]
-async fn r7_they_go_with_the_identity() {
+async fn r7_a_sessions_own_lifetimes_end_with_the_identity() {
     for leave in [true, false] {
         let rig = Rig::new();
         let mut browser = remembered(&rig, REMEMBERED).await;
@@ -88,9 +88,9 @@ async fn r7_they_go_with_the_identity() {
     }
 }
 
-// R11: the sign-out happens with a failed response too, and takes the lifetimes along.
+// R11: the sign-out is stored with a failed response too, and it removes the session's own lifetimes.
 #[tokio::test]
-async fn r7_r11_they_go_with_an_identity_that_a_failed_response_signs_out() {
+async fn r7_r11_a_sign_out_with_a_failed_response_ends_the_sessions_own_lifetimes() {
     let rig = Rig::new();
     let mut browser = remembered(&rig, REMEMBERED).await;
     let answer = rig
@@ -104,9 +104,9 @@ async fn r7_r11_they_go_with_an_identity_that_a_failed_response_signs_out() {
     assert_eq!((record.identity, record.expires_in), (None, DAY));
 }
 
-// Only what is stored decides how long the record lives: a gate stores nothing but its own change.
+// Only stored lifetimes decide how long the record lives, and a gate stores nothing but its own change.
 #[tokio::test]
-async fn r7_r13_a_gate_does_not_take_lifetimes_that_the_response_discards() {
+async fn r7_r13_a_gate_does_not_use_lifetimes_that_the_response_discards() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     rig.visit(&mut browser, async |mut s: Session<Visit>| {
@@ -119,7 +119,7 @@ async fn r7_r13_a_gate_does_not_take_lifetimes_that_the_response_discards() {
 }
 
 #[tokio::test]
-async fn r7_a_save_outside_of_a_request_keeps_them() {
+async fn r7_a_save_outside_a_request_keeps_the_sessions_own_lifetimes() {
     let rig = Rig::new();
     remembered(&rig, REMEMBERED).await;
     rig.clock.advance(10 * DAY);
@@ -152,7 +152,7 @@ async fn r7_the_cookie_ends_with_the_session() {
 }
 
 #[tokio::test]
-async fn r7_one_without_end_stays_so() {
+async fn r7_a_session_without_an_end_keeps_having_none() {
     let rig = Rig::new();
     let mut browser = remembered(&rig, Lifetimes::new(Duration::MAX, Duration::MAX)).await;
     rig.clock.advance(100 * 365 * DAY);
@@ -164,7 +164,7 @@ async fn r7_one_without_end_stays_so() {
 }
 
 #[tokio::test]
-async fn r7_the_time_since_the_sign_in() {
+async fn r7_the_time_since_the_sign_in_is_known() {
     let rig = Rig::new();
     let mut browser = rig.anonymous().await;
     let ask = async |mut s: Session<Visit>| {
@@ -180,14 +180,14 @@ async fn r7_the_time_since_the_sign_in() {
     rig.clock.advance(HOUR);
     assert_eq!(rig.visit(&mut browser, ask).await.text, "Some(3600s)");
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.rotate()).await;
-    assert_eq!(rig.visit(&mut browser, ask).await.text, "Some(3600s)", "a rotation is no sign-in");
+    assert_eq!(rig.visit(&mut browser, ask).await.text, "Some(3600s)", "a rotation is not a sign-in");
 
     let gate = async |s: Session<Visit>| -> Result<StatusCode, StatusCode> {
         s.require_recent(minutes(15)).map_err(|_: SignInNotRecent| StatusCode::FORBIDDEN)?;
         Ok(StatusCode::OK)
     };
     assert_eq!(rig.visit(&mut browser, gate).await.status, StatusCode::FORBIDDEN);
-    // The step-up: the same user gives the password again, and keeps the fields.
+    // A step-up: the same user enters the password again, and the fields stay.
     rig.visit(&mut browser, async |mut s: Session<Visit>| s.sign_in("ada".to_owned())).await;
     assert_eq!(rig.visit(&mut browser, gate).await.status, StatusCode::OK);
     assert_eq!(rig.seen(&browser).await, "ada v0 [\"apple\"] dark");

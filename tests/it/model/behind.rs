@@ -1,4 +1,4 @@
-//! The store behind the gates.
+//! The store behind the gates, which does the actual work.
 
 use std::pin::pin;
 use std::sync::mpsc;
@@ -17,11 +17,11 @@ use super::store::{Act, Answer};
 #[derive(Clone)]
 pub enum Behind {
     Memory(MemoryStore),
-    /// Any store. Its calls run on another runtime, by a clock that runs, and everything here stands still meanwhile.
+    /// Any store. Its calls run on another runtime in real time, and the history stands still meanwhile.
     Elsewhere(AnyStore, Handle),
 }
 
-/// What a call answered, and its record before and after.
+/// The answer of a store call, and its record before and after.
 pub struct Acted {
     pub before: Option<Record>,
     pub answer: Answer,
@@ -46,7 +46,7 @@ impl Behind {
         }
     }
 
-    /// Acts, in one moment; with `swaps`, as a store that answers `Conflict` where it would have to merge.
+    /// Makes a store call as one atomic step. With `swaps`, it answers `Conflict` where it would have to merge.
     pub fn perform(&self, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
         match self {
             Self::Memory(store) => at_once(perform(store, act, swaps)),
@@ -76,14 +76,14 @@ async fn perform<S: SessionStore>(store: &S, act: &Act, swaps: bool) -> Result<A
     Ok(Acted { before, answer, after })
 }
 
-/// Whether a patch finds something else than it depends on, in a record that it applies to.
+/// Whether a patch applies to the record, but a field that it depends on has changed.
 pub fn moved(record: &Record, patch: &Patch) -> bool {
     let same = |base: Option<&[u8]>, field| record.fields.read(field) == base;
     let is_current = !record.is_tombstone() && record.epoch == patch.epoch;
     is_current && patch.changes().any(|change| change.conditional && !same(change.base, change.field))
 }
 
-/// The answer of a call that answers at once.
+/// Returns the answer of a call that must complete at once.
 fn at_once<T>(call: impl Future<Output = T>) -> T {
     match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
@@ -91,7 +91,7 @@ fn at_once<T>(call: impl Future<Output = T>) -> T {
     }
 }
 
-/// Waits for a call as if it took no time.
+/// Blocks until a call on another runtime completes. For the history, this takes no time.
 fn elsewhere<T: Send + 'static>(runtime: &Handle, call: impl Future<Output = T> + Send + 'static) -> T {
     const LIMIT: Duration = Duration::from_secs(60);
     let (answers, answer) = mpsc::sync_channel(1);

@@ -1,4 +1,4 @@
-//! What is known of one request, and what its response may say.
+//! What the model knows of one request, and what its response may be.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,15 +11,15 @@ use super::handler::{Basket, TEXT};
 use super::plan::{End, Fate, Step, Visit};
 use super::truth::{Truth, numbers, user};
 
-/// What a cookie says.
+/// The parts of a cookie's token.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Claim {
+pub struct ParsedToken {
     pub id: SessionId,
     pub epoch: Epoch,
     pub hash: VerifierHash,
 }
 
-impl Claim {
+impl ParsedToken {
     pub fn of(value: &str) -> Self {
         let token: [u8; 72] = URL_SAFE_NO_PAD.decode(value).expect("base64url").try_into().expect("72 bytes");
         let (selector, epoch, verifier) = (&token[..16], token[16..24].try_into().unwrap(), &token[24..40]);
@@ -31,14 +31,14 @@ impl Claim {
     }
 }
 
-/// What a request's first look at the store found.
+/// What a request's first load found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Seen {
     #[default]
     Unasked,
     Nothing,
     Found(Box<Record>),
-    /// A superseded cookie of the last minute.
+    /// The cookie was superseded within the last minute.
     Late,
 }
 
@@ -51,14 +51,14 @@ impl Seen {
     }
 }
 
-/// What became of a request.
+/// How a request ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Outcome {
     #[default]
     Running,
-    /// Answered; the answer may be one of ours.
+    /// It has a response, from the handler or from the library.
     Answered { replaced: bool, cookie: Option<String> },
-    /// An inner error, a panic, a dropped future: there is no response.
+    /// It has no response, because of an inner error, a panic, or a dropped future.
     Gone,
 }
 
@@ -66,29 +66,29 @@ pub enum Outcome {
 pub struct Course {
     pub visit: Visit,
     pub cookie: Option<String>,
-    pub claim: Option<Claim>,
+    pub token: Option<ParsedToken>,
     pub started: u64,
     pub seen: Seen,
-    /// Whom it asked to sign in.
+    /// The users that the request asked to sign in.
     pub users: Vec<u8>,
-    /// It asked for a sign-out or an end.
+    /// The request asked for a sign-out or a destroy.
     pub leaves: bool,
     pub assigns_nobody: bool,
-    /// It asked for a new session.
+    /// The request asked for a new session.
     pub begins: bool,
-    /// An awaited sign-out said that it was done.
+    /// An awaited sign-out answered that it was done.
     pub left: bool,
-    /// Written down and not yet in the store, as far as the handler knows.
+    /// Marks that were written to the handle and are not yet stored, as far as the handler knows.
     pub pending: Vec<u32>,
-    /// Saves that the handler began and did not wait for.
+    /// The number of saves that the handler began and dropped.
     pub given_up: usize,
-    /// A store call of it failed, or its answer was lost (R10).
+    /// A store call of the request failed, or its answer was lost (R10).
     pub faulted: bool,
-    /// The store told it that its session is gone or superseded.
+    /// The store answered that the session is gone or superseded.
     pub refused: bool,
     /// The handler never answers.
     pub hangs: bool,
-    /// The handler has come to its end.
+    /// The handler has ended.
     pub is_handled: bool,
     pub commits: usize,
     pub inserted: Vec<SessionId>,
@@ -99,12 +99,12 @@ pub struct Course {
 
 impl Course {
     pub fn new(visit: Visit, cookie: Option<String>, started: u64) -> Self {
-        let claim = cookie.as_deref().map(Claim::of);
-        let seen = if claim.is_some() { Seen::Unasked } else { Seen::Nothing };
+        let token = cookie.as_deref().map(ParsedToken::of);
+        let seen = if token.is_some() { Seen::Unasked } else { Seen::Nothing };
         Self {
             visit,
             cookie,
-            claim,
+            token,
             started,
             seen,
             users: Vec::new(),
@@ -130,40 +130,40 @@ impl Course {
         self.outcome != Outcome::Running
     }
 
-    /// Whether the browser may not have a cookie that the store counts on.
+    /// Whether the browser may lack a cookie whose verifier is stored.
     pub fn is_troubled(&self) -> bool {
         let changed = self.rotated.is_some() || !self.inserted.is_empty();
         self.faulted || (changed && (!self.is_delivered || self.outcome == Outcome::Gone))
     }
 
-    /// Whether it may leave the browser signed out by its own wish.
+    /// Whether the request may sign the browser out, as it asked.
     pub fn lowers(&self) -> bool {
         self.leaves || self.begins || self.visit.steps.contains(&Step::AssignNobody)
     }
 
-    /// Whether it asked for a sign-in, and for nothing that could take it back.
+    /// Whether the request asked for a sign-in, and for nothing that could undo it.
     fn raises(&self) -> bool {
         let forgot = self.visit.steps.iter().any(|step| matches!(step, Step::Discard | Step::Reload));
         !self.users.is_empty() && !forgot && !self.lowers()
     }
 
-    /// Whether it has acknowledged a sign-in.
+    /// Whether the response acknowledged a sign-in.
     pub fn has_signed_in(&self) -> bool {
         let answered = matches!(self.outcome, Outcome::Answered { replaced: false, .. });
         answered && self.raises() && self.visit.end == End::Status(200)
     }
 
-    /// Whether its response brought the cookie of a session in which nobody is signed in.
+    /// Whether the response set the cookie of an anonymous session.
     pub fn brought_anonymous(&self, truth: &mut Truth) -> bool {
         let Outcome::Answered { cookie: Some(cookie), .. } = &self.outcome else { return false };
         if cookie.is_empty() || !self.is_delivered {
             return false;
         }
-        let claim = Claim::of(cookie);
-        truth.identity_in(&claim.id, claim.epoch).is_none()
+        let token = ParsedToken::of(cookie);
+        truth.identity_in(&token.id, token.epoch).is_none()
     }
 
-    /// Whether ordinary changes are committed; `None` where that depends on more (R11).
+    /// Whether ordinary changes are committed. `None` if more than the end of the request decides this (R11).
     const fn commits_changes(&self) -> Option<bool> {
         match self.visit.end {
             End::Status(200) => Some(true),
@@ -173,7 +173,7 @@ impl Course {
         }
     }
 
-    /// Whether a sign-out that was asked for must be done (R11).
+    /// Whether a requested sign-out must be done by now (R11).
     pub fn must_have_left(&self) -> bool {
         let replaced = matches!(self.outcome, Outcome::Answered { replaced: true, .. });
         let recorded = self.leaves && !self.faulted && !replaced;
@@ -182,9 +182,9 @@ impl Course {
     }
 }
 
-/// Checks of a request's own.
+/// Checks of a single request.
 impl Truth {
-    /// What the handler sees at its start is what was loaded, or nothing (R6).
+    /// Checks that the handler sees at its start what was loaded, or nothing (R6).
     pub fn opened(&mut self, visit: usize, session: &Session<Basket>) {
         let (saw, log) = (session.user, session.log.as_slice());
         let seen = self.course(visit).seen.clone();
@@ -195,24 +195,24 @@ impl Truth {
             }
             Seen::Unasked | Seen::Nothing | Seen::Late => {
                 let nothing = saw.is_none() && log.is_empty() && session.is_new();
-                self.check(visit, nothing, "R6: the handler sees the session of a cookie that does not fit");
+                self.check(visit, nothing, "R6: the handler sees a session although its cookie is not valid");
             }
         }
     }
 
-    /// An awaited sign-out said that it was done: it is (R11).
+    /// Checks that a sign-out is done after an awaited call answered so (R11).
     pub fn left(&mut self, visit: usize) {
         let course = self.course(visit);
         course.left = true;
-        let (Some(claim), seen) = (course.claim.clone(), course.seen.clone()) else { return };
+        let (Some(token), seen) = (course.token.clone(), course.seen.clone()) else { return };
         let Seen::Found(loaded) = seen else { return };
-        let still = self.known(&claim.id).record.as_ref().is_some_and(|record| {
+        let still = self.known(&token.id).record.as_ref().is_some_and(|record| {
             record.identity.is_some() && record.identity_epoch <= loaded.identity_epoch && loaded.identity.is_some()
         });
-        self.check(visit, !still, "R11: an awaited sign-out was answered, and the user is signed in");
+        self.check(visit, !still, "R11: an awaited sign-out was answered, but the user is still signed in");
     }
 
-    /// The response, as it leaves.
+    /// Checks a response when it is sent.
     pub fn answered(&mut self, visit: usize, status: StatusCode, text: &str, cookie: Option<&str>) {
         let course = self.course(visit);
         let (faulted, asked, is_ours) = (course.faulted, course.visit.end, text != TEXT);
@@ -225,7 +225,7 @@ impl Truth {
             };
             self.check(visit, truthful, "R12: a response was replaced without a reason");
         } else {
-            self.check(visit, asked == End::Status(status.as_u16()), "R12: another status than the handler's");
+            self.check(visit, asked == End::Status(status.as_u16()), "R12: the status differs from the handler's");
             self.acknowledged(visit);
         }
         self.check_cookie(visit, cookie);
@@ -233,38 +233,38 @@ impl Truth {
 
     fn check_cookie(&mut self, visit: usize, cookie: Option<&str>) {
         let course = self.course(visit).clone();
-        let sent = cookie.filter(|value| !value.is_empty()).map(Claim::of);
-        if let Some(claim) = &sent {
-            let stored = self.was_valid(&claim.id, claim.hash, course.started);
+        let sent = cookie.filter(|value| !value.is_empty()).map(ParsedToken::of);
+        if let Some(token) = &sent {
+            let stored = self.was_valid(&token.id, token.hash, course.started);
             self.check(visit, stored, "R12: a cookie without a record");
             let may = course.seen != Seen::Late || course.begins || !course.users.is_empty();
             self.check(visit, may, "R6: a late request got a cookie");
         }
         if course.faulted {
-            // R10: what an answer that was lost has left dies by itself.
+            // R10: a record that a lost answer leaves behind expires by itself.
             return;
         }
         for id in &course.inserted {
-            let alone = self.known(id).record.is_some() && sent.as_ref().is_none_or(|claim| claim.id != *id);
+            let alone = self.known(id).record.is_some() && sent.as_ref().is_none_or(|token| token.id != *id);
             self.check(visit, !alone, "R12: a record without its cookie");
         }
         if let Some((id, hash)) = course.rotated {
             let current = self.known(&id).record.as_ref().is_some_and(|record| record.verifier == hash);
-            let has = sent.is_some_and(|claim| claim.hash == hash);
+            let has = sent.is_some_and(|token| token.hash == hash);
             self.check(visit, !current || has, "R12: a new verifier without its cookie");
         }
     }
 
-    /// The handler's response has left: what it acknowledges is stored, and nothing else.
+    /// Checks a handler's response when it is sent: what it acknowledges is stored, and nothing else.
     fn acknowledged(&mut self, visit: usize) {
         let course = self.course(visit).clone();
-        // R6: a late request stores nothing; R11: what finds its session gone is dropped, with an event.
+        // R6: a late request stores nothing. R11: if the session is gone, the changes are dropped with an event.
         let excused = course.faulted || course.refused || (course.seen == Seen::Late && !course.raises());
         for mark in course.pending.iter().copied() {
             match course.commits_changes() {
                 Some(true) => {
                     let stored = self.written.iter().any(|(_, written)| *written == mark);
-                    self.check(visit, stored || excused, "R12: acknowledged, and not stored");
+                    self.check(visit, stored || excused, "R12: a change was acknowledged but is not stored");
                 }
                 Some(false) => self.mark(mark).dropped = true,
                 None => {}
@@ -272,14 +272,14 @@ impl Truth {
         }
     }
 
-    /// There is no response: what was not saved by then is never stored (R11).
+    /// Ends a request without a response: changes that are not saved by now are never stored (R11).
     pub fn gone(&mut self, visit: usize) {
         let course = self.course(visit);
         if course.has_ended() {
             return;
         }
         course.outcome = Outcome::Gone;
-        // A commit that has begun runs to its end.
+        // A commit that has begun runs to completion.
         if course.is_handled && course.commits_changes() != Some(false) {
             return;
         }

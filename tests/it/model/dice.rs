@@ -1,4 +1,4 @@
-/// Everything that a history leaves to chance, as a function of its seed (SplitMix64).
+/// The random choices of a history, as a function of its seed (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
@@ -22,7 +22,7 @@ impl Dice {
         self.below(sides) == 0
     }
 
-    /// One of the values, each as likely as its weight says.
+    /// Chooses a value with a probability in proportion to its weight.
     pub fn weighted<T: Copy>(&mut self, choices: &[(usize, T)]) -> T {
         let mut left = self.below(choices.iter().map(|(weight, _)| weight).sum());
         for (weight, value) in choices {

@@ -1,4 +1,4 @@
-//! The handler of all visits: it does the steps of its plan, each after a gate, and keeps the books.
+//! The handler of all visits. It does the steps of its plan, each after a gate, and tells the model what it did.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -15,7 +15,8 @@ use super::truth::Mark;
 use super::world::World;
 use crate::support::{Oops, Request};
 
-/// A field for each merge rule and each mark. `hits` and `log` change together, so do `shelf` and `high`.
+/// A field for each merge rule and each `keep` attribute. `hits` and `log` change together, and so do `shelf` and
+/// `high`.
 #[derive(Session, Debug)]
 pub struct Basket {
     #[session(identity)]
@@ -38,7 +39,7 @@ pub struct Basket {
     theme: Option<u32>,
 }
 
-/// What the marks of [`Basket`] say of a field.
+/// Returns the `keep` attribute of a field of [`Basket`].
 pub fn mark_of(name: &str) -> Keep {
     match name {
         "cart" => Keep::SignIn,
@@ -47,7 +48,7 @@ pub fn mark_of(name: &str) -> Keep {
     }
 }
 
-/// What a request carries to the handler.
+/// Request extension that tells the handler which visit it serves.
 #[derive(Clone)]
 pub struct Job {
     pub world: Arc<World>,
@@ -58,35 +59,35 @@ pub const TEXT: &str = "from the handler";
 
 pub async fn handle(request: Request) -> Result<Response<String>, Oops> {
     let Job { world, visit } = request.extensions().get::<Job>().expect("a job").clone();
-    let mut books = Books { world, visit };
-    let plan = books.world.lock().truth.course(visit).visit.clone();
+    let mut handler = Handler { world, visit };
+    let plan = handler.world.lock().truth.course(visit).visit.clone();
     let session = match Session::<Basket>::extract(request.extensions()).await {
         Ok(session) => session,
         Err(rejection) => return Ok(response(rejection.status(), rejection.body_text())),
     };
-    books.world.lock().truth.opened(visit, &session);
+    handler.world.lock().truth.opened(visit, &session);
     let mut session = Some(session);
     for step in plan.steps {
-        books.world.gate("step").await;
-        books.world.note(|| format!("    {visit} {step:?}"));
+        handler.world.gate("step").await;
+        handler.world.note(|| format!("    {visit} {step:?}"));
         let current = match session.take() {
             Some(session) => session,
             None => Session::extract(request.extensions()).await.expect("a session after the end of one"),
         };
-        session = books.take_step(step, current).await;
+        session = handler.take_step(step, current).await;
     }
-    books.world.gate("end").await;
+    handler.world.gate("end").await;
     drop(session);
-    books.world.note(|| format!("    {visit} {:?}", plan.end));
+    handler.world.note(|| format!("    {visit} {:?}", plan.end));
     match plan.end {
         End::Panic => std::panic::resume_unwind(Box::new("as planned")),
         End::Hang => {
-            books.world.lock().truth.course(visit).hangs = true;
+            handler.world.lock().truth.course(visit).hangs = true;
             std::future::pending().await
         }
         End::InnerError => Err(Oops),
         End::Status(status) => {
-            books.world.lock().truth.course(visit).is_handled = true;
+            handler.world.lock().truth.course(visit).is_handled = true;
             Ok(response(StatusCode::from_u16(status).expect("a status"), TEXT))
         }
     }
@@ -98,32 +99,32 @@ fn response(status: StatusCode, text: &str) -> Response<String> {
     response
 }
 
-struct Books {
+struct Handler {
     world: Arc<World>,
     visit: usize,
 }
 
-impl Books {
-    /// A number that nobody else writes down.
+impl Handler {
+    /// Returns a new mark: a number that no other write uses.
     fn mark(&self, user: Option<u8>) -> u32 {
         let truth = &mut self.world.lock().truth;
-        // A save that waits for its turn writes what is pending then.
+        // A save that waits for its turn will also write what is pending when the turn comes.
         let offered = truth.course(self.visit).given_up > 1;
         truth.marks.push(Mark { visit: self.visit, user, offered, dropped: false });
-        // The first is 1: 0 is the default of a field, and not stored.
+        // The first mark is 1, since 0 is the default of a field and would not be stored.
         let mark = truth.marks.len() as u32;
         truth.course(self.visit).pending.push(mark);
         mark
     }
 
-    /// One that need not be found again.
+    /// Returns a mark for a field that may be overwritten, so the mark need not be found in the store.
     fn passing(&self, user: Option<u8>) -> u32 {
         let mark = self.mark(user);
         self.world.lock().truth.course(self.visit).pending.pop();
         mark
     }
 
-    /// What is pending is taken back.
+    /// Notes that the pending changes are taken back.
     fn drop_pending(&self) {
         let truth = &mut self.world.lock().truth;
         for mark in std::mem::take(&mut truth.course(self.visit).pending) {
@@ -131,7 +132,7 @@ impl Books {
         }
     }
 
-    /// What is pending may be stored from now on.
+    /// Notes that the pending changes may be stored from now on.
     fn offer(&self) {
         let truth = &mut self.world.lock().truth;
         for mark in truth.course(self.visit).pending.clone() {
@@ -164,7 +165,7 @@ impl Books {
             Step::Choose => session.choice = Some(self.passing(session.user)),
             Step::Take => self.take(&mut session).await,
             Step::TwoHandles => {
-                // R4: a handle that was opened before an identity took effect loses its changes.
+                // R4: a handle that was opened before a change of identity loses its changes.
                 let _: &mut Basket = &mut session;
                 let mut second = Session::<Basket>::of(&session).expect("a second handle");
                 self.count(&mut second);
@@ -247,7 +248,7 @@ impl Books {
         Some(session)
     }
 
-    /// A gate lets one of many pass (R13).
+    /// Takes a nonce. Only one of many takers may succeed (R13).
     async fn take(&self, session: &mut Session<Basket>) {
         if session.is_new() {
             self.offer();
@@ -259,7 +260,7 @@ impl Books {
         }
     }
 
-    /// An awaited save that succeeded is in the store (R12).
+    /// Checks that a save is in the store after it succeeded (R12).
     fn saved(&self, saved: &Result<(), SaveError>) {
         let truth = &mut self.world.lock().truth;
         if saved.is_err() {
@@ -267,7 +268,7 @@ impl Books {
         }
         for mark in std::mem::take(&mut truth.course(self.visit).pending) {
             let stored = truth.written.iter().any(|(_, written)| *written == mark);
-            truth.check(self.visit, stored, "R12: a save was answered, and is not stored");
+            truth.check(self.visit, stored, "R12: a save succeeded but is not stored");
         }
     }
 

@@ -1,22 +1,22 @@
-//! Random histories of several browsers, interleaved at every await, against what must hold whatever the order.
+//! Random histories of several browsers, interleaved at every await, checked against what must hold in any order.
 //!
-//! A history is a function of its seed: who asks what, which store call fails, what happens next. Everything waits at
-//! *gates* (`world`): each step of a handler, each store call before it acts and before its answer arrives, each response
-//! before it reaches the browser. One gate is opened at a time; the seed chooses. The store notes every act (`store`), and
-//! `truth` and `course` check it against the rules; `rounds` checks what the browsers have when everything has come to rest.
-//! Exceptions are those of the rules, each named where it is made.
+//! A history is a function of its seed: which requests are sent, which store calls fail, and what happens next.
+//! Everything waits at *gates* (`world`): each step of a handler, each store call before it acts and before its answer
+//! arrives, and each response before it reaches the browser. One gate is opened at a time, and the seed chooses it.
+//! `truth` and `course` check every act of the store (`store`) against the rules. `rounds` checks the browsers' cookies
+//! when nothing is left to happen. An exception that a rule makes is named where the check makes it.
 //!
-//! A failure prints its seed, and which of its visits it needs. To see it step by step:
+//! A failure prints its seed and a mask of the visits that it needs. To see it step by step:
 //!
 //! ```text
 //! MODEL_SEED=4711 cargo test --test it model::replay -- --nocapture
 //! MODEL_SEED=4711/2b cargo test --test it model::replay -- --nocapture
 //! ```
 //!
-//! `MODEL_HISTORIES` is how many histories are tried, `MODEL_FROM` the first seed.
+//! `MODEL_HISTORIES` is the number of histories, and `MODEL_FROM` is the first seed.
 //!
-//! Any store can be behind the gates: its calls run on another runtime to their end while a history stands still. Its clock
-//! cannot be moved, so the pauses of the plans are left out. To see a history on a store:
+//! Any store can be behind the gates. Its calls run to completion on another runtime while the history stands still.
+//! Its clock cannot be moved, so the pauses of the plans are left out. To see a history on a store:
 //!
 //! ```text
 //! MODEL_STORE=memory: MODEL_SEED=4711 cargo test --test it model::replay -- --nocapture
@@ -44,17 +44,17 @@ use rounds::Failure;
 use crate::stores::connect;
 use crate::support::times;
 
-/// Histories a run in CI, in two threads; a tenth of it elsewhere.
+/// Histories per run in CI, on two threads; a tenth of this elsewhere.
 const HISTORIES: u64 = 100_000;
 
-/// After so many a thread starts with an empty store and a clock at its beginning.
-const FRESH: u64 = 1000;
+/// After this many histories, a thread starts again with an empty store and a new clock.
+const HISTORIES_PER_BENCH: u64 = 1000;
 
 fn variable(name: &str) -> Option<u64> {
     Some(std::env::var(name).ok()?.parse().expect("a number"))
 }
 
-/// Leaves out whatever the failure does not need.
+/// Leaves out the visits that the failure does not need.
 fn shrink(bench: &Bench, seed: u64, failure: Failure) -> (u64, Failure) {
     let mut mask = u64::MAX >> (64 - bench.visits(seed).clamp(1, 63));
     let mut smallest = failure;
@@ -67,7 +67,7 @@ fn shrink(bench: &Bench, seed: u64, failure: Failure) -> (u64, Failure) {
     (mask, smallest)
 }
 
-/// Plays so many histories in two threads, each on a bench of its own; the first failures, shrunk.
+/// Plays this many histories on two threads, each with its own bench. Returns the first failures, shrunk.
 pub fn failures(count: u64, bench: impl Fn() -> Bench + Sync) -> Vec<String> {
     const ENOUGH: usize = 5;
     let count = variable("MODEL_HISTORIES").unwrap_or(count);
@@ -76,7 +76,7 @@ pub fn failures(count: u64, bench: impl Fn() -> Bench + Sync) -> Vec<String> {
     let play = |shard| {
         let mut bench_in_use = None;
         for seed in (from..from + count).filter(|seed| seed % 2 == shard) {
-            if seed / 2 % FRESH == 0 {
+            if seed / 2 % HISTORIES_PER_BENCH == 0 {
                 bench_in_use = None;
             }
             let bench = bench_in_use.get_or_insert_with(&bench);
@@ -103,14 +103,14 @@ fn no_history_breaks_a_rule() {
 }
 
 #[test]
-fn a_seed_is_a_history() {
+fn a_seed_always_gives_the_same_history() {
     same_histories(&Bench::new(), &Bench::new());
     let memory = || Bench::on(async { AnyStore::new(MemoryStore::new()) });
     same_histories(&memory(), &memory());
 }
 
 fn same_histories(first: &Bench, second: &Bench) {
-    // Neither from bench to bench, nor from run to run.
+    // The trace depends neither on the bench nor on earlier runs.
     for seed in 0..200 {
         let trace = first.trace(seed, u64::MAX);
         assert!(trace.len() > 2);
@@ -119,7 +119,7 @@ fn same_histories(first: &Bench, second: &Bench) {
     }
 }
 
-/// Shows one history: see the head of this file.
+/// Shows one history, as described at the top of this file.
 #[test]
 fn replay() {
     let Ok(seed) = std::env::var("MODEL_SEED") else { return };

@@ -1,21 +1,21 @@
-//! What is going to be asked in a history, before it is known in which order it happens.
+//! The requests of a history, planned before the order of events is known.
 
 use super::dice::Dice;
 
-/// A configuration and a store.
+/// A configuration and the behaviour of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The defaults, on a store that waits and merges by itself.
+    /// The default configuration, on a store that waits and merges.
     Waiting,
-    /// On a store that answers at once.
+    /// A store that answers at once.
     Instant,
-    /// On a store that answers `Conflict` where it would have to merge.
+    /// A store that answers `Conflict` where it would have to merge.
     Swapping,
-    /// With periodic renewal of the verifier.
+    /// Periodic renewal of the verifier.
     Renewing,
 }
 
-/// What a handler does, one step at a time; something else may happen before each.
+/// A step of a handler. Anything else may happen before each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Read,
@@ -50,16 +50,16 @@ pub enum End {
     Status(u16),
     InnerError,
     Panic,
-    /// It never answers; its client goes away.
+    /// The handler never answers, and the client disconnects.
     Hang,
 }
 
-/// What becomes of the response.
+/// What happens to the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Arrives,
     Lost,
-    /// The client goes away before, at some moment: the future is dropped.
+    /// The client disconnects at a random moment before the response, so the future is dropped.
     Dropped,
 }
 
@@ -70,14 +70,14 @@ pub struct Visit {
     pub steps: Vec<Step>,
     pub end: End,
     pub fate: Fate,
-    /// The browser repeats an earlier request of the round, with the cookies of that one.
+    /// The browser repeats an earlier request of the round, with that request's cookies.
     pub repeats: Option<usize>,
 }
 
-/// Requests at the same moment.
+/// Concurrent requests.
 #[derive(Clone, Debug)]
 pub struct Round {
-    /// Seconds before it.
+    /// Seconds to wait before the round.
     pub pause: u64,
     /// Whether store calls fail.
     pub is_faulty: bool,
@@ -108,7 +108,7 @@ impl Plan {
         self.rounds.iter().map(|round| round.visits.len()).sum()
     }
 
-    /// Only the visits whose bit is set; what repeats a visit that is left out goes too.
+    /// Keeps only the visits whose bit is set. A visit that repeats a removed visit is removed too.
     pub fn only(&self, mask: u64) -> Self {
         let mut plan = self.clone();
         let mut first = 0;
@@ -129,7 +129,7 @@ impl Plan {
 fn round(dice: &mut Dice, index: usize) -> Round {
     let pause = if index == 0 { 0 } else { dice.weighted(&[(6, 5), (4, 61), (1, 700), (1, 25 * 3600)]) };
     let is_faulty = dice.one_in(4);
-    // Most rounds are of one client: its requests meet in one session.
+    // Most rounds have one client, so that its requests meet in one session.
     let one = dice.below(CLIENTS);
     let is_crowd = dice.one_in(4);
     let mut visits: Vec<Visit> = Vec::new();

@@ -1,4 +1,4 @@
-//! Plays a history: starts the visits of a round, opens gates until everything rests, and looks at what the browsers have.
+//! Plays a history: starts the visits of a round, opens gates until nothing waits, and checks the browsers' cookies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tower::{Layer as _, ServiceExt as _};
 
 use super::behind::Behind;
-use super::course::{Claim, Course, Seen};
+use super::course::{Course, ParsedToken, Seen};
 use super::dice::Dice;
 use super::handler::{Job, handle};
 use super::plan::{CLIENTS, End, Fate, Plan, Round, Setting, Step, Visit};
@@ -26,10 +26,10 @@ use super::truth::{numbers, user};
 use super::world::World;
 use crate::support::{Oops, Request, secret};
 
-/// Who signs in at the end of a history, in every browser.
-const LAST: u8 = 9;
+/// The user who signs in with every browser at the end of a history.
+const FINAL_USER: u8 = 9;
 
-/// What was found, and after what.
+/// The broken rules, and the trace that led to them.
 pub struct Failure(Vec<String>);
 
 impl fmt::Display for Failure {
@@ -38,25 +38,25 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Everything that histories share, because to build it takes longer than a history.
+/// Shared by many histories, because building it takes longer than playing a history.
 pub struct Bench {
     runtime: Runtime,
-    /// Where time goes as the plans say. A store with a clock of its own goes without their pauses.
+    /// The clock that the plans' pauses advance. `None` for a store with its own clock: the pauses are left out.
     clock: Option<ManualClock>,
     world: Arc<World>,
     settings: Vec<(Setting, Gated, SessionConfig<Gated>)>,
-    /// Drives the calls of a store that is not in the histories' own runtime.
+    /// Runs the calls of a store that does not live in the histories' runtime.
     _elsewhere: Option<Runtime>,
 }
 
 impl Bench {
-    /// On a memory store in a time of its own.
+    /// A bench on a memory store with a manual clock.
     pub fn new() -> Self {
         let clock = ManualClock::new();
         Self::of(&Behind::Memory(MemoryStore::new().clock(clock.clone())), Some(clock), None)
     }
 
-    /// On any store, in real time.
+    /// A bench on any store, in real time.
     pub fn on(connect: impl Future<Output = AnyStore>) -> Self {
         let elsewhere = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let store = elsewhere.block_on(connect);
@@ -66,13 +66,13 @@ impl Bench {
     fn of(inner: &Behind, clock: Option<ManualClock>, elsewhere: Option<Runtime>) -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let world = Arc::new(World::default());
-        // Without pauses, every verifier is due at once.
+        // Without pauses a verifier would never be old enough, so it is due for renewal at once.
         let period = if clock.is_some() { Duration::from_secs(30) } else { Duration::ZERO };
         let settings = [Setting::Waiting, Setting::Instant, Setting::Swapping, Setting::Renewing].map(|setting| {
             let store = Gated {
                 inner: inner.clone(),
                 world: Arc::clone(&world),
-                // In front of a store that waits, this setting is `Waiting` once more.
+                // On a store that waits, `Instant` is the same as `Waiting`.
                 is_instant: setting == Setting::Instant && inner.is_instant(),
                 swaps: setting == Setting::Swapping,
             };
@@ -99,7 +99,7 @@ impl Bench {
         self.world.lock().trace.take().unwrap_or_default()
     }
 
-    /// One history, of the visits in the mask.
+    /// Plays a history with the visits in the mask.
     pub fn run(&self, seed: u64, mask: u64) -> Result<(), Failure> {
         self.play(seed, mask, None)
     }
@@ -130,7 +130,7 @@ struct Play<'b> {
     first: usize,
 }
 
-/// A task that is dropped, or panics, says so.
+/// Notes the end of a task that is dropped or panics.
 struct Ends(Arc<World>, usize);
 
 impl Drop for Ends {
@@ -139,7 +139,7 @@ impl Drop for Ends {
     }
 }
 
-/// A response that has left, on its way to the browser.
+/// A response on its way to the browser.
 type Arrived = Option<(usize, String)>;
 
 impl Play<'_> {
@@ -165,7 +165,7 @@ impl Play<'_> {
         if violations.is_empty() { Ok(()) } else { Err(Failure(violations)) }
     }
 
-    /// Starts and drops visits and opens gates, one at a time, until nothing is left.
+    /// Starts visits, drops visits and opens gates, one at a time, until nothing is left to do.
     async fn play(&mut self, visits: &[Visit]) -> Result<(), Failure> {
         let world = &self.bench.world;
         let mut tasks: Vec<JoinHandle<Arrived>> = Vec::new();
@@ -175,11 +175,11 @@ impl Play<'_> {
             let droppable: Vec<usize> =
                 (0..tasks.len()).filter(|index| self.can_drop(*index, &visits[*index])).collect();
             let (starts, gates) = (usize::from(tasks.len() < visits.len()), world.waiting());
-            // A request is dropped rarely, so that it comes far.
+            // Requests are dropped rarely, so that most come far.
             let drops = usize::from(!droppable.is_empty() && (gates == 0 || world.lock().dice.one_in(8)));
             let choices = starts + gates + drops;
             if choices == 0 {
-                // What is left waits between two tries after a conflict, and that for less than one advance.
+                // The remaining tasks wait between two tries after a conflict, for less than one advance.
                 if idle > 0 && tasks.iter().all(JoinHandle::is_finished) {
                     break;
                 }
@@ -210,8 +210,8 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Whether a visit's client may go away now. Not between two tries after a conflict: the task that goes on would have come
-    /// to no gate, and nobody would know whose it is.
+    /// Whether a visit's client may disconnect now. It may not between two tries after a conflict: the task that
+    /// continues would not have reached a gate, so the model would not know which visit it belongs to.
     fn can_drop(&self, index: usize, visit: &Visit) -> bool {
         let number = self.first + index;
         let mut inner = self.bench.world.lock();
@@ -283,13 +283,14 @@ impl Play<'_> {
         self.sessions.layer().layer(tower::service_fn(handle)).oneshot(request)
     }
 
-    /// The session that a browser's cookie finds.
+    /// Returns the session that a browser's cookie finds.
     fn found(&self, client: usize) -> Option<Record> {
-        let claim = self.jars[client].as_deref().map(Claim::of)?;
-        self.store.peek(&claim.id).filter(|record| record.verifier == claim.hash || record.previous == Some(claim.hash))
+        let token = self.jars[client].as_deref().map(ParsedToken::of)?;
+        self.store.peek(&token.id).filter(|record| record.verifier == token.hash || record.previous == Some(token.hash))
     }
 
-    /// No order of responses signs somebody out who did not ask for it, or leaves somebody signed in who did.
+    /// Checks that no order of responses signs a user out who did not ask for it, or leaves a user signed in who asked
+    /// to be signed out.
     fn check_client(&self, client: usize, before: Option<&Record>) {
         let after = self.found(client);
         let mut inner = self.bench.world.lock();
@@ -302,11 +303,12 @@ impl Play<'_> {
         let users: Vec<u8> = courses.iter().flat_map(|course| course.users.iter().copied()).collect();
         let leaves = courses.iter().any(Course::lowers);
         let known = is.is_none_or(|user| was == Some(user) || users.contains(&user));
-        truth.check(first, known, "R5: a browser is signed in as somebody whom it did not ask for");
-        // R10, R11: where an answer was lost, or a response, the browser may have an old cookie.
+        truth.check(first, known, "R5: a browser is signed in as a user that it never signed in");
+        // R10, R11: after a lost answer or a lost response, the browser may have an old cookie.
         let troubled = courses.iter().any(Course::is_troubled);
-        // R7: no order of Set-Cookies can be repaired. One that was on its way when somebody signed in overwrites that
-        // cookie: a first visit's, a rotation's of the anonymous session, a renewal's.
+        // R7: the server cannot control the order in which cookies arrive. A cookie that was on its way during a
+        // sign-in may overwrite the new cookie: the cookie of a first visit, of a rotation of the anonymous session, or
+        // of a renewal.
         let overtaken = courses.iter().any(|course| course.brought_anonymous(truth))
             || (self.setting == Setting::Renewing
                 && courses.iter().filter(|course| course.rotated.is_some()).count() > 1);
@@ -315,19 +317,19 @@ impl Play<'_> {
             truth.check(first, is.is_some(), "R11: a browser was signed out that did not ask for it");
         }
         for course in courses.iter().filter(|course| users.is_empty() && course.must_have_left()) {
-            let claim = course.claim.clone();
-            // R6: a superseded cookie ends the session of the identity that its epoch had.
-            let left = claim.is_none_or(|claim| {
-                let record = truth.known(&claim.id).record.as_ref();
-                record.is_none_or(|record| record.identity.is_none() || record.identity_epoch > claim.epoch)
+            let token = course.token.clone();
+            // R6: a superseded cookie ends the session only if the identity is still the identity of its epoch.
+            let left = token.is_none_or(|token| {
+                let record = truth.known(&token.id).record.as_ref();
+                record.is_none_or(|record| record.identity.is_none() || record.identity_epoch > token.epoch)
             });
-            truth.check(first, left, "R11: a browser asked to be signed out, and its session is signed in");
+            truth.check(first, left, "R11: a browser asked to be signed out, but its session is still signed in");
             let own = matches!(course.seen, Seen::Found(_));
-            truth.check(first, !own || is.is_none(), "R11: a browser asked to be signed out, and is signed in");
+            truth.check(first, !own || is.is_none(), "R11: a browser asked to be signed out, but is signed in");
         }
     }
 
-    /// Each entry is in one session alone, but for those of a visitor, which a sign-in takes along.
+    /// Checks that each entry is in only one session, except a visitor's entries that a sign-in takes along.
     fn check_records(&self) {
         let truth = &mut self.bench.world.lock().truth;
         let entries = truth.live_records().flat_map(|record| numbers(record, "log")).collect::<Vec<u32>>();
@@ -338,19 +340,19 @@ impl Play<'_> {
         truth.check(self.first, entries.len() == count, "R9: an entry is in two sessions");
     }
 
-    /// When all is quiet, everybody can sign in, and then is signed in.
+    /// Checks that in the end every browser can sign in.
     async fn nobody_is_locked_out(&mut self) -> Result<(), Failure> {
         let world = &self.bench.world;
         world.lock().is_free = true;
         world.lock().is_faulty = false;
         for client in 0..CLIENTS {
-            for steps in [vec![Step::SignIn(LAST)], vec![Step::Read]] {
+            for steps in [vec![Step::SignIn(FINAL_USER)], vec![Step::Read]] {
                 let visit = Visit { client, steps, end: End::Status(200), fate: Fate::Arrives, repeats: None };
                 let arrived = self.start(&visit).await.expect("no panic");
                 if let Some((_, cookie)) = arrived {
                     self.jars[client] = (!cookie.is_empty()).then_some(cookie);
                 }
-                let inside = self.found(client).as_ref().and_then(user) == Some(LAST);
+                let inside = self.found(client).as_ref().and_then(user) == Some(FINAL_USER);
                 let visit = world.lock().truth.courses.len() - 1;
                 world.lock().truth.check(visit, inside, "R6: a browser is locked out");
             }
@@ -365,7 +367,7 @@ fn set_cookie<B>(response: &Response<B>) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// Hands the response to the checks; its cookie.
+/// Checks the response and returns its cookie.
 async fn read(world: &World, visit: usize, response: Response<SessionBody<String>>) -> Option<String> {
     let cookie = set_cookie(&response);
     let cookies = response.headers().get_all(SET_COOKIE).iter().count();
@@ -376,8 +378,8 @@ async fn read(world: &World, visit: usize, response: Response<SessionBody<String
         if value.is_empty() {
             "removal".to_owned()
         } else {
-            let place = inner.truth.place(&Claim::of(value).id);
-            format!("cookie of record {place} in epoch {}", Claim::of(value).epoch.0)
+            let place = inner.truth.place(&ParsedToken::of(value).id);
+            format!("cookie of record {place} in epoch {}", ParsedToken::of(value).epoch.0)
         }
     });
     inner.note(|| format!("    {visit} answers {status} {}", line.unwrap_or_default()));

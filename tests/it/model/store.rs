@@ -1,4 +1,4 @@
-//! A store of which the scheduler decides when it acts and when its answer arrives.
+//! A store whose calls wait until the scheduler lets them act, and again until it lets their answers arrive.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use super::behind::Behind;
 use super::world::World;
 
-/// A call.
+/// A store call.
 #[derive(Clone, Debug)]
 pub enum Act {
     Load(SessionId),
@@ -21,7 +21,7 @@ pub enum Act {
     Destroy(SessionId, Option<Epoch>),
 }
 
-/// Its answer.
+/// The answer of a store call.
 #[derive(Debug)]
 pub enum Answer {
     Record(Option<Box<Record>>),
@@ -31,16 +31,16 @@ pub enum Answer {
     Destroyed(Destroyed),
 }
 
-/// What goes wrong with a call.
+/// What goes wrong with a store call.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// It does nothing, and says so.
+    /// The call does nothing, and its error says so.
     Refused,
-    /// It does nothing, and nobody knows.
+    /// The call does nothing, and the result is unknown.
     LostCall,
-    /// It does its work, and nobody knows.
+    /// The call does its work, but the result is unknown.
     LostAnswer,
-    /// Nobody knows, and it does its work some time later.
+    /// The result is unknown, and the call does its work later.
     LateCall,
 }
 
@@ -80,7 +80,7 @@ impl Gated {
         self.inner.load(id).expect("a record or nothing")
     }
 
-    /// Acts, in one moment, and compares with what must hold.
+    /// Makes the call as one atomic step, and checks what must hold.
     fn act(&self, visit: usize, act: &Act) -> Result<Answer, StoreErrorKind> {
         let acted = self.inner.perform(act, self.swaps);
         let mut inner = self.world.lock();

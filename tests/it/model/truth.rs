@@ -1,4 +1,4 @@
-//! What must hold of every act of the store, whoever asked for it in whatever order.
+//! What must hold for every act of the store, in any order of requests.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,15 @@ use super::course::{Course, Seen};
 use super::handler::mark_of;
 use super::store::{Act, Answer};
 
-/// A number that a handler writes down: whose it is, and what became of it.
+/// A unique number that a handler writes into a field: who wrote it, and what happened to it.
 #[derive(Clone, Debug)]
 pub struct Mark {
     pub visit: usize,
-    /// Who was signed in where it was written down.
+    /// The user of the session that it was written into.
     pub user: Option<u8>,
-    /// Part of an awaited save: whatever becomes of the response, it may be stored.
+    /// Part of an awaited save, so it may be stored whatever happens to the response.
     pub offered: bool,
-    /// Taken back before that: must never be stored.
+    /// Taken back before a save, so it must never be stored.
     pub dropped: bool,
 }
 
@@ -31,19 +31,19 @@ pub struct Truth {
     pub courses: Vec<Course>,
     pub marks: Vec<Mark>,
     pub taken: HashSet<u32>,
-    /// Which record holds which mark.
+    /// The record that holds each mark.
     pub written: HashSet<(usize, u32)>,
     places: HashMap<SessionId, usize>,
     records: Vec<Known>,
 }
 
-/// A record's life so far.
+/// The history of a record.
 #[derive(Default)]
 pub struct Known {
     pub record: Option<Record>,
     is_dead: bool,
     identities: HashMap<u64, Option<u8>>,
-    /// Each verifier's hash, and the last step at which it was valid.
+    /// The hash of each verifier, and the last step at which it was valid.
     verifiers: Vec<(VerifierHash, u64)>,
 }
 
@@ -85,12 +85,12 @@ impl Truth {
         self.records.iter().filter_map(|known| known.record.as_ref())
     }
 
-    /// Whether this verifier was valid at a step or later.
+    /// Whether this verifier was valid at or after a step.
     pub fn was_valid(&mut self, id: &SessionId, hash: VerifierHash, since: u64) -> bool {
         self.known(id).verifiers.iter().any(|(known, until)| *known == hash && *until >= since)
     }
 
-    /// Who was signed in in an epoch of a record.
+    /// Returns the user who was signed in during an epoch of a record.
     pub fn identity_in(&mut self, id: &SessionId, epoch: Epoch) -> Option<u8> {
         self.known(id).identities.get(&epoch.0).copied().flatten()
     }
@@ -109,16 +109,16 @@ impl Truth {
             }
             (Act::Update(id, patch, _), Answer::Updated(Updated::Applied { renewed })) => {
                 let (Some(before), Some(after)) = (before, &after) else {
-                    return self.fail(visit, "R8: an update of nothing was applied");
+                    return self.fail(visit, "R8: an update was applied although there is no record");
                 };
                 self.verified(visit, patch, *renewed, before, after);
                 self.updated(visit, id, patch, before, after);
             }
             (Act::Update(_, patch, _), Answer::Updated(Updated::Conflict(shown))) => {
                 let same = before.is_some_and(|record| record.fields == shown.fields && record.epoch == shown.epoch);
-                self.check(visit, same, "R10: a conflict shows another record");
+                self.check(visit, same, "R10: a conflict returned a record that is not stored");
                 let is_one = before.is_some_and(|record| moved(record, patch));
-                self.check(visit, is_one, "R10: a conflict where everything is as it was loaded");
+                self.check(visit, is_one, "R10: a conflict although nothing has changed since the load");
             }
             (Act::Touch(_, epoch, _), Answer::Touched(Touched::Applied)) => {
                 self.check(visit, before.is_some_and(|record| record.epoch == *epoch), "R4: a touch of another epoch");
@@ -126,7 +126,7 @@ impl Truth {
             }
             (Act::Destroy(id, _), Answer::Destroyed(Destroyed::Destroyed)) => {
                 let is_empty = tombstone.is_some_and(|record| record.fields.is_empty() && record.identity.is_none());
-                self.check(visit, is_empty, "R8: no tombstone, or one with something in it");
+                self.check(visit, is_empty, "R8: the tombstone is missing or not empty");
                 self.destroyed(visit, id, before);
             }
             (Act::Update(..), Answer::Updated(Updated::Missing | Updated::Superseded))
@@ -145,7 +145,7 @@ impl Truth {
         }
     }
 
-    /// What holds of a record's life, from act to act.
+    /// Checks the history of a record across an act.
     fn follow(&mut self, visit: usize, place: usize, before: Option<&Record>, after: Option<&Record>) {
         let now = self.now;
         let known = &mut self.records[place];
@@ -163,13 +163,13 @@ impl Truth {
                 }
             }
         }
-        self.check(visit, !came_back, "R8: a destroyed session is there again");
+        self.check(visit, !came_back, "R8: a destroyed session came back");
         self.check(visit, !moved, "R4: the identity changed within an epoch");
         if let (Some(before), Some(after)) = (before, after) {
             let raised = after.epoch.0.wrapping_sub(before.epoch.0);
-            self.check(visit, raised <= 1, "R4: the epoch went back, or leapt");
+            self.check(visit, raised <= 1, "R4: the epoch went back, or rose by more than one");
             let fits = raised == 1 || before.verifier == after.verifier || after.previous == Some(before.verifier);
-            self.check(visit, fits, "R4: another verifier in the same epoch");
+            self.check(visit, fits, "R4: the verifier changed within an epoch");
             self.check(visit, raised == 0 || after.previous.is_none(), "R4: an old verifier outlived its epoch");
         }
         if let Some(record) = after {
@@ -177,7 +177,7 @@ impl Truth {
         }
     }
 
-    /// What holds of a record by itself: nothing of another user, and each group of fields whole.
+    /// Checks a record by itself: it has no data of another user, and fields that change together agree.
     fn consistent(&mut self, visit: usize, record: &Record) {
         let user = user(record);
         let (log, cart, shelf) = (numbers(record, "log"), numbers(record, "cart"), shelf(record));
@@ -186,26 +186,30 @@ impl Truth {
             self.check(
                 visit,
                 owner.is_none() || owner == user,
-                "R4, R5: something of one user in the session of another",
+                "R4, R5: data of one user is in the session of another",
             );
         }
         let unique: HashSet<_> = log.iter().chain(&cart).collect();
-        self.check(visit, unique.len() == log.len() + cart.len(), "R9: an entry is there twice");
+        self.check(visit, unique.len() == log.len() + cart.len(), "R9: an entry was stored twice");
         let hits = number(record, "hits").unwrap_or(0);
         self.check(visit, hits as usize == log.len(), "R9: the sum is not the number of additions");
         let high = number(record, "high");
-        self.check(visit, shelf.iter().max() == high.as_ref(), "R9: half of a change, or the merge of `max` or `keys`");
+        self.check(
+            visit,
+            shelf.iter().max() == high.as_ref(),
+            "R9: half of a change was stored, or a `max` or `keys` field was merged wrongly",
+        );
     }
 
     fn loaded(&mut self, visit: usize, id: &SessionId, record: Option<&Record>) {
         const WINDOW: u64 = 60;
         let course = &mut self.courses[visit];
-        let Some(claim) = course.claim.as_ref().filter(|claim| claim.id == *id && course.seen == Seen::Unasked) else {
+        let Some(token) = course.token.as_ref().filter(|token| token.id == *id && course.seen == Seen::Unasked) else {
             return;
         };
         course.seen = match record {
             None => Seen::Nothing,
-            Some(record) if record.verifier == claim.hash || record.previous == Some(claim.hash) => {
+            Some(record) if record.verifier == token.hash || record.previous == Some(token.hash) => {
                 Seen::Found(Box::new(record.clone()))
             }
             Some(record) if record.ages.verifier.as_secs() <= WINDOW => Seen::Late,
@@ -216,7 +220,7 @@ impl Truth {
     fn committed(&mut self, visit: usize) {
         let course = self.course(visit);
         course.commits += usize::from(course.is_handled);
-        // A save that its handler gave up, or that was lost on its way (R10), may come as late as the commit.
+        // A save that was dropped by its handler, or whose answer was lost (R10), may act as late as the commit.
         let fits = course.commits <= 1 + course.given_up || course.faulted;
         self.check(visit, fits, "R9: more than one commit");
     }
@@ -225,14 +229,14 @@ impl Truth {
         let course = &mut self.courses[visit];
         course.inserted.push(id.clone());
         let (asked, users) = (course.users.clone(), user(record));
-        self.check(visit, users.is_none_or(|user| asked.contains(&user)), "R5: signed in by nobody's wish");
+        self.check(visit, users.is_none_or(|user| asked.contains(&user)), "R5: signed in although nobody asked for it");
         let place = self.place(id);
         for mark in numbers(record, "log").into_iter().chain(numbers(record, "cart")) {
             self.stored(visit, place, mark);
         }
     }
 
-    /// The verifier is what the patch made of it.
+    /// Checks that the verifier follows from the patch.
     fn verified(&mut self, visit: usize, patch: &Patch, renewed: bool, before: &Record, after: &Record) {
         let (verifier, is_renewed) = match patch.verifier {
             VerifierChange::Unchanged => (before.verifier, true),
@@ -240,11 +244,15 @@ impl Truth {
             VerifierChange::Renew { current, new } if before.verifier == current => (new, true),
             VerifierChange::Renew { .. } => (before.verifier, false),
         };
-        self.check(visit, after.verifier == verifier, "R4, R6: another verifier than the patch's");
-        self.check(visit, renewed == is_renewed, "R6: another answer to a renewal than what became of it");
+        self.check(visit, after.verifier == verifier, "R4, R6: the verifier is not the patch's");
+        self.check(visit, renewed == is_renewed, "R6: the answer to a renewal differs from its effect");
         let rotated = matches!(patch.verifier, VerifierChange::Rotate(_));
         let epoch = if rotated { before.epoch.next() } else { before.epoch };
-        self.check(visit, after.epoch == epoch, "R4: an epoch without a rotation, or the other way round");
+        self.check(
+            visit,
+            after.epoch == epoch,
+            "R4: the epoch changed without a rotation, or a rotation kept the epoch",
+        );
     }
 
     fn updated(&mut self, visit: usize, id: &SessionId, patch: &Patch, before: &Record, after: &Record) {
@@ -256,22 +264,22 @@ impl Truth {
         match &patch.identity {
             IdentityChange::Set(_) => {
                 let asked = user(after).is_some_and(|user| course.users.contains(&user));
-                self.check(visit, asked, "R5: signed in by nobody's wish");
+                self.check(visit, asked, "R5: signed in although nobody asked for it");
             }
             IdentityChange::Removed => {
                 let asked = course.leaves || course.assigns_nobody;
-                self.check(visit, asked && user(after).is_none(), "R5: signed out by nobody's wish");
+                self.check(visit, asked && user(after).is_none(), "R5: signed out although nobody asked for it");
             }
             IdentityChange::Affirmed | IdentityChange::Unchanged => {
-                self.check(visit, before.identity == after.identity, "R5: another identity than the patch's");
+                self.check(visit, before.identity == after.identity, "R5: the identity is not the patch's");
             }
         }
         let changed = before.identity != after.identity;
-        self.check(visit, !changed || after.epoch > before.epoch, "R5: another identity without a new verifier");
-        // Signed in and out again within the request is a change too.
+        self.check(visit, !changed || after.epoch > before.epoch, "R5: the identity changed without a new verifier");
+        // A sign-in and a sign-out within one request are a change of identity too.
         let asked = changed || !self.courses[visit].users.is_empty();
         let cleared = patch.clear == Clear::Nothing || (asked && after.epoch > before.epoch);
-        self.check(visit, cleared, "R5: cleared without a change of the identity");
+        self.check(visit, cleared, "R5: fields were cleared without a change of identity");
         if before.verifier != after.verifier {
             self.courses[visit].rotated = Some((id.clone(), after.verifier));
         }
@@ -286,10 +294,10 @@ impl Truth {
             }
         }
         let passed = patch.on_conflict == OnConflict::Merge || !moved(before, patch);
-        self.check(visit, passed, "R13: a gate let two pass");
+        self.check(visit, passed, "R13: two takers passed a gate");
         let refused = patch.changes().any(|change| change.field.name == "choice" && change.conditional);
         let base = patch.base.find("choice");
-        self.check(visit, !refused || before.fields.find("choice") == base, "R9: `reject` joined two changes");
+        self.check(visit, !refused || before.fields.find("choice") == base, "R9: `reject` merged two changes");
         for field in before.fields.iter() {
             let written = patch.written_fields().iter().any(|touched| touched.name == field.name);
             let left = after.fields.find(field.name);
@@ -297,23 +305,23 @@ impl Truth {
                 self.check(
                     visit,
                     written || left == Some(field.value),
-                    "R17: a field that the patch does not name changed",
+                    "R17: a field changed that is not in the patch",
                 );
             } else {
-                self.check(visit, written || left.is_none(), "R5: a field outlived a change of the identity");
+                self.check(visit, written || left.is_none(), "R5: a field outlived a change of identity");
             }
         }
     }
 
-    /// A mark is in the store.
+    /// Notes and checks that a mark is in the store.
     fn stored(&mut self, visit: usize, place: usize, mark: u32) {
         let known = self.mark(mark).clone();
-        // R5, R11: a field that a visitor changed before signing in comes along as a whole.
+        // R5, R11: a sign-in takes a field that the visitor changed along as a whole.
         let comes_along = known.user.is_none() && !self.courses[visit].users.is_empty();
-        self.check(visit, known.visit == visit || comes_along, "R9: wrote what another request wrote down");
-        self.check(visit, !known.dropped || known.offered, "R11: wrote what was taken back");
+        self.check(visit, known.visit == visit || comes_along, "R9: a request stored another request's change");
+        self.check(visit, !known.dropped || known.offered, "R11: a change was stored after it was taken back");
         let first = self.written.insert((place, mark));
-        self.check(visit, first, "R10: wrote the same twice");
+        self.check(visit, first, "R10: a change was stored twice");
     }
 
     fn destroyed(&mut self, visit: usize, id: &SessionId, before: Option<&Record>) {
@@ -321,10 +329,10 @@ impl Truth {
         let course = &self.courses[visit];
         let own = course.inserted.contains(id);
         let asked = course.leaves || course.assigns_nobody || course.begins;
-        let claim = course.claim.clone();
-        self.check(visit, own || asked, "R8: destroyed by nobody's wish");
-        if let (false, Some(claim), Some(user)) = (own, claim, user(before)) {
-            let claimed = self.identity_in(id, claim.epoch);
+        let token = course.token.clone();
+        self.check(visit, own || asked, "R8: destroyed although nobody asked for it");
+        if let (false, Some(token), Some(user)) = (own, token, user(before)) {
+            let claimed = self.identity_in(id, token.epoch);
             self.check(visit, claimed == Some(user), "R6: ended the session of another identity");
         }
     }

@@ -1,5 +1,5 @@
-//! Gates: every store call and every step of a handler waits at one, and the scheduler opens one at a time. So the order of
-//! everything that happens is a function of the seed, and nothing else.
+//! Gates. Every store call and every step of a handler waits at a gate, and the scheduler opens one gate at a time. So
+//! the order of events depends on the seed alone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
@@ -17,11 +17,11 @@ pub type Ticket = (usize, usize);
 #[derive(Default)]
 pub struct World(Mutex<Inner>);
 
-/// What waits, and what is known.
+/// The tasks that wait, and the state of the model.
 pub struct Inner {
     pub dice: Dice,
     pub truth: Truth,
-    /// Lines, where somebody wants to read them.
+    /// The lines of the trace, if it is wanted.
     pub trace: Option<Vec<String>>,
     pub is_faulty: bool,
     /// All gates are open.
@@ -29,9 +29,10 @@ pub struct Inner {
     waiting: BTreeMap<Ticket, Waiting>,
     opened: Vec<Ticket>,
     gates: HashMap<usize, usize>,
-    /// Whose step it is: what a step reaches belongs to the same visit.
+    /// The visit that takes the current step. Gates that the step reaches belong to it.
     current: usize,
-    /// The library's own tasks, as far as they have come to a gate: a wait between has no visit of its own.
+    /// The visits of the library's own tasks that have reached a gate. A task that waits for anything else is not
+    /// connected to a visit otherwise.
     tasks: HashMap<Id, usize>,
 }
 
@@ -62,13 +63,13 @@ impl World {
         self.0.lock().unwrap()
     }
 
-    /// A new history. What was asked in the last one has come to its end.
+    /// Begins a new history. The requests of the last history must have ended.
     pub fn begin(&self, dice: Dice, trace: Option<Vec<String>>) {
         let mut inner = self.lock();
         *inner = Inner { dice, trace, ..Inner::default() };
     }
 
-    /// Waits until the scheduler opens this gate; answers whose it is.
+    /// Waits until the scheduler opens this gate. Returns the visit that the gate belongs to.
     pub const fn gate<'w>(self: &'w Arc<Self>, what: &'static str) -> Gate<'w> {
         Gate { world: self, what, ticket: None, done: false }
     }
@@ -77,7 +78,7 @@ impl World {
         self.lock().waiting.len()
     }
 
-    /// Opens the gate of this place in the order of visits.
+    /// Opens the gate at this position in the order of visits.
     pub fn open(&self, place: usize) {
         let mut inner = self.lock();
         let ticket = *inner.waiting.keys().nth(place).expect("a gate");
@@ -89,7 +90,7 @@ impl World {
         waker.wake();
     }
 
-    /// From here on, what happens belongs to this visit.
+    /// What happens from now on belongs to this visit.
     pub fn enter(&self, visit: usize) {
         self.lock().enter(visit);
     }
@@ -106,7 +107,7 @@ impl Inner {
         }
     }
 
-    /// Whether something of this visit waits at a gate.
+    /// Whether a task of this visit waits at a gate.
     pub fn is_waiting(&self, visit: usize) -> bool {
         self.waiting.keys().any(|ticket| ticket.0 == visit)
     }
@@ -116,7 +117,7 @@ impl Inner {
         self.truth.now += 1;
     }
 
-    /// The visit that the running code belongs to.
+    /// Returns the visit that the running code belongs to.
     pub fn visit(&mut self) -> usize {
         let current = self.current;
         match tokio::task::try_id() {
@@ -159,7 +160,7 @@ impl Future for Gate<'_> {
     }
 }
 
-/// Who gives up waiting does not stand in the way.
+/// A task that is dropped no longer waits at its gate.
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
         if let (Some(ticket), false) = (self.ticket, self.done) {

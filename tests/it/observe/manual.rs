@@ -1,4 +1,4 @@
-//! The manual's tables, and that the source has the same.
+//! Reads the manual's tables of events, spans and metrics, and compares them with the source.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,35 +8,35 @@ const EVENTS: &str = include_str!("../../../src/telemetry/events.rs");
 /// The one event that stores report themselves.
 const SWEEP: &str = include_str!("../../../store/src/sweep.rs");
 
-/// The records of the table with this first header.
+/// Returns the rows of the table whose first column has this header.
 fn table(first: &str) -> Vec<Vec<&'static str>> {
     let header = format!("| {first} |");
-    let records = MANUAL.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
-    let records = records.take_while(|line| line.starts_with('|'));
-    records.map(|record| record.trim_matches('|').split('|').map(str::trim).collect()).collect()
+    let rows = MANUAL.lines().skip_while(|line| !line.starts_with(&header)).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
-/// What stands between backticks.
+/// Returns the texts between backticks.
 fn words(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Names and levels.
+/// Returns the names and levels of the manual's events.
 pub fn events() -> Vec<(String, String)> {
-    table("event").into_iter().map(|record| (words(record[0]).remove(0), record[1].to_owned())).collect()
+    table("event").into_iter().map(|row| (words(row[0]).remove(0), row[1].to_owned())).collect()
 }
 
 pub fn spans() -> Vec<(String, String)> {
-    table("span").into_iter().map(|record| (words(record[0]).remove(0), record[1].to_owned())).collect()
+    table("span").into_iter().map(|row| (words(row[0]).remove(0), row[1].to_owned())).collect()
 }
 
-/// Metric, label, value: all that may be counted.
+/// Returns every combination of metric, label and value that may be counted.
 pub fn metrics() -> BTreeSet<(String, String, String)> {
     let errors = ["corrupt", "full", "refused", "unavailable", "unknown"].map(str::to_owned);
     let mut all = BTreeSet::new();
-    for record in table("metric") {
-        let metric = words(record[0]).remove(0);
-        for label in record[2].split(';') {
+    for row in table("metric") {
+        let metric = words(row[0]).remove(0);
+        for label in row[2].split(';') {
             let (key, values) = label.split_once(':').unwrap();
             let key = words(key).remove(0);
             let mut values = words(values);
@@ -52,7 +52,7 @@ pub fn metrics() -> BTreeSet<(String, String, String)> {
     all
 }
 
-/// Names and levels, as the source has them.
+/// Returns the names and levels of the events in the source.
 fn events_of_the_source() -> Vec<(String, String)> {
     let calls = EVENTS.split("event!(").skip(1);
     let calls = calls.map(|call| {
@@ -71,14 +71,14 @@ fn events_of_the_source() -> Vec<(String, String)> {
 fn the_manual_has_the_events_of_the_source_with_their_levels() {
     let (manual, source) = (events(), events_of_the_source());
     let unique: BTreeSet<_> = manual.iter().cloned().collect();
-    assert!(manual.len() > 30 && unique.len() == manual.len(), "no event is there twice");
+    assert!(manual.len() > 30 && unique.len() == manual.len(), "every event is in the manual once");
     assert_eq!(unique, source.iter().cloned().collect());
-    assert_eq!(source.len(), unique.len(), "an event is said in one place");
+    assert_eq!(source.len(), unique.len(), "every event is emitted in one place");
 }
 
-/// So that who looks for an event finds it.
+/// All events are in one folder, so that a reader finds them.
 #[test]
-fn nothing_is_said_or_counted_outside_of_telemetry() {
+fn events_and_metrics_are_used_only_in_telemetry() {
     fn look(directory: &Path) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! For each event the least that makes it happen.
+//! The smallest scenario that causes each event.
 
 use http::{HeaderName, Response, StatusCode};
 use http_session::error::StoreErrorKind;
@@ -181,7 +181,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = scenarios! {
     "session.commit.abandoned" => abandoned,
 };
 
-/// A commit that is under way when its request, and then its runtime, are gone.
+/// A commit that is still running when its request is dropped and then its runtime shuts down.
 fn abandoned(runtime: &Runtime) {
     let rig = Rig::with(false, |b| b.build());
     let browser = runtime.block_on(rig.signed_in("ada"));
@@ -194,8 +194,8 @@ fn abandoned(runtime: &Runtime) {
     drop(response);
 }
 
-/// What happens besides, for the numbers.
-pub const MORE: &[Scenario] = &[
+/// Further scenarios without an event, for the metrics.
+pub const MORE_SCENARIOS: &[Scenario] = &[
     |runtime| runtime.block_on(failing(Call::Update, Fault::Error(StoreErrorKind::Corrupt), |s| s.views = 9)),
     |runtime| runtime.block_on(failing(Call::Update, Fault::Error(StoreErrorKind::Full), |s| s.views = 9)),
     |runtime| runtime.block_on(failing(Call::Update, Fault::Error(StoreErrorKind::Refused), |s| s.views = 9)),
@@ -228,7 +228,7 @@ async fn change(request: Request) {
     Session::<Visit>::extract(request.extensions()).await.unwrap().views = 1;
 }
 
-/// A signed-in request that changes its session.
+/// Sends a signed-in request that changes its session.
 async fn changed(change: fn(&mut Session<Visit>)) {
     changed_to(move |s| {
         change(s);
@@ -243,7 +243,7 @@ async fn changed_to(change: impl FnOnce(&mut Session<Visit>) -> Response<String>
     rig.ask(&browser, async move |mut s: Session<Visit>| change(&mut s)).await;
 }
 
-/// The same on a store where that call fails.
+/// Sends a signed-in request that changes its session, while a store call fails.
 async fn failing(call: Call, fault: Fault, change: fn(&mut Session<Visit>)) {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
@@ -251,7 +251,7 @@ async fn failing(call: Call, fault: Fault, change: fn(&mut Session<Visit>)) {
     rig.ask(&browser, async move |mut s: Session<Visit>| change(&mut s)).await;
 }
 
-/// A handle that its request does not give back, and that changes something.
+/// Keeps a handle beyond its request and changes it.
 async fn kept() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
@@ -260,7 +260,7 @@ async fn kept() {
     kept.recv().unwrap().views = 9;
 }
 
-/// A first cookie comes again after so many renewals.
+/// Sends the first cookie again after this many renewals.
 async fn renewed(times: usize) {
     let rig = Rig::with(true, |b| b.renew_after(minutes(30)).build());
     let first = rig.signed_in("ada").await;

@@ -1,11 +1,11 @@
-//! R13: gates act before the effect.
+//! R13: a gate, such as a one-time coupon, is stored before its effect happens.
 
 use http_session::Session;
 use http_session::error::{SaveError, StoreErrorKind};
 
 use crate::support::{Browser, Call, Fault, Rig, Visit, poll_once, settle};
 
-/// A session with one coupon in a field that is replaced on conflict, and in one that rejects.
+/// Returns a session with a coupon in two fields: a conflict replaces the first one and rejects the second one.
 async fn with_coupon(rig: &Rig) -> Browser {
     let mut browser = rig.signed_in("ada").await;
     let give = async |mut s: Session<Visit>| {
@@ -18,7 +18,7 @@ async fn with_coupon(rig: &Rig) -> Browser {
 }
 
 #[tokio::test]
-async fn r13_of_many_concurrent_takers_one_wins() {
+async fn r13_exactly_one_of_many_concurrent_takers_wins() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = with_coupon(&rig).await;
@@ -27,13 +27,13 @@ async fn r13_of_many_concurrent_takers_one_wins() {
             let (barrier, rig, browser) = (barrier.clone(), rig.clone(), browser.clone());
             async move {
                 let take = async move |mut s: Session<Visit>| {
-                    assert_eq!(s.notice.as_deref(), Some("coupon"), "all have loaded it");
+                    assert_eq!(s.notice.as_deref(), Some("coupon"), "every taker has loaded the coupon");
                     barrier.wait().await;
                     match s.take(|visit| visit.notice.take()).await {
                         Ok(Some(coupon)) => coupon,
                         Ok(None) => "nothing".to_owned(),
                         Err(SaveError::Conflict) => {
-                            assert_eq!(s.notice, None, "the handle shows what the store has now");
+                            assert_eq!(s.notice, None, "the handle shows the stored value");
                             "conflict".to_owned()
                         }
                         Err(error) => panic!("{error}"),
@@ -59,7 +59,7 @@ async fn r13_of_many_concurrent_takers_one_wins() {
 }
 
 #[tokio::test]
-async fn r13_a_take_is_final_whatever_becomes_of_the_response() {
+async fn r13_a_take_is_final_whatever_happens_to_the_response() {
     let rig = Rig::with(false, |b| b.build());
     let browser = with_coupon(&rig).await;
     let mut request = rig.start(browser.request(http::Method::GET, "/"), async |mut s: Session<Visit>| {
@@ -68,7 +68,7 @@ async fn r13_a_take_is_final_whatever_becomes_of_the_response() {
         assert_eq!(taken.as_deref(), Some("coupon"));
         http::StatusCode::INTERNAL_SERVER_ERROR
     });
-    // Dropped while the store works on it.
+    // The request is dropped while the store works on the take.
     while !rig.store.calls.lock().unwrap().iter().any(|(name, _)| *name == "update") {
         assert!(poll_once(&mut request).is_pending());
         tokio::task::yield_now().await;
@@ -99,7 +99,7 @@ async fn r13_a_take_that_failed_grants_nothing_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn r13_a_take_does_not_disturb_what_else_the_request_changes() {
+async fn r13_a_take_does_not_affect_the_requests_other_changes() {
     let rig = Rig::new();
     let mut browser = with_coupon(&rig).await;
     let take = async |mut s: Session<Visit>| {
@@ -113,7 +113,7 @@ async fn r13_a_take_does_not_disturb_what_else_the_request_changes() {
 }
 
 #[tokio::test]
-async fn r13_a_take_that_changes_nothing_is_no_store_call() {
+async fn r13_a_take_that_changes_nothing_makes_no_store_call() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let take = async |mut s: Session<Visit>| format!("{:?}", s.take(|visit| visit.notice.take()).await.unwrap());
@@ -135,7 +135,7 @@ async fn r13_a_take_of_the_identity_is_refused() {
 
 #[tokio::test]
 async fn r13_a_counter_is_consumed_by_save_before_the_effect() {
-    // `merge = "reject"`: of two that save the same state, one is told so.
+    // `merge = "reject"`: of two requests that save the same state, one gets a conflict.
     let rig = Rig::new();
     let browser = with_coupon(&rig).await;
     let (go, wait) = tokio::sync::oneshot::channel::<()>();
@@ -157,14 +157,14 @@ async fn r13_a_counter_is_consumed_by_save_before_the_effect() {
 }
 
 #[tokio::test]
-async fn r13_a_take_is_no_merge_where_the_field_has_a_merge_rule() {
+async fn r13_a_take_does_not_merge_even_if_the_field_has_a_merge_rule() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let (go, wait) = tokio::sync::oneshot::channel::<()>();
     let mut slow = rig.start(browser.request(http::Method::GET, "/"), async move |mut s: Session<Visit>| {
         let _ = wait.await;
         let first = s.take(|visit| visit.hits += 1).await;
-        // Told so, it may try again on what is there now.
+        // After the conflict it may try again with the stored value.
         let second = s.take(|visit| visit.hits += 1).await;
         format!("{first:?} {second:?} {}", s.hits)
     });

@@ -1,4 +1,4 @@
-//! The tables of the manual's chapter on the commit.
+//! Reads the outcome tables of the manual's chapter on the commit.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::Preset;
 
 const MANUAL: &str = include_str!("../../../src/guide/7_commit.md");
 
-/// The cells of a preset, by the names of record and column.
+/// Returns the cells of a preset, by the names of row and column.
 pub fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static str> {
     let tables = match preset {
         Preset::Native => ["the request ends in", "the store is"],
@@ -17,16 +17,17 @@ pub fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static 
         let header = format!("| {table} |");
         let mut lines = MANUAL.lines().skip_while(|line| !line.starts_with(&header));
         let columns = split(lines.next().unwrap());
-        for record in lines.skip(1).take_while(|line| line.starts_with('|')).map(split) {
-            for (names, word) in columns.iter().zip(&record).skip(1) {
-                for ask in record[0].split("; ") {
-                    let (ask, exception) = ask.split_once(": ").map_or((ask, None), |(ask, who)| (ask, Some(who)));
+        for row in lines.skip(1).take_while(|line| line.starts_with('|')).map(split) {
+            for (names, word) in columns.iter().zip(&row).skip(1) {
+                for request in row[0].split("; ") {
+                    let (request, exception) =
+                        request.split_once(": ").map_or((request, None), |(request, who)| (request, Some(who)));
                     if exception.is_some_and(|who| who != "express preset" || preset != Preset::Express) {
                         continue;
                     }
                     for end in names.split(", ") {
-                        let before = cells.insert((ask, end), *word);
-                        assert!(before.is_none() || exception.is_some(), "{ask} x {end} is there twice");
+                        let before = cells.insert((request, end), *word);
+                        assert!(before.is_none() || exception.is_some(), "{request} x {end} has two cells");
                     }
                 }
             }
@@ -35,6 +36,6 @@ pub fn cells(preset: Preset) -> BTreeMap<(&'static str, &'static str), &'static 
     cells
 }
 
-fn split(record: &'static str) -> Vec<&'static str> {
-    record.trim_matches('|').split('|').map(str::trim).collect()
+fn split(row: &'static str) -> Vec<&'static str> {
+    row.trim_matches('|').split('|').map(str::trim).collect()
 }

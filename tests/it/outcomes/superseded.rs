@@ -1,4 +1,4 @@
-//! R8, R11: commits that find the session gone or superseded.
+//! R8, R11: commits that find their session gone or superseded.
 
 use http::{Method, StatusCode};
 use http_session::SignedOut;
@@ -17,7 +17,7 @@ where
         let _ = wait.await;
         work(s).await;
     });
-    // A waiting store answers the second poll.
+    // A waiting store answers at the second poll.
     assert!(poll_once(&mut slow).is_pending() && poll_once(&mut slow).is_pending());
     for id in rig.ids().await {
         let _ = rig.store.inner.store().destroy(&id, None).await.unwrap();
@@ -27,7 +27,7 @@ where
 }
 
 #[tokio::test]
-async fn r8_a_session_destroyed_elsewhere_stays_so() {
+async fn r8_a_session_that_was_destroyed_elsewhere_stays_destroyed() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let browser = rig.signed_in("ada").await;
@@ -41,7 +41,7 @@ async fn r8_a_session_destroyed_elsewhere_stays_so() {
 }
 
 #[tokio::test]
-async fn r8_a_session_that_expired_meanwhile_stays_so() {
+async fn r8_a_session_that_expired_meanwhile_stays_expired() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let clock = rig.clock.clone();
@@ -56,7 +56,7 @@ async fn r8_a_session_that_expired_meanwhile_stays_so() {
 }
 
 #[tokio::test]
-async fn r11_a_visitors_sign_in_on_a_session_that_is_gone_becomes_a_new_one() {
+async fn r11_a_visitors_sign_in_begins_a_new_session_if_theirs_is_gone() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let mut browser = rig.anonymous().await;
@@ -68,7 +68,7 @@ async fn r11_a_visitors_sign_in_on_a_session_that_is_gone_becomes_a_new_one() {
         })
         .await;
         browser.keep(&answer);
-        // This request's fields only: no cart, no theme.
+        // Only the fields that this request wrote: no cart, no theme.
         assert_eq!(rig.seen(&browser).await, "ada v9 [] ");
         assert!(rig.record(&old).await.is_some_and(|record| record.is_tombstone()));
         assert_eq!(rig.ids().await.len(), 1);
@@ -87,7 +87,7 @@ async fn r11_a_switch_on_a_session_that_is_gone_fails() {
 }
 
 #[tokio::test]
-async fn r11_a_sign_out_of_a_session_that_is_gone_is_done_already() {
+async fn r11_a_sign_out_of_a_session_that_is_gone_was_already_done() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let answer = destroyed_under(&rig, &browser, async |mut s: Session<Visit>| {

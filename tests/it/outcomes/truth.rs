@@ -1,4 +1,4 @@
-//! R9, R10, R12: one write, no blind retries, and a response that tells the truth.
+//! R9, R10, R12: one write per request, no blind retries, and a response that tells the truth.
 
 use http::{Response, StatusCode};
 use http_session::Session;
@@ -29,7 +29,7 @@ async fn r9_a_request_commits_in_one_write() {
 }
 
 #[tokio::test]
-async fn r9_a_change_that_is_taken_back_is_no_write() {
+async fn r9_a_change_that_is_reverted_writes_nothing() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let there_and_back = async |mut s: Session<Visit>| {
@@ -55,7 +55,7 @@ async fn r10_a_lost_answer_is_not_retried() {
 }
 
 #[tokio::test]
-async fn r10_a_lost_answer_with_a_new_verifier_is_settled_by_one_load() {
+async fn r10_after_a_lost_answer_one_load_tells_whether_the_new_verifier_is_stored() {
     let rig = Rig::with(false, |b| b.build());
     let mut browser = rig.signed_in("ada").await;
     rig.store.inner.fail(Call::Update, Fault::LostAnswer);
@@ -63,7 +63,7 @@ async fn r10_a_lost_answer_with_a_new_verifier_is_settled_by_one_load() {
     assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::OK, 1));
     assert_eq!(rig.store.take_names(), ["load", "update", "load"]);
     assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
-    // Nothing happened: one load shows it, and the answer is a 503.
+    // The write did not happen: one load shows this, and the response is a 503.
     rig.store.inner.fail(Call::Update, Fault::Error(StoreErrorKind::Unknown));
     let answer = rig.ask(&browser, async |mut s: Session<Visit>| s.rotate()).await;
     assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::SERVICE_UNAVAILABLE, 0));
@@ -72,20 +72,20 @@ async fn r10_a_lost_answer_with_a_new_verifier_is_settled_by_one_load() {
 }
 
 #[tokio::test]
-async fn r10_an_unknown_write_to_a_store_that_cannot_be_read_is_a_503() {
+async fn r10_a_write_with_an_unknown_result_is_a_503_if_the_store_cannot_be_read() {
     let rig = Rig::with(false, |b| b.build());
     let store = rig.store.inner.clone();
     store.fail(Call::Insert, Fault::LostAnswer);
     store.fail(Call::Load, Fault::Error(StoreErrorKind::Unavailable));
     let answer = rig.ask(&Browser::default(), async |mut s: Session<Visit>| s.views = 1).await;
     assert_eq!((answer.status, answer.set_cookies().len()), (StatusCode::SERVICE_UNAVAILABLE, 0));
-    // It may be stored; then it dies by R14.
+    // The session may be stored. In that case it soon expires, because its cookie never comes back (R14).
     rig.clock.advance(minutes(10));
     assert!(rig.ids().await.is_empty());
 }
 
 #[tokio::test]
-async fn r10_definite_refusals_are_not_settled() {
+async fn r10_a_definite_refusal_needs_no_further_load() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.signed_in("ada").await;
     for kind in [StoreErrorKind::Full, StoreErrorKind::Refused, StoreErrorKind::Unavailable, StoreErrorKind::Corrupt] {
@@ -118,7 +118,7 @@ async fn r12_a_failed_commit_replaces_the_whole_response() {
 }
 
 #[tokio::test]
-async fn r12_a_stored_verifier_goes_out_with_a_replaced_response() {
+async fn r12_the_cookie_of_a_stored_verifier_is_sent_with_a_replaced_response() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let mut browser = rig.signed_in("ada").await;
@@ -136,7 +136,7 @@ async fn r12_a_stored_verifier_goes_out_with_a_replaced_response() {
 }
 
 #[tokio::test]
-async fn r12_no_cookie_goes_out_for_a_session_that_was_destroyed_after_its_save() {
+async fn r12_no_cookie_is_sent_for_a_session_that_was_destroyed_after_its_save() {
     let rig = Rig::new();
     let sessions = rig.sessions.clone();
     let handler = async move |mut s: Session<Visit>| {
@@ -176,7 +176,7 @@ async fn r12_a_save_never_signs_in_and_never_rotates() {
 }
 
 #[tokio::test]
-async fn r12_failures_are_never_errors_and_the_inner_error_stays_its_own() {
+async fn r12_failures_are_responses_and_an_inner_error_passes_unchanged() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     rig.store.inner.fail(Call::Update, Fault::Panic);
@@ -233,7 +233,7 @@ async fn r12_uncommitted_cookie_attributes_have_no_effect() {
 }
 
 #[tokio::test]
-async fn r11_an_awaited_sign_out_is_done_whatever_becomes_of_the_sign_in_that_follows() {
+async fn r11_an_awaited_sign_out_is_done_whatever_happens_to_a_later_sign_in() {
     for (status, seen) in [(200, "bob v7 [] dark"), (401, "- v0 [] dark"), (500, "- v0 [] dark")] {
         for is_instant in [true, false] {
             let rig = Rig::with(is_instant, |b| b.build());
@@ -251,7 +251,7 @@ async fn r11_an_awaited_sign_out_is_done_whatever_becomes_of_the_sign_in_that_fo
 }
 
 #[tokio::test]
-async fn r10_a_renewal_whose_answer_was_lost_is_settled() {
+async fn r10_after_a_lost_answer_one_load_tells_whether_the_renewal_is_stored() {
     let rig = Rig::with(false, |b| b.renew_after(minutes(1)).build());
     let mut browser = rig.signed_in("ada").await;
     rig.clock.advance(minutes(2));

@@ -7,7 +7,7 @@ use http_session::{Session, SessionId};
 use crate::support::{Answer, Browser, Events, Request, Rig, Visit, minutes};
 
 #[tokio::test]
-async fn a_handle_that_is_alive_at_the_commit_is_reported_and_changes_nothing() {
+async fn a_handle_that_is_still_alive_at_the_commit_is_reported_and_changes_nothing() {
     let rig = Rig::new();
     let browser = rig.signed_in("ada").await;
     let (keep, kept) = std::sync::mpsc::channel();
@@ -64,14 +64,14 @@ async fn a_detached_session_saves_after_the_response() {
         detached.save().await.unwrap();
         let record = rig.only_record().await;
         assert_eq!(record.fields.find("hits"), Some(b"6".as_slice()));
-        assert_eq!(record.fields.find("views"), Some(b"2".as_slice()), "the handler's own change stays");
+        assert_eq!(record.fields.find("views"), Some(b"2".as_slice()), "the handler's own change is stored");
         assert_eq!(record.fields.find("notice"), Some(b"\"done\"".as_slice()));
-        assert_eq!(record.expires_in, before, "background work is no activity");
+        assert_eq!(record.expires_in, before, "background work is not activity");
     }
 }
 
 #[tokio::test]
-async fn r12_a_detached_session_never_signs_in_rotates_or_comes_back() {
+async fn r12_a_detached_session_never_signs_in_rotates_or_restores_a_session() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let id = rig.ids().await[0].clone();
@@ -125,7 +125,7 @@ async fn a_session_is_loaded_and_destroyed_by_its_id() {
 
 #[tokio::test]
 async fn a_handlers_future_that_still_holds_its_handle_commits_it() {
-    // The handle lives in the future that has just answered.
+    // The handle is still alive in the future that has just completed.
     struct Holding(Option<Session<Visit>>);
     impl Future for Holding {
         type Output = Result<http::Response<String>, crate::support::Oops>;

@@ -30,7 +30,7 @@ async fn send(app: &Router, browser: &mut Browser, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn the_same_configuration_twice_is_served_by_the_outer_one() {
+async fn the_outer_of_two_layers_of_one_configuration_serves_the_session() {
     for is_instant in [true, false] {
         let rig = Rig::with(is_instant, |b| b.build());
         let inner = Router::new().route("/", get(count)).layer(rig.sessions.layer());
@@ -50,7 +50,7 @@ async fn the_same_configuration_twice_is_served_by_the_outer_one() {
 }
 
 #[tokio::test]
-async fn a_service_inside_of_a_layer_of_the_same_configuration_is_served_by_it() {
+async fn a_service_inside_a_layer_of_the_same_configuration_uses_its_session() {
     async fn hello(_: Request<String>, mut session: Session<Visit>) -> Result<Response<String>, Oops> {
         session.views += 1;
         Ok(Response::new(session.views.to_string()))
@@ -73,7 +73,7 @@ fn admin(rig: &Rig) -> Rig {
 }
 
 #[tokio::test]
-async fn two_configurations_nested_have_a_session_and_a_cookie_each() {
+async fn two_nested_configurations_have_a_session_and_a_cookie_each() {
     let rig = Rig::new();
     let admin = admin(&rig);
     let inside = Router::new().route("/", get(count)).layer(admin.sessions.layer());
@@ -105,7 +105,7 @@ async fn both_of_two_nested_configurations_may_send_a_cookie() {
 }
 
 #[tokio::test]
-async fn next_to_compression_and_trace() {
+async fn the_layer_works_next_to_compression_and_trace() {
     let rig = Rig::new();
     let text = async |mut session: Session<Visit>| {
         session.views += 1;
@@ -138,7 +138,7 @@ async fn next_to_compression_and_trace() {
 }
 
 #[tokio::test]
-async fn axum_extractors_of_both_kinds_and_nest() {
+async fn both_axum_extractors_work_with_nested_routers() {
     let sessions = SessionConfig::builder().secret(secret()).store(MemoryStore::new()).build();
     let user = async |Path(id): Path<u8>, session: Session<Visit>| format!("{id} {}", session.views);
     let api = Router::new().route("/maybe", get(maybe)).route("/user/{id}", get(user));
@@ -152,14 +152,14 @@ async fn axum_extractors_of_both_kinds_and_nest() {
 }
 
 #[tokio::test]
-async fn r22_nest_strips_the_path_and_the_gate_goes_by_what_the_layer_sees() {
+async fn r22_a_nested_router_strips_the_path_that_the_layer_compares() {
     let rig = Rig::new();
     let cookie = Cookie::secure(cookie_name!("admin")).path(cookie_path!("/admin"));
     let admin = rig.another(|b| b.cookie(cookie).build());
     let route = || Router::new().route("/", get(count));
     let outside = Router::new().nest("/admin", route()).layer(admin.sessions.layer());
     assert_eq!(send(&outside, &mut Browser::default(), "/admin").await.text, "1");
-    // Inside of the nest the layer sees `/`, where its cookie is not sent.
+    // Inside the nested router the layer sees `/`, where its cookie is not sent.
     let stripped = Router::new().nest("/admin", route().layer(admin.sessions.layer()));
     let answer = send(&stripped, &mut Browser::default(), "/admin").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -180,7 +180,7 @@ async fn a_missing_layer_is_a_clear_500() {
 }
 
 #[tokio::test]
-async fn r18_in_axum_option_is_none_and_session_a_503_when_the_store_is_down() {
+async fn r18_in_axum_while_the_store_is_down_option_is_none_and_session_is_a_503() {
     let rig = Rig::new();
     let mut browser = rig.signed_in("ada").await;
     let app = Router::new().route("/", get(count)).route("/maybe", get(maybe)).layer(rig.sessions.layer());
@@ -194,7 +194,7 @@ async fn r18_in_axum_option_is_none_and_session_a_503_when_the_store_is_down() {
 }
 
 #[tokio::test]
-async fn r11_a_time_limit_inside_of_us_discards_and_one_outside_drops() {
+async fn r11_a_time_limit_inside_the_layer_discards_and_a_time_limit_outside_drops() {
     let rig = Rig::with(false, |b| b.build());
     let browser = rig.signed_in("ada").await;
     let answer = rig
@@ -207,7 +207,7 @@ async fn r11_a_time_limit_inside_of_us_discards_and_one_outside_drops() {
     assert_eq!(rig.seen(&browser).await, "ada v1 [\"apple\"] dark");
 }
 
-/// Outer A, B, then A and B again inside: each is served by its outer layer.
+/// The layers are A, B, A, B from the outside. Each configuration is served by its outer layer.
 #[tokio::test]
 async fn two_configurations_nested_twice_are_each_served_by_their_outer_layer() {
     let rig = Rig::new();

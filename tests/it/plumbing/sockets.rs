@@ -120,7 +120,7 @@ impl http_body::Body for Fed {
 }
 
 #[tokio::test]
-async fn the_headers_of_a_streamed_body_leave_after_the_commit_and_the_body_streams_on() {
+async fn the_headers_of_a_streamed_body_are_sent_after_the_commit_and_before_the_body() {
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let sessions = configuration();
         let (senders, mut feed) = mpsc::unbounded_channel();
@@ -134,7 +134,7 @@ async fn the_headers_of_a_streamed_body_leave_after_the_commit_and_the_body_stre
             }
         });
         let address = serve(service).await;
-        // Not one byte of the body is there yet.
+        // The handler has not sent any byte of the body yet.
         let (response, cookie) = visit(address, version, None).await;
         let usage = sessions.store().usage();
         assert_eq!((usage.anonymous, cookie.is_some()), (1, true), "stored before the headers left");
@@ -151,7 +151,7 @@ async fn the_headers_of_a_streamed_body_leave_after_the_commit_and_the_body_stre
 }
 
 #[tokio::test]
-async fn r12_our_own_responses_travel_as_well() {
+async fn r12_the_librarys_own_responses_are_sent_over_sockets_too() {
     let sessions = configuration();
     let address = serve(sessions.service(|_: Request<Incoming>, mut session: Session<Visit>| async move {
         session.theme = "x".repeat(100_000);

@@ -9,7 +9,7 @@ use http_session::store::conformance::Suite;
 use http_session_test_kit::assert_all_kept;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_store_has_every_capability_of_the_one_inside() {
+async fn any_store_has_every_capability_of_its_inner_store() {
     let clock = ManualClock::new();
     let store = MemoryStore::new().clock(clock.clone());
     let suite = Suite::new(AnyStore::new(store.clone())).peer(AnyStore::new(store)).clock(move |by| clock.advance(by));
@@ -17,7 +17,7 @@ async fn any_store_has_every_capability_of_the_one_inside() {
 }
 
 #[tokio::test]
-async fn a_url_of_another_kind_is_an_error_that_names_those_that_are_known() {
+async fn a_url_with_an_unknown_scheme_is_an_error_that_lists_the_known_schemes() {
     for url in ["", "memory", "mongodb://user:hunter2@localhost", "MEMORY:", ":"] {
         let error = AnyStore::connect(url).await.unwrap_err();
         assert!(matches!(error, ConnectError::UnknownScheme { .. }), "{url}: {error:?}");

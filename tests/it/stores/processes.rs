@@ -1,6 +1,6 @@
-//! Four processes write to the same few sessions of one store, each through a layer of its own, and nothing is lost (R9).
+//! Four processes write to the same sessions of one store, each through its own layer, and lose nothing (R9).
 //!
-//! The processes are this very program, told by variables to run one "test" of it.
+//! Each process runs this test binary again. Environment variables tell it to run a single "test" that does the work.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -17,24 +17,25 @@ use crate::support::{Browser, Oops, Request, secret, times};
 use http_session_test_kit::Folder;
 use http_session_test_kit::servers;
 
-/// Field updates in CI.
+/// The number of field updates in CI.
 const UPDATES: u64 = 100_000;
 const PROCESSES: usize = 4;
 const SESSIONS: usize = 4;
 const USER: u32 = 7;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process is told: the store's URL and name, its own number, how many requests to each session, and their cookies.
+// The variables that a process gets: the store's URL and name, the number of the process, the number of requests to
+// each session, and the sessions' cookies.
 const URL: &str = "HTTP_SESSION_TEST_CHILD_URL";
 const NAME: &str = "HTTP_SESSION_TEST_CHILD_NAME";
 const NUMBER: &str = "HTTP_SESSION_TEST_CHILD_NUMBER";
 const REQUESTS: &str = "HTTP_SESSION_TEST_CHILD_REQUESTS";
 const COOKIES: &str = "HTTP_SESSION_TEST_CHILD_COOKIES";
 
-/// How a process says that it is connected.
+/// The line by which a process reports that it is connected.
 const READY: &str = "ready";
 
-/// A field that all processes add to, and for each process one that only it writes.
+/// A field that all processes add to, and one field for each process that only this process writes.
 #[derive(Session)]
 struct Tally {
     #[session(identity)]
@@ -66,8 +67,8 @@ async fn handle(request: Request, mut session: Session<Tally>) -> Result<Respons
         ["count", process, so_far] => {
             let (process, so_far): (usize, u64) = (process.parse().unwrap(), so_far.parse().unwrap());
             assert_eq!(session.user, Some(USER), "the session is found");
-            // Nobody else writes this field.
-            assert_eq!(*session.own(process), so_far, "what the last request wrote is there");
+            // No other process writes this field.
+            assert_eq!(*session.own(process), so_far, "the value of the last request is stored");
             *session.own(process) += 1;
             session.hits += 1;
         }
@@ -81,7 +82,7 @@ fn sessions(store: AnyStore) -> SessionConfig<AnyStore> {
     SessionConfig::builder().secret(secret()).store(store).store_timeout(PATIENCE).build()
 }
 
-/// Asks for one thing; the text of an answer that is the handler's.
+/// Sends a request and returns the text of the handler's answer.
 async fn ask(sessions: &SessionConfig<AnyStore>, browser: &mut Browser, path: &str) -> String {
     let request = browser.request(Method::GET, path);
     let answer = browser.send(&sessions.service(handle), request).await;
@@ -89,7 +90,8 @@ async fn ask(sessions: &SessionConfig<AnyStore>, browser: &mut Browser, path: &s
     answer.text
 }
 
-/// The work of one process: requests to all sessions at the same time, in each session one after the other.
+/// The work of one process. It sends requests to all sessions at the same time, and in each session one after the
+/// other.
 #[test]
 fn one_of_several_processes() {
     let Ok(url) = std::env::var(URL) else { return };
@@ -114,12 +116,12 @@ fn one_of_several_processes() {
             });
         }
         while let Some(task) = tasks.join_next().await {
-            task.expect("every request is answered, and finds what the one before left");
+            task.expect("every request is answered, and finds what the previous request wrote");
         }
     });
 }
 
-/// A process that ends with the test at the latest.
+/// A child process that is killed at the end of the test.
 struct Process(Child);
 
 impl Process {
@@ -143,7 +145,7 @@ impl Drop for Process {
     }
 }
 
-/// So many field updates, of four processes on the store of a URL. Each request writes two fields.
+/// Lets four processes make this many field updates on the store of a URL. Each request updates two fields.
 fn assert_nothing_is_lost(url: &str, updates: u64) {
     let name = name_of("processes");
     let requests = updates / 2 / (PROCESSES * SESSIONS) as u64;
@@ -161,7 +163,7 @@ fn assert_nothing_is_lost(url: &str, updates: u64) {
         process.0.stdin.as_ref().expect("a pipe").write_all(b"!").expect("it waits for this");
     }
     for process in &mut processes {
-        assert!(process.0.wait().expect("its end").success(), "a process says above what it missed");
+        assert!(process.0.wait().expect("its end").success(), "a process failed; its output above says why");
     }
     let took = begun.elapsed();
     for browser in &mut browsers {

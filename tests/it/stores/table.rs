@@ -1,4 +1,4 @@
-//! The manual's table of stores and capabilities, against the traits.
+//! Compares the manual's table of stores and capabilities with the traits that the stores implement.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,8 @@ use http_session_sqlite::SqliteStore;
 
 const MANUAL: &str = include_str!("../../../src/guide/stores.md");
 
-/// Whether a type implements a trait: the constant of the type itself is found first, where its bound holds.
+/// Whether a type implements a trait. The inherent constant exists only if the bound holds, and then it takes
+/// precedence over the trait's constant.
 macro_rules! implements {
     ($store:ty: $capability:path) => {{
         struct Probe<S>(PhantomData<S>);

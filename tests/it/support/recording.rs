@@ -6,7 +6,7 @@ use http_session::error::StoreError;
 use http_session::record::{Epoch, Lifetime, Patch, Record};
 use http_session::store::{Destroyed, ExpressFormat, Inserted, Touched, Updated};
 
-/// Writes down every call to a store, in express's words where there is one: get, set, touch, destroy.
+/// A store that records the name and the session id of every call before it passes the call on.
 #[derive(Clone, Debug)]
 pub struct Recording<S> {
     pub inner: S,
@@ -20,12 +20,12 @@ impl<S: SessionStore> Recording<S> {
         Self { inner, calls: Arc::default(), can_touch: true, is_instant: true }
     }
 
-    /// The calls since the last time.
+    /// Returns the calls since this was last called.
     pub fn take_calls(&self) -> Vec<(&'static str, SessionId)> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
-    /// The names of the calls since the last time.
+    /// Returns the names of the calls since this was last called.
     pub fn take_names(&self) -> Vec<&'static str> {
         self.take_calls().into_iter().map(|(name, _)| name).collect()
     }

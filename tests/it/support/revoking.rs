@@ -6,7 +6,8 @@ use http_session::record::{Epoch, Lifetime, Patch, RawJson, Record};
 use http_session::store::{Destroyed, Generation, IndexSessions, Inserted, Touched, Updated};
 use http_session::{MemoryStore, SessionId};
 
-/// An indexed store in which somebody ends all sessions of whoever is about to sign in, and whose index is out of date.
+/// An indexed store in which all sessions of a user are ended while that user signs in, and whose index lists a session
+/// that does not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Revoking(MemoryStore);
 

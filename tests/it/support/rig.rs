@@ -20,7 +20,7 @@ pub type Store = Recording<Faulty<MemoryStore>>;
 pub type Open = Builder<WithSecret, Store, BrowserSession>;
 pub type OpenExpress = Builder<WithSecret, Store, Express>;
 
-/// The session of most tests: a field for every kind of mark.
+/// The session of most tests. It has a field for every attribute of the derive.
 #[derive(Session, Debug)]
 pub struct Visit {
     #[session(identity)]
@@ -37,7 +37,7 @@ pub struct Visit {
     pub notice: Option<String>,
 }
 
-/// What a handler of a test may return.
+/// What the handler of a test may return.
 pub trait Reply {
     fn reply(self) -> Result<Response<String>, Oops>;
 }
@@ -91,7 +91,7 @@ impl<A: Reply, B: Reply> Reply for Result<A, B> {
 
 type Reaction = Pin<Box<dyn Future<Output = Result<Response<String>, Oops>> + Send>>;
 
-/// The handler of one request, in the request's extensions.
+/// The handler of one request, stored in the request's extensions.
 struct Work<T: SessionData>(Arc<Mutex<Option<Handler<T>>>>);
 type Handler<T> = Box<dyn FnOnce(Session<T>) -> Reaction + Send>;
 
@@ -105,7 +105,8 @@ thread_local! {
     static UNDER_WAY: RefCell<Option<http::Extensions>> = const { RefCell::new(None) };
 }
 
-/// The extensions of this thread's last request, as its handler saw them: the way to its session from anywhere.
+/// Returns the extensions that the handler of this thread's last request saw. They give access to its session from
+/// outside the handler.
 pub fn under_way() -> Option<http::Extensions> {
     UNDER_WAY.with_borrow(Clone::clone)
 }
@@ -133,28 +134,28 @@ where
     }
 }
 
-/// How a handler gets its session.
+/// How the handler is connected to the session configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Wiring {
     /// `sessions.layer()` and `Session::extract`.
     Layer,
     /// `sessions.service(handler)`.
     Service,
 }
 
-/// A configuration over a store that stands still in time, is recorded, and fails on command.
+/// A configuration and its store. The store has a manual clock, records its calls, and fails when told to.
 #[derive(Clone)]
 pub struct Rig {
     pub clock: ManualClock,
     pub store: Store,
     pub sessions: SessionConfig<Store>,
-    pub entry: Entry,
+    pub wiring: Wiring,
 }
 
 pub type Pending = Pin<Box<dyn Future<Output = Result<Response<SessionBody<String>>, Oops>>>>;
 
 impl Rig {
-    /// The defaults, on a store that answers at once.
+    /// The default configuration, on a store that answers at once.
     pub fn new() -> Self {
         Self::with(true, Builder::build)
     }
@@ -165,7 +166,7 @@ impl Rig {
         let faulty = if is_instant { faulty.instant() } else { faulty };
         let store = Recording { is_instant, ..Recording::new(faulty) };
         let sessions = finish(SessionConfig::builder().secret(secret()).store(store.clone()).clock(clock.clone()));
-        Self { clock, store, sessions, entry: Entry::Layer }
+        Self { clock, store, sessions, wiring: Wiring::Layer }
     }
 
     /// The express preset.
@@ -181,7 +182,7 @@ impl Rig {
         Self { sessions: finish(builder), ..self.clone() }
     }
 
-    /// A request that is not sent yet.
+    /// Prepares a request. It is sent when the returned future is first polled.
     pub fn start<T, W, F>(&self, mut request: Request<String>, work: W) -> Pending
     where
         T: SessionData + Send + 'static,
@@ -190,13 +191,13 @@ impl Rig {
     {
         let handler: Handler<T> = Box::new(move |session| Box::pin(async move { work(session).await.reply() }));
         request.extensions_mut().insert(Work(Arc::new(Mutex::new(Some(handler)))));
-        match self.entry {
-            Entry::Layer => Box::pin(self.sessions.layer().layer(tower::service_fn(extract::<T>)).oneshot(request)),
-            Entry::Service => Box::pin(tower::Service::call(&mut self.sessions.service(run::<T>), request)),
+        match self.wiring {
+            Wiring::Layer => Box::pin(self.sessions.layer().layer(tower::service_fn(extract::<T>)).oneshot(request)),
+            Wiring::Service => Box::pin(tower::Service::call(&mut self.sessions.service(run::<T>), request)),
         }
     }
 
-    /// A request whose handler asks for its sessions by itself.
+    /// Prepares a request whose handler extracts its sessions itself.
     pub fn raw<W, F>(&self, request: Request<String>, work: W) -> Pending
     where
         W: Fn(Request<String>) -> F + Clone + Send + 'static,
@@ -210,7 +211,7 @@ impl Rig {
         Box::pin(self.sessions.layer().layer(service).oneshot(request))
     }
 
-    /// Sends a request; the error is the inner service's.
+    /// Sends a request. An error comes from the inner service.
     pub async fn send<T, W, F>(&self, request: Request<String>, work: W) -> Result<Answer, Oops>
     where
         T: SessionData + Send + 'static,
@@ -220,7 +221,7 @@ impl Rig {
         Ok(Answer::read(self.start(request, work).await?).await)
     }
 
-    /// A visit whose cookies the browser keeps.
+    /// Sends a request and keeps the cookies of the response in the browser.
     pub async fn visit<T, W, F>(&self, browser: &mut Browser, work: W) -> Answer
     where
         T: SessionData + Send + 'static,
@@ -232,7 +233,7 @@ impl Rig {
         answer
     }
 
-    /// A visit whose answer never reaches the browser.
+    /// Sends a request whose response never reaches the browser.
     pub async fn ask<T, W, F>(&self, browser: &Browser, work: W) -> Answer
     where
         T: SessionData + Send + 'static,
@@ -242,7 +243,7 @@ impl Rig {
         self.send(browser.request(Method::GET, "/"), work).await.expect("no inner error")
     }
 
-    /// A browser that is signed in, with something in every field.
+    /// Returns a browser that is signed in, with a value in several fields.
     pub async fn signed_in(&self, user: &'static str) -> Browser {
         let mut browser = Browser::default();
         self.visit(&mut browser, async move |mut s: Session<Visit>| {
@@ -254,7 +255,7 @@ impl Rig {
         browser
     }
 
-    /// A browser with an anonymous session, with something in every field.
+    /// Returns a browser with an anonymous session, with a value in several fields.
     pub async fn anonymous(&self) -> Browser {
         let mut browser = Browser::default();
         self.visit(&mut browser, async |mut s: Session<Visit>| fill(&mut s)).await;
@@ -262,7 +263,8 @@ impl Rig {
         browser
     }
 
-    /// What the browser's session holds, without prolonging it or taking its cookies: `"ada v1 [apple] dark"`.
+    /// Describes the content of the browser's session, as in `"ada v1 [apple] dark"`. This is no activity, and the
+    /// browser keeps its cookies.
     pub async fn seen(&self, browser: &Browser) -> String {
         let seen = async |mut s: Session<Visit>| {
             s.passive();
@@ -277,15 +279,15 @@ impl Rig {
         text
     }
 
-    /// All stored sessions.
+    /// Returns the ids of all stored sessions.
     pub async fn ids(&self) -> Vec<SessionId> {
         self.store.inner.store().ids(None, 1000).await.expect("ids").ids
     }
 
-    /// The only stored session.
+    /// Returns the only stored session.
     pub async fn only_record(&self) -> Record {
         let ids = self.ids().await;
-        assert_eq!(ids.len(), 1, "one session is stored");
+        assert_eq!(ids.len(), 1, "exactly one session is stored");
         self.record(&ids[0]).await.expect("a record")
     }
 

@@ -7,8 +7,8 @@ use http_session::record::{Epoch, Lifetime, OnConflict, Patch, Record};
 use http_session::store::{Destroyed, Inserted, Touched, Updated};
 use http_session::{MemoryStore, SessionId};
 
-/// Compares and swaps, as a database would: any conditional field that has another value is a conflict. Between load and
-/// update another request is quicker, as often as it is told.
+/// A store that cannot merge: an update is a conflict if a field that it depends on has changed since the load. It lets
+/// another request write between load and update a given number of times.
 #[derive(Clone, Default)]
 pub struct Swapping {
     pub inner: MemoryStore,
