@@ -21,7 +21,7 @@ async fn run<T>(
     // An instant store answers here, without a box and without a timer.
     let answer = match span.in_scope(call) {
         StoreCall::Answered(answer) => answer,
-        waiting => waiting.within(config.settings.store_timeout).instrument(span).await,
+        waiting => waiting.within(config.settings.store_time_limit).instrument(span).await,
     };
     telemetry::store_answered(method, &answer, &stopwatch);
     answer

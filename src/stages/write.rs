@@ -215,7 +215,7 @@ pub(crate) async fn apply_patch(
         return Err(WriteFailure::TooLarge);
     }
     // A limit of time, not of attempts: many requests that change one field at the same moment must all succeed (R9).
-    let deadline = config.elapsed().saturating_add(config.settings.store_timeout);
+    let deadline = config.elapsed().saturating_add(config.settings.store_time_limit);
     patch.limit = config.settings.record_limit;
     let patch = &patch;
     // Each attempt merges the original patch with what is stored now. Merging the last attempt instead would treat what it

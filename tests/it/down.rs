@@ -17,7 +17,7 @@ async fn r18_without_a_session_the_handler_does_not_run() {
     for fault in faults() {
         for is_instant in [true, false] {
             for wiring in [Wiring::Layer, Wiring::Service] {
-                let rig = Rig { wiring, ..Rig::with(is_instant, |b| b.store_timeout(seconds(2)).build()) };
+                let rig = Rig { wiring, ..Rig::with(is_instant, |b| b.store_time_limit(seconds(2)).build()) };
                 let browser = rig.signed_in("ada").await;
                 rig.store.inner.fail(Call::Load, fault);
                 let events = Events::capture();
@@ -133,7 +133,7 @@ async fn work(name: &'static str, mut s: Session<Visit>) {
 async fn r18_a_store_that_hangs_in_a_call_does_not_hold_a_request() {
     for is_instant in [true, false] {
         for (name, call, status) in HANGING {
-            let rig = Rig::with(is_instant, |b| b.store_timeout(seconds(3)).build());
+            let rig = Rig::with(is_instant, |b| b.store_time_limit(seconds(3)).build());
             let browser = rig.signed_in("ada").await;
             rig.store.inner.fail(call, Fault::Hang);
             let events = Events::capture();
@@ -155,7 +155,7 @@ async fn r18_a_store_that_hangs_in_a_call_does_not_hold_a_request() {
 
 #[tokio::test(start_paused = true)]
 async fn r18_a_store_that_hangs_does_not_hold_work_outside_requests() {
-    let rig = Rig::with(false, |b| b.store_timeout(seconds(3)).build());
+    let rig = Rig::with(false, |b| b.store_time_limit(seconds(3)).build());
     rig.signed_in("ada").await;
     let id = rig.ids().await.remove(0);
     let mut detached = rig.sessions.load::<Visit>(&id).await.unwrap().unwrap();

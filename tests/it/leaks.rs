@@ -258,7 +258,7 @@ fn under_load(make: impl Fn() -> Rig) {
 }
 
 fn native(is_instant: bool) -> Rig {
-    let build = |b: crate::support::Open| b.store_timeout(seconds(1)).renew_after(minutes(1)).record_limit(2000);
+    let build = |b: crate::support::Open| b.store_time_limit(seconds(1)).renew_after(minutes(1)).record_limit(2000);
     Rig::with(is_instant, |b| build(b).touch_throttle(0).build())
 }
 
@@ -270,7 +270,7 @@ fn express(is_instant: bool) -> Rig {
             calls if calls % 7 == 0 => strange.to_owned(),
             calls => format!("{:032x}", u128::from(calls).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
         };
-        b.store_timeout(seconds(1)).record_limit(2000).generate_id(generate).build()
+        b.store_time_limit(seconds(1)).record_limit(2000).generate_id(generate).build()
     })
 }
 

@@ -204,11 +204,11 @@ enum Preset {
 }
 
 fn rig(preset: Preset, is_instant: bool, wiring: Wiring) -> Rig {
-    let native = |commit_on| Rig::with(is_instant, |b| b.store_timeout(seconds(1)).commit_on(commit_on).build());
+    let native = |commit_on| Rig::with(is_instant, |b| b.store_time_limit(seconds(1)).commit_on(commit_on).build());
     let rig = match preset {
         Preset::Native => native(CommitOn::Success),
         Preset::AnyStatus => native(CommitOn::AnyStatus),
-        Preset::Express => Rig::express(is_instant, |b| b.store_timeout(seconds(1)).build()),
+        Preset::Express => Rig::express(is_instant, |b| b.store_time_limit(seconds(1)).build()),
     };
     Rig { wiring, ..rig }
 }

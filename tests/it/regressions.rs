@@ -91,8 +91,8 @@ async fn r9_r11_a_save_that_the_handler_dropped_is_written_once() {
 }
 
 #[tokio::test]
-async fn no_store_timeout_is_too_long() {
-    let rig = Rig::with(true, |b| b.store_timeout(Duration::MAX).build());
+async fn no_store_time_limit_is_too_long() {
+    let rig = Rig::with(true, |b| b.store_time_limit(Duration::MAX).build());
     let browser = rig.anonymous().await;
     let answer = rig.ask(&browser, async |mut s: Session<Visit>| s.views += 1).await;
     assert_eq!(answer.status, StatusCode::OK);

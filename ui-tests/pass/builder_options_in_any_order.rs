@@ -39,7 +39,7 @@ fn native() -> SessionConfig<MemoryStore> {
         .ignore_paths(["/favicon.ico", "/robots.txt"])
         .fingerprint(|parts| parts.headers.get("user-agent").map(|agent| agent.as_bytes().to_vec()).unwrap_or_default())
         .record_limit(16 * 1024)
-        .store_timeout(Duration::from_secs(1))
+        .store_time_limit(Duration::from_secs(1))
         .clock(SystemClock::new())
         .store(MemoryStore::new())
         .build()

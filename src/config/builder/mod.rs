@@ -378,8 +378,8 @@ impl<K, S, L> Builder<K, S, L> {
     ///
     /// A read that takes longer has failed. The outcome of a write that takes longer is unknown
     /// ([`StoreErrorKind::Unknown`](crate::error::StoreErrorKind::Unknown)).
-    pub fn store_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.store_timeout = timeout;
+    pub fn store_time_limit(mut self, limit: Duration) -> Self {
+        self.settings.store_time_limit = limit;
         self
     }
 

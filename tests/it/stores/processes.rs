@@ -79,7 +79,7 @@ async fn handle(request: Request, mut session: Session<Tally>) -> Result<Respons
 }
 
 fn sessions(store: AnyStore) -> SessionConfig<AnyStore> {
-    SessionConfig::builder().secret(secret()).store(store).store_timeout(PATIENCE).build()
+    SessionConfig::builder().secret(secret()).store(store).store_time_limit(PATIENCE).build()
 }
 
 /// Sends a request and returns the text of the handler's answer.
