@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, pending};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,14 +94,13 @@ pub struct Faulty<S> {
     store: S,
     is_instant: bool,
     faults: Arc<Mutex<HashMap<Call, Fault>>>,
-    swaps: Arc<AtomicBool>,
 }
 
 impl<S: SessionStore> Faulty<S> {
     /// Wraps a store. It works until [`fail`](Self::fail) is called.
     #[must_use]
     pub fn new(store: S) -> Self {
-        Self { store, is_instant: false, faults: Arc::default(), swaps: Arc::default() }
+        Self { store, is_instant: false, faults: Arc::default() }
     }
 
     /// Makes the store answer at once, and promise to do so. The wrapped store must be [instant](SessionStore::is_instant)
@@ -126,24 +124,6 @@ impl<S: SessionStore> Faulty<S> {
     /// Makes all calls work again.
     pub fn heal(&self) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Makes the store answer [`Updated::Conflict`] from now on, instead of merging, if a conditional change does not find
-    /// its base. The check and the write are two separate steps, so use it with one request at a time.
-    pub fn compare_and_swap(&self) {
-        self.swaps.store(true, Ordering::Relaxed);
-    }
-
-    /// The stored record, if it does not have the base of a conditional change.
-    async fn conflict(&self, id: &SessionId, patch: &Patch) -> Result<Option<Box<Record>>, StoreError> {
-        if !self.swaps.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let record = self.store.load(id).await?.filter(|record| record.epoch == patch.epoch);
-        let moved = |record: &Record| {
-            patch.changes().any(|change| change.conditional && record.fields.read(change.field) != change.base)
-        };
-        Ok(record.filter(moved).map(Box::new))
     }
 
     async fn run<T>(&self, call: Call, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
@@ -192,13 +172,7 @@ impl<S: SessionStore> SessionStore for Faulty<S> {
     }
 
     async fn update(&self, id: &SessionId, patch: &Patch, lifetime: Lifetime) -> Result<Updated, StoreError> {
-        let update = async {
-            match self.conflict(id, patch).await? {
-                Some(record) => Ok(Updated::Conflict(record)),
-                None => self.store.update(id, patch, lifetime).await,
-            }
-        };
-        self.run(Call::Update, update).await
+        self.run(Call::Update, self.store.update(id, patch, lifetime)).await
     }
 
     async fn touch(&self, id: &SessionId, epoch: Epoch, lifetime: Lifetime) -> Result<Touched, StoreError> {

@@ -89,17 +89,6 @@ async fn a_store_that_is_not_told_to_fail_keeps_every_rule() {
     suite.clock(move |by| clock.advance(by)).run().await.assert();
 }
 
-#[tokio::test]
-async fn r10_a_store_told_to_compare_and_swap_answers_conflicts_and_keeps_every_rule() {
-    let clock = ManualClock::new();
-    let store = Faulty::new(MemoryStore::new().clock(clock.clone()));
-    store.compare_and_swap();
-    for rule in ["R10", "R13", "R14"] {
-        let (clock, suite) = (clock.clone(), Suite::new(store.clone()).rounds(1).only(rule));
-        suite.clock(move |by| clock.advance(by)).run().await.assert();
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 

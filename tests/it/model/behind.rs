@@ -46,29 +46,24 @@ impl Behind {
         }
     }
 
-    /// Makes a store call as one atomic step. With `swaps`, it answers `Conflict` where it would have to merge.
-    pub fn perform(&self, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
+    /// Makes a store call as one atomic step.
+    pub fn perform(&self, act: &Act) -> Result<Acted, StoreError> {
         match self {
-            Self::Memory(store) => at_once(perform(store, act, swaps)),
+            Self::Memory(store) => at_once(perform(store, act)),
             Self::Elsewhere(store, runtime) => {
                 let (store, act) = (store.clone(), act.clone());
-                elsewhere(runtime, async move { perform(&store, &act, swaps).await })
+                elsewhere(runtime, async move { perform(&store, &act).await })
             }
         }
     }
 }
 
-async fn perform<S: SessionStore>(store: &S, act: &Act, swaps: bool) -> Result<Acted, StoreError> {
+async fn perform<S: SessionStore>(store: &S, act: &Act) -> Result<Acted, StoreError> {
     let before = store.load(act.id()).await?;
     let answer = match act {
         Act::Load(id) => Answer::Record(store.load(id).await?.map(Box::new)),
         Act::Insert(id, record, lifetime) => Answer::Inserted(store.insert(id, record, *lifetime).await?),
-        Act::Update(id, patch, lifetime) => {
-            Answer::Updated(match before.as_ref().filter(|record| swaps && moved(record, patch)) {
-                Some(record) => Updated::Conflict(Box::new(record.clone())),
-                None => store.update(id, patch, *lifetime).await?,
-            })
-        }
+        Act::Update(id, patch, lifetime) => Answer::Updated(store.update(id, patch, *lifetime).await?),
         Act::Touch(id, epoch, lifetime) => Answer::Touched(store.touch(id, *epoch, *lifetime).await?),
         Act::Destroy(id, epoch) => Answer::Destroyed(store.destroy(id, *epoch).await?),
     };

@@ -5,12 +5,10 @@ use super::dice::Dice;
 /// A configuration and the behaviour of its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The default configuration, on a store that waits and merges.
+    /// The default configuration, on a store that waits.
     Waiting,
     /// A store that answers at once.
     Instant,
-    /// A store that answers `Conflict` where it would have to merge.
-    Swapping,
     /// Periodic renewal of the verifier.
     Renewing,
 }
@@ -94,12 +92,7 @@ pub const CLIENTS: usize = 3;
 
 impl Plan {
     pub fn of(dice: &mut Dice) -> Self {
-        let setting = dice.weighted(&[
-            (5, Setting::Waiting),
-            (2, Setting::Instant),
-            (3, Setting::Swapping),
-            (3, Setting::Renewing),
-        ]);
+        let setting = dice.weighted(&[(8, Setting::Waiting), (2, Setting::Instant), (3, Setting::Renewing)]);
         let rounds = (0..2 + dice.below(2)).map(|index| round(dice, index)).collect();
         Self { setting, rounds }
     }

@@ -68,13 +68,12 @@ impl Bench {
         let world = Arc::new(World::default());
         // Without pauses a verifier would never be old enough, so it is due for renewal at once.
         let period = if clock.is_some() { Duration::from_secs(30) } else { Duration::ZERO };
-        let settings = [Setting::Waiting, Setting::Instant, Setting::Swapping, Setting::Renewing].map(|setting| {
+        let settings = [Setting::Waiting, Setting::Instant, Setting::Renewing].map(|setting| {
             let store = Gated {
                 inner: inner.clone(),
                 world: Arc::clone(&world),
                 // On a store that waits, `Instant` is the same as `Waiting`.
                 is_instant: setting == Setting::Instant && inner.is_instant(),
-                swaps: setting == Setting::Swapping,
             };
             let builder = SessionConfig::builder().secret(secret()).store(store.clone());
             let builder = match clock.clone() {
@@ -83,7 +82,7 @@ impl Bench {
             };
             let sessions = match setting {
                 Setting::Renewing => builder.renew_after(period).build(),
-                Setting::Waiting | Setting::Instant | Setting::Swapping => builder.touch_throttle(0).build(),
+                Setting::Waiting | Setting::Instant => builder.touch_throttle(0).build(),
             };
             (setting, store, sessions)
         });

@@ -71,8 +71,6 @@ pub struct Gated {
     pub inner: Behind,
     pub world: Arc<World>,
     pub is_instant: bool,
-    /// Answers `Conflict` where it would have to merge.
-    pub swaps: bool,
 }
 
 impl Gated {
@@ -82,7 +80,7 @@ impl Gated {
 
     /// Makes the call as one atomic step, and checks what must hold.
     fn act(&self, visit: usize, act: &Act) -> Result<Answer, StoreErrorKind> {
-        let acted = self.inner.perform(act, self.swaps);
+        let acted = self.inner.perform(act);
         let mut inner = self.world.lock();
         let place = inner.truth.place(act.id());
         match acted {
