@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::rules::{root, sources};
 
 /// The folders and files of `src`, from the top. A module imports only modules of the same layer or of a layer below.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -24,21 +26,6 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Crates whose modules must not import each other in a circle. The root of a crate knows all of its modules.
 const CRATES: &[&str] = &["macros", "store", "stores/sqlite", "stores/redis", "stores/postgres"];
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
 
 /// Returns the source without comments and without its test module, which is always the last item of a file.
 fn code(path: &Path) -> String {

@@ -16,11 +16,13 @@ const FOLDERS: &[&str] = &["src", "tests", "macros/src", "store", "stores", "tes
 /// The names of the tests of each rule.
 type Table = BTreeMap<u8, BTreeSet<String>>;
 
-fn root() -> PathBuf {
+/// The root of the workspace.
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+/// Adds the Rust files of a folder.
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
