@@ -1,6 +1,7 @@
 //! Stage 7, towards the store: each kind of write, and what its answers mean. Used by the commit, by the calls that a handler
 //! awaits, and by detached sessions.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::{index, store_call};
@@ -202,8 +203,8 @@ pub(crate) fn fits(config: &ErasedConfig, patch: &Patch, record: &Record) -> boo
     size <= config.settings.record_limit || size <= record.size()
 }
 
-/// Writes a patch of a record. After a definite conflict, the patch is merged with the stored record and tried again, until
-/// the time limit of the store is over (R9, R10).
+/// Writes a patch of a record. After a definite conflict, the patch is merged with the stored record and tried again. No
+/// new attempt begins once the time limit of the store is over (R9, R10).
 pub(crate) async fn apply_patch(
     config: &ErasedConfig,
     id: &SessionId,
@@ -231,7 +232,7 @@ pub(crate) async fn apply_patch(
             Ok(Updated::Missing) => return Ok(Written::Missing),
             Ok(Updated::Superseded) => return Ok(Written::Superseded),
             Ok(Updated::Conflict(record)) => {
-                rebased = patch.rebase(&record.fields).map_err(|_| WriteFailure::Conflict)?;
+                rebased = rebase_guarded(patch, &record.fields)?;
                 attempt = &rebased;
                 telemetry::merged(&config.tags, id);
                 if config.elapsed() >= deadline {
@@ -255,6 +256,19 @@ pub(crate) async fn apply_patch(
                 telemetry::updated(&config.tags, id, attempt, true);
                 return Ok(Written::Applied { renewed: true, fields: attempt.result.clone() });
             }
+        }
+    }
+}
+
+/// Merges a patch with what is stored now. The merge functions are the user's code: if one panics, the write has failed, and the
+/// request gets its response (R12).
+fn rebase_guarded(patch: &Patch, stored: &Fields) -> Result<Patch, WriteFailure> {
+    match catch_unwind(AssertUnwindSafe(|| patch.rebase(stored))) {
+        Ok(Ok(rebased)) => Ok(rebased),
+        Ok(Err(_)) => Err(WriteFailure::Conflict),
+        Err(_) => {
+            telemetry::merge_panicked();
+            Err(StoreError::new(StoreErrorKind::Refused).into())
         }
     }
 }

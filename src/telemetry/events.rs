@@ -316,3 +316,8 @@ pub(crate) fn store_timed_out() {
 pub(crate) fn store_panicked() {
     event!(error, "session.store.panicked", "the session store panicked");
 }
+
+#[cold]
+pub(crate) fn merge_panicked() {
+    event!(error, "session.merge.panicked", "a merge function panicked; nothing was written");
+}

@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::answer::{Destroyed, Inserted, Touched, Updated};
 use crate::clock::{Clock, SystemClock};
@@ -86,24 +86,42 @@ pub trait Blobs: Send + Sync + 'static {
 /// Sessions in [`Blobs`] that only this process writes.
 ///
 /// A write is a `get` and a `set`, so two writers of one session would overwrite each other. This store lets the writes of a
-/// session happen one after another, in the order in which they came. With that it keeps the whole contract, as long as **this
-/// process is the only writer** of the bytes: no second server, and no overlap of the old and the new process during a
-/// deployment. A back-end that compares and swaps does not need this: it implements [`SessionStore`] with [`Entry`].
+/// session happen one after another. With that it keeps the whole contract, as long as **this value and its clones are the only
+/// writers** of the bytes: no second `Exclusive` over the same bytes, no second server, and no overlap of the old and the new
+/// process during a deployment. A back-end that compares and swaps does not need this: it implements [`SessionStore`] with
+/// [`Entry`].
 ///
-/// A write runs to its end in a task of its own, even if its caller gives up, and the next write of the session waits for it.
-/// So a call needs a tokio runtime. Times are those of this machine's clock.
+/// A write runs to its end in a task of its own, even if its caller gives up: the next write of the session waits for it. So a
+/// call needs a tokio runtime, and each method of the blobs must come to an end: one that never does blocks the writes of its
+/// session for ever. Calls that would have to wait behind too many others are refused as
+/// [`Unavailable`](StoreErrorKind::Unavailable). Times are those of this machine's clock.
 pub struct Exclusive<B>(Arc<Shared<B>>);
 
 struct Shared<B> {
     blobs: B,
     clock: Box<dyn Clock>,
-    /// Whose turn it is. Sessions share a mutex by the hash of their id. Tokio's mutex is fair, and is made to be held over an
-    /// await.
-    turns: [Mutex<()>; TURNS],
+    /// Whose turn it is: sessions share a turn by the hash of their id.
+    turns: [Turn; TURNS],
     hasher: RandomState,
 }
 
-/// Sessions whose ids share a mutex wait for each other, so there are many more than a process has writes under way.
+/// One write at a time. Tokio's mutex is made to be held over an await.
+struct Turn {
+    mutex: Mutex<()>,
+    /// A place for each write that waits or runs, so that a back-end that hangs does not collect calls for ever.
+    places: Arc<Semaphore>,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self { mutex: Mutex::const_new(()), places: Arc::new(Semaphore::new(MAX_WAITING)) }
+    }
+}
+
+/// Many more than the requests of one browser at a moment.
+const MAX_WAITING: usize = 1024;
+
+/// Sessions whose ids share a turn wait for each other, so there are many more than a process has writes under way.
 const TURNS: usize = 256;
 
 impl<B: Blobs> Exclusive<B> {
@@ -116,7 +134,7 @@ impl<B: Blobs> Exclusive<B> {
     /// The same with another clock, for tests. Its [`unix`](Clock::unix) time is used.
     #[must_use]
     pub fn with_clock(blobs: B, clock: impl Clock) -> Self {
-        let turns = std::array::from_fn(|_| Mutex::const_new(()));
+        let turns = std::array::from_fn(|_| Turn::new());
         Self(Arc::new(Shared { blobs, clock: Box::new(clock), turns, hasher: RandomState::new() }))
     }
 
@@ -138,9 +156,13 @@ impl<B: Blobs> Exclusive<B> {
         W: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let (shared, id) = (Arc::clone(&self.0), id.clone());
+        let Ok(place) = Arc::clone(&shared.turn(&id).places).try_acquire_owned() else {
+            return Err(StoreError::new(StoreErrorKind::Unavailable));
+        };
         let work = write(Arc::clone(&shared), id.clone());
         let task = tokio::spawn(async move {
-            let _turn = shared.turn(&id).lock().await;
+            let _place = place;
+            let _turn = shared.turn(&id).mutex.lock().await;
             work.await
         });
         // If the back-end panics, nobody knows what happened.
@@ -149,7 +171,7 @@ impl<B: Blobs> Exclusive<B> {
 }
 
 impl<B: Blobs> Shared<B> {
-    fn turn(&self, id: &SessionId) -> &Mutex<()> {
+    fn turn(&self, id: &SessionId) -> &Turn {
         let index = usize::try_from(self.hasher.hash_one(id) % TURNS as u64).unwrap_or_default();
         self.turns.get(index).unwrap_or(&self.turns[0])
     }

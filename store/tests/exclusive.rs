@@ -123,3 +123,36 @@ async fn r10_a_write_in_which_the_back_end_panics_is_unknown() {
     let inserted = store.insert(&id, &Record::new(VerifierHash([7; 32])), MINUTE).await;
     assert_eq!(inserted.unwrap_err().kind(), StoreErrorKind::Unknown);
 }
+
+/// A back-end that hangs.
+struct Hanging;
+
+impl Blobs for Hanging {
+    async fn get(&self, _: &SessionId) -> Result<Option<Vec<u8>>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn set(&self, _: &SessionId, _: Vec<u8>, _: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn destroy(&self, _: &SessionId) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r18_a_back_end_that_hangs_does_not_collect_calls_for_ever() {
+    let store = Exclusive::new(Hanging);
+    let id = SessionId::try_from("kUeB2YVgRXuVqz1nXbW3oA").unwrap();
+    let record = Record::new(VerifierHash([7; 32]));
+    let mut refused = 0;
+    for _ in 0..2000 {
+        let insert = store.insert(&id, &record, MINUTE);
+        if let Ok(answer) = tokio::time::timeout(Duration::from_millis(1), insert).await {
+            assert_eq!(answer.unwrap_err().kind(), StoreErrorKind::Unavailable);
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 2000 - 1024);
+}

@@ -231,14 +231,14 @@ impl IndexSessions for PostgresStore {
         after: Option<&SessionId>,
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let connections = self.within_limit();
+        let time_limit = self.within_limit();
         let mut after = after.map_or(Cow::Borrowed(""), |id| text::encode(id.as_bytes()));
         let mut linked = Vec::new();
         // Reads on as long as there are rows: an empty page means the end of the list, but a full page of rows may hold no text
         // that is an id.
         loop {
             let parameters = [Parameter::raw(Some(identity)), Parameter::Text(Some(after)), Parameter::count(limit)];
-            let rows = connections.read(&self.0.statements.linked, &parameters).await?;
+            let rows = time_limit.read(&self.0.statements.linked, &parameters).await?;
             linked.extend(row::ids(&rows)?);
             if linked.len() >= limit || rows.len() < limit {
                 linked.truncate(limit);

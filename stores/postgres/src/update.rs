@@ -174,7 +174,7 @@ impl<'a> UpdateBuilder<'a> {
         self.set("identity_epoch", epoch);
     }
 
-    /// As [`Patch::merge_into`], except that nothing is merged: merge rules are functions of the application, so a field that
+    /// As [`Patch::apply_to`], except that nothing is merged: merge rules are functions of the application, so a field that
     /// must be merged makes the statement refuse.
     fn fields(&mut self, patch: &'a Patch) {
         let kept = self.kept_marks(patch.clear);

@@ -49,3 +49,28 @@ async fn r9_a_change_during_a_save_does_not_overwrite_another_requests_write() {
     let record = store.inner.load(&id).await.unwrap().unwrap();
     assert_eq!(record.fields.find("hits"), Some(b"103".as_slice()));
 }
+
+fn fails(_: i64, _: i64, _: i64) -> i64 {
+    panic!("a mistake in a merge function")
+}
+
+#[derive(Session)]
+struct Faulty {
+    #[session(merge = fails)]
+    hits: i64,
+}
+
+#[tokio::test(start_paused = true)]
+async fn r12_a_merge_function_that_panics_fails_the_commit_and_not_the_service() {
+    let store = Swapping::default();
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
+    let service = sessions.service(async |_: Request, mut s: Session<Faulty>| {
+        s.hits += 1;
+        Ok::<_, Oops>(http::Response::new(s.hits.to_string()))
+    });
+    let mut browser = Browser::default();
+    browser.get(&service, "/").await;
+    store.quicker.store(1, Ordering::SeqCst);
+    assert_eq!(browser.get(&service, "/").await.status.as_u16(), 503);
+    assert_eq!(browser.get(&service, "/").await.status.as_u16(), 200);
+}

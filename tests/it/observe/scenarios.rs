@@ -112,6 +112,17 @@ pub const SCENARIOS: &[(&str, Scenario)] = scenarios! {
             browser.keep(&through(&sessions, request, add).await);
         }
     },
+    "session.merge.panicked" => async {
+        let store = Swapping::default();
+        let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
+        let mut browser = Browser::default();
+        for quicker in [0, 1] {
+            store.quicker.store(quicker, std::sync::atomic::Ordering::SeqCst);
+            let request = browser.request(http::Method::GET, "/");
+            let add = async |r: Request| Session::<Panicking>::extract(r.extensions()).await.unwrap().hits += 1;
+            browser.keep(&through(&sessions, request, add).await);
+        }
+    },
     "session.touch.failed" => async {
         let rig = Rig::with(true, |b| b.touch_throttle(0).build());
         let browser = rig.signed_in("ada").await;
@@ -201,6 +212,16 @@ pub const MORE_SCENARIOS: &[Scenario] = &[
     |runtime| runtime.block_on(failing(Call::Update, Fault::Error(StoreErrorKind::Refused), |s| s.views = 9)),
     |runtime| runtime.block_on(changed(|s| s.theme = "dark".repeat(20_000))),
 ];
+
+#[derive(Session)]
+struct Panicking {
+    #[session(merge = fails)]
+    hits: i64,
+}
+
+fn fails(_: i64, _: i64, _: i64) -> i64 {
+    panic!("a mistake in a merge function")
+}
 
 #[derive(Session)]
 struct Numeric {
