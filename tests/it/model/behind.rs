@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_session::SessionStore;
 use http_session::error::StoreError;
 use http_session::record::{Patch, Record};
-use http_session::store::{AnyStore, Updated};
+use http_session::store::AnyStore;
 use http_session::{MemoryStore, SessionId};
 use tokio::runtime::Handle;
 
