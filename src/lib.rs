@@ -88,12 +88,13 @@
 //! | `hyper` | | [`SessionConfig::service`]: a handler as a hyper service |
 //! | `tower` | | [`SessionConfig::layer`], [`SessionConfig::csrf_layer`]: tower layers |
 //! | `axum` | | [`struct@Session`] and [`Csrf`] as axum extractors |
-//! | `metrics` | | what the middleware does, as numbers ([`guide::events`]) |
+//! | `metrics` | | counters and a histogram of what the middleware does ([`guide::events`]) |
 //! | `test-support` | | [`testing`], for tests of a service, and [`store::conformance`], for tests of a store |
 //!
 //! # Runtime
 //!
-//! The crate needs tokio: its timer limits the time of store calls, and its tasks finish a commit whose client has gone.
+//! The crate needs tokio. A timer of tokio limits how long a store call may take, and a task of tokio finishes the commit of a
+//! request whose client has disconnected.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "hyper", feature = "tower")),
