@@ -260,8 +260,8 @@ pub(crate) async fn apply_patch(
     }
 }
 
-/// Merges a patch with what is stored now. The merge functions are the user's code: if one panics, the write has failed, and the
-/// request gets its response (R12).
+/// Merges a patch with what is stored now. The merge functions are the user's code: if one panics, the write has failed,
+/// and the request gets its response (R12).
 fn rebase_guarded(patch: &Patch, stored: &Fields) -> Result<Patch, WriteFailure> {
     match catch_unwind(AssertUnwindSafe(|| patch.rebase(stored))) {
         Ok(Ok(rebased)) => Ok(rebased),

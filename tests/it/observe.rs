@@ -95,6 +95,7 @@ fn r26_the_events_of_one_session_carry_one_hash() {
         "session.field.undecodable",
         "session.field.unencodable",
         "session.handle.outlived",
+        "session.merge.panicked",
         "session.cookie.unsendable",
         "session.id.invalid",
         "session.headers.full",
