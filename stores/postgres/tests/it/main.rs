@@ -146,7 +146,7 @@ fn assert_all_kept(report: &Report) {
     let skipped = report.findings().iter().filter(|finding| matches!(finding.outcome, Outcome::Skipped(_)));
     let skipped: Vec<_> = skipped.map(|finding| finding.sentence).collect();
     let expected = [
-        "a tombstone stands for a minute, then its id is free",
+        "a tombstone stays for a minute, then its id is free",
         "a store that promises to be instant answers every call at its first poll",
     ];
     assert_eq!(skipped, expected);
