@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, Record, VerifierHash};
 use http_session::store::{Sweep, Updated};
 use http_session::{SessionId, SessionStore};
 use http_session_postgres::PostgresStore;
@@ -86,7 +86,7 @@ fn record() -> Record {
         ("locale", Keep::Always, b"\"en-GB\""),
         ("cart", Keep::Always, b"[\"apples\",\"pears\"]"),
     ];
-    Record { fields: fields.into_iter().collect(), ..Record::new(VerifierHash([7; 32])) }
+    Record::new(VerifierHash([7; 32])).with_fields(fields.into_iter().collect())
 }
 
 impl Bench {

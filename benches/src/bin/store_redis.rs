@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http_session::record::{Extent, Field, Fields, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
+use http_session::record::{Field, Fields, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session::{SessionId, SessionStore as _};
 use http_session_redis::RedisStore;
 use http_session_redis::driver::{self, AsyncConnectionConfig, aio::MultiplexedConnection};
@@ -186,7 +186,9 @@ fn record() -> Record {
         ("name", Keep::No, b"\"Ada Lovelace\""),
         ("cart", Keep::SignIn, b"[\"apple\",\"pear\"]"),
     ];
-    Record { identity: Some(RawJson::new(b"42")), fields: fields.into_iter().collect(), ..Record::new(VerifierHash([7; 32])) }
+    let mut record = Record::new(VerifierHash([7; 32])).with_fields(fields.into_iter().collect());
+    record.identity = Some(RawJson::new(b"42"));
+    record
 }
 
 fn patch(record: &Record, views: usize) -> Patch {

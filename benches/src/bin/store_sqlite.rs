@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use http_body_util::Full;
-use http_session::record::{Extent, Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
+use http_session::record::{Field, Fields, IdentityChange, Keep, Lifetime, Patch, RawJson, Record, VerifierHash};
 use http_session::{Secret, Session, SessionConfig, SessionId, SessionStore};
 use http_session_benches::{Body, Visit};
 use http_session_sqlite::{SqliteStore, Synchronous};
@@ -159,11 +159,9 @@ fn record(number: u64) -> Record {
         ("locale", Keep::Always, b"\"en-GB\""),
         ("cart", Keep::Always, b"[\"apples\",\"pears\"]"),
     ];
-    Record {
-        identity: Some(RawJson::new(number.to_string().as_bytes())),
-        fields: Fields::from_iter(fields),
-        ..Record::new(VerifierHash([7; 32]))
-    }
+    let mut record = Record::new(VerifierHash([7; 32])).with_fields(Fields::from_iter(fields));
+    record.identity = Some(RawJson::new(number.to_string().as_bytes()));
+    record
 }
 
 fn counted(record: &Record) -> Patch {
