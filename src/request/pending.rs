@@ -1,10 +1,13 @@
 //! What the request changed and no call has written yet.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::decide::{Intent, Sign};
+use crate::error::MergeConflict;
+use crate::telemetry;
 use http_session_store::record::{Clear, Field, Fields, RawJson, Record, StoredField};
 use http_session_store::{Generation, SessionId};
 
@@ -13,10 +16,24 @@ use http_session_store::{Generation, SessionId};
 pub(crate) enum Flaw {
     /// A value cannot be serialised.
     Unencodable,
-    /// Two handles of one request changed a field whose merge rule rejects that.
+    /// Another handle or another request changed a field whose merge rule rejects that.
     Conflict,
+    /// A merge function panicked.
+    MergePanicked,
     /// The answer to an awaited write was lost, so its changes must not be sent again (R10).
     Unknown,
+}
+
+/// Merges changes. The merge functions are the user's code: if one panics, the changes are not written, and the request gets
+/// its response (R12).
+pub(crate) fn guard_merge<T>(merge: impl FnOnce() -> Result<T, MergeConflict>) -> Result<T, Flaw> {
+    match catch_unwind(AssertUnwindSafe(merge)) {
+        Ok(merged) => merged.map_err(|_| Flaw::Conflict),
+        Err(_) => {
+            telemetry::merge_panicked();
+            Err(Flaw::MergePanicked)
+        }
+    }
 }
 
 /// The state of an identity at the moment when a ticket was issued, before the password was checked (R28).

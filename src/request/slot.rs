@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::change_list::ChangeList;
-use super::pending::Flaw;
+use super::pending::{Flaw, guard_merge};
 use super::session::RequestSession;
 use crate::config::ErasedConfig;
 use crate::cookie::transport::Transport;
@@ -221,7 +221,7 @@ impl Slot {
                 }
                 session.pending.fields.clone()
             };
-            let merged = changes.merge_into(&window.fields, &current);
+            let merged = guard_merge(|| changes.merge_into(&window.fields, &current));
             let mut state = self.lock();
             let State::Loaded(session) = &mut *state else { continue };
             if session.done.view != window.view || !session.pending.fields.same_block(&current) {
@@ -229,7 +229,7 @@ impl Slot {
             }
             match merged {
                 Ok(fields) => Self::record_changes(session, fields, changes),
-                Err(_) => session.pending.flaw = Some(Flaw::Conflict),
+                Err(flaw) => session.pending.flaw = Some(flaw),
             }
             return;
         }

@@ -10,7 +10,6 @@ use super::change_list::ChangeList;
 use super::pending::Flaw;
 use super::session::RequestSession;
 use crate::decide::{Intent, Sign};
-use crate::error::MergeConflict;
 use crate::token::Verifier;
 use http_session_store::record::{Clear, Fields, RawJson, Record, VerifierHash};
 
@@ -187,10 +186,10 @@ impl RequestSession {
 
     /// Another request has written the record since it was loaded. The pending changes move on top of it: `merged` is the
     /// result of merging them. The caller merges, because that runs the user's code, which must not happen under the lock.
-    pub(crate) fn adopt(&mut self, record: Record, merged: Result<Fields, MergeConflict>) {
+    pub(crate) fn adopt(&mut self, record: Record, merged: Result<Fields, Flaw>) {
         match merged {
             Ok(fields) => self.pending.fields = fields,
-            Err(_) => self.pending.flaw = Some(Flaw::Conflict),
+            Err(flaw) => self.pending.flaw = Some(flaw),
         }
         let fields = record.fields.clone();
         self.loaded.record = record;

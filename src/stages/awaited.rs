@@ -19,7 +19,7 @@ use crate::decide::{Intent, Origin, Sign};
 use crate::error::{SaveError, StoreError, StoreErrorKind};
 use crate::request::change_list::ChangeList;
 use crate::request::ending::{Ended, SignedOut};
-use crate::request::pending::Flaw;
+use crate::request::pending::{Flaw, guard_merge};
 use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
 use crate::telemetry;
@@ -37,11 +37,8 @@ fn target(slot: &Slot) -> Result<(RequestSession, Target), SaveError> {
     let Some(session) = slot.with(|session| session.clone()) else {
         return Err(SaveError::NoSession);
     };
-    match session.pending.flaw {
-        Some(Flaw::Unencodable) => return Err(SaveError::Unencodable),
-        Some(Flaw::Conflict) => return Err(SaveError::Conflict),
-        Some(Flaw::Unknown) => return Err(StoreError::new(StoreErrorKind::Unknown).into()),
-        None => {}
+    if let Some(flaw) = session.pending.flaw {
+        return Err(WriteFailure::from(flaw).into());
     }
     // An awaited write never signs in and never rotates (R12). `clear` is checked too: after a sign-in that was taken back,
     // the fields have started afresh, which the store does only together with a new epoch (R4, R5).
@@ -188,7 +185,7 @@ fn adopt(slot: &Slot, session: &RequestSession, record: &Record) {
         else {
             return;
         };
-        let merged = patch.merge_into(&record.fields);
+        let merged = guard_merge(|| patch.merge_into(&record.fields));
         let adopted = slot.with(|now| {
             let is_same = now.done.records == session.done.records
                 && now.pending.fields.same_block(&fields)

@@ -11,6 +11,7 @@ use crate::config::ErasedConfig;
 use crate::decide::{Intent, Sign};
 use crate::error::StoreErrorKind;
 use crate::request::ending::{Ended, Ending};
+use crate::request::pending::guard_merge;
 use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
 use crate::telemetry;
@@ -32,8 +33,9 @@ pub(super) async fn replace(slot: &Slot, session: &mut RequestSession) -> Result
         // have written since the load.
         match store_call::load(config, &old.id).await? {
             Some(record) if record.epoch == session.loaded.record.epoch => {
-                let merged = session.patch().merge_into(&record.fields);
-                session.adopt(record, merged);
+                // A merge that fails has written nothing: the old record goes on as it is (R10).
+                let merged = guard_merge(|| session.patch().merge_into(&record.fields))?;
+                session.adopt(record, Ok(merged));
             }
             // Gone or rotated: `end_old_record` finds that out again, and decides what it means.
             Some(_) | None => {}

@@ -1,7 +1,6 @@
 //! Stage 7, towards the store: each kind of write, and what its answers mean. Used by the commit, by the calls that a handler
 //! awaits, and by detached sessions.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::{index, store_call};
@@ -9,7 +8,7 @@ use crate::config::{ErasedConfig, OwnLifetimes};
 use crate::decide::Origin;
 use crate::error::{SaveError, StoreError, StoreErrorKind};
 use crate::request::ending::Ended;
-use crate::request::pending::Flaw;
+use crate::request::pending::{Flaw, guard_merge};
 use crate::request::session::RequestSession;
 use crate::request::slot::Slot;
 use crate::telemetry;
@@ -38,6 +37,7 @@ impl From<Flaw> for WriteFailure {
         match flaw {
             Flaw::Unencodable => Self::Unencodable,
             Flaw::Conflict => Self::Conflict,
+            Flaw::MergePanicked => Self::Store(StoreError::new(StoreErrorKind::Refused)),
             Flaw::Unknown => Self::Store(StoreError::new(StoreErrorKind::Unknown)),
         }
     }
@@ -232,7 +232,7 @@ pub(crate) async fn apply_patch(
             Ok(Updated::Missing) => return Ok(Written::Missing),
             Ok(Updated::Superseded) => return Ok(Written::Superseded),
             Ok(Updated::Conflict(record)) => {
-                rebased = rebase_guarded(patch, &record.fields)?;
+                rebased = guard_merge(|| patch.rebase(&record.fields))?;
                 attempt = &rebased;
                 telemetry::merged(&config.tags, id);
                 if config.elapsed() >= deadline {
@@ -256,19 +256,6 @@ pub(crate) async fn apply_patch(
                 telemetry::updated(&config.tags, id, attempt, true);
                 return Ok(Written::Applied { renewed: true, fields: attempt.result.clone() });
             }
-        }
-    }
-}
-
-/// Merges a patch with what is stored now. The merge functions are the user's code: if one panics, the write has failed,
-/// and the request gets its response (R12).
-fn rebase_guarded(patch: &Patch, stored: &Fields) -> Result<Patch, WriteFailure> {
-    match catch_unwind(AssertUnwindSafe(|| patch.rebase(stored))) {
-        Ok(Ok(rebased)) => Ok(rebased),
-        Ok(Err(_)) => Err(WriteFailure::Conflict),
-        Err(_) => {
-            telemetry::merge_panicked();
-            Err(StoreError::new(StoreErrorKind::Refused).into())
         }
     }
 }

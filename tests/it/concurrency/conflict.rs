@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use http::Method;
-use http_session::{Session, SessionConfig, SessionStore as _};
+use http_session::{MemoryStore, Session, SessionConfig, SessionStore as _};
 
-use crate::support::{Answer, Browser, Oops, Request, Swapping, Visit, poll_once, secret};
+use crate::support::{Answer, Browser, Oops, Request, Swapping, Visit, poll_once, secret, through};
 
 async fn add(request: Request, mut s: Session<Visit>) -> Result<http::Response<String>, Oops> {
     if request.method() == Method::PUT {
@@ -58,6 +58,8 @@ fn fails(_: i64, _: i64, _: i64) -> i64 {
 struct Faulty {
     #[session(merge = fails)]
     hits: i64,
+    #[session(merge = "reject")]
+    seat: i64,
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,4 +75,51 @@ async fn r12_a_merge_function_that_panics_fails_the_commit_and_not_the_service()
     store.quicker.store(1, Ordering::SeqCst);
     assert_eq!(browser.get(&service, "/").await.status.as_u16(), 503);
     assert_eq!(browser.get(&service, "/").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn r12_a_merge_function_that_panics_between_two_handles_fails_the_commit() {
+    let sessions = SessionConfig::builder().secret(secret()).store(MemoryStore::new()).build();
+    let answer = through(&sessions, Browser::default().request(Method::GET, "/"), async |r: Request| {
+        let mut first = Session::<Faulty>::extract(r.extensions()).await.unwrap();
+        let mut second = Session::<Faulty>::extract(r.extensions()).await.unwrap();
+        first.hits += 1;
+        second.hits += 1;
+    })
+    .await;
+    assert_eq!(answer.status.as_u16(), 503);
+    assert_eq!(answer.set_cookies(), &[] as &[String]);
+}
+
+/// Rotates a session in the express format, which makes a copy under a new id, while another request writes the same field.
+/// Returns the status of the rotation, and what is stored afterwards.
+async fn rotate_during_a_write(field: fn(&mut Faulty) -> &mut i64) -> (u16, i64) {
+    let sessions = SessionConfig::express().secret(secret()).store(MemoryStore::new()).build();
+    let mut browser = Browser::default();
+    let write = |value| async move |r: Request| *field(&mut Session::extract(r.extensions()).await.unwrap()) = value;
+    browser.keep(&through(&sessions, browser.request(Method::GET, "/"), write(1)).await);
+    let rotation = through(&sessions, browser.request(Method::GET, "/"), async |r: Request| {
+        let mut session = Session::<Faulty>::extract(r.extensions()).await.unwrap();
+        through(&sessions, browser.request(Method::GET, "/"), write(2)).await;
+        *field(&mut session) = 3;
+        session.rotate();
+    })
+    .await;
+    browser.keep(&rotation);
+    let mut stored = 0;
+    through(&sessions, browser.request(Method::GET, "/"), async |r: Request| {
+        stored = *field(&mut Session::extract(r.extensions()).await.unwrap());
+    })
+    .await;
+    (rotation.status.as_u16(), stored)
+}
+
+#[tokio::test]
+async fn r10_a_rotation_into_a_new_record_obeys_a_merge_rule_that_rejects() {
+    assert_eq!(rotate_during_a_write(|data| &mut data.seat).await, (409, 2));
+}
+
+#[tokio::test]
+async fn r12_a_merge_function_that_panics_fails_a_rotation_into_a_new_record() {
+    assert_eq!(rotate_during_a_write(|data| &mut data.hits).await, (503, 2));
 }
