@@ -101,28 +101,10 @@ pub const SCENARIOS: &[(&str, Scenario)] = scenarios! {
         let browser = rig.signed_in("ada").await;
         rig.ask(&browser, async |s: Session<Visit>| drop(s.destroy().await)).await;
     },
-    "session.merged" => async {
-        let store = Swapping::default();
-        let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
-        let mut browser = Browser::default();
-        for quicker in [0, 1] {
-            store.quicker.store(quicker, std::sync::atomic::Ordering::SeqCst);
-            let request = browser.request(http::Method::GET, "/");
-            let add = async |r: Request| Session::<Visit>::extract(r.extensions()).await.unwrap().hits += 1;
-            browser.keep(&through(&sessions, request, add).await);
-        }
-    },
-    "session.merge.panicked" => async {
-        let store = Swapping::default();
-        let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
-        let mut browser = Browser::default();
-        for quicker in [0, 1] {
-            store.quicker.store(quicker, std::sync::atomic::Ordering::SeqCst);
-            let request = browser.request(http::Method::GET, "/");
-            let add = async |r: Request| Session::<Panicking>::extract(r.extensions()).await.unwrap().hits += 1;
-            browser.keep(&through(&sessions, request, add).await);
-        }
-    },
+    "session.merged" => overtaken(async |r: Request| Session::<Visit>::extract(r.extensions()).await.unwrap().hits += 1),
+    "session.merge.panicked" => overtaken(async |r: Request| {
+        Session::<Panicking>::extract(r.extensions()).await.unwrap().hits += 1;
+    }),
     "session.touch.failed" => async {
         let rig = Rig::with(true, |b| b.touch_throttle(0).build());
         let browser = rig.signed_in("ada").await;
@@ -212,6 +194,18 @@ pub const MORE_SCENARIOS: &[Scenario] = &[
     |runtime| runtime.block_on(failing(Call::Update, Fault::Error(StoreErrorKind::Refused), |s| s.views = 9)),
     |runtime| runtime.block_on(changed(|s| s.theme = "dark".repeat(20_000))),
 ];
+
+/// Changes a session twice. The second time, another request writes first.
+async fn overtaken(change: impl AsyncFn(Request)) {
+    let store = Swapping::default();
+    let sessions = SessionConfig::builder().secret(secret()).store(store.clone()).build();
+    let mut browser = Browser::default();
+    for quicker in [0, 1] {
+        store.quicker.store(quicker, std::sync::atomic::Ordering::SeqCst);
+        let request = browser.request(http::Method::GET, "/");
+        browser.keep(&through(&sessions, request, &change).await);
+    }
+}
 
 #[derive(Session)]
 struct Panicking {
